@@ -1,0 +1,2 @@
+# Everything runs in .venv, which is made when it is missing.
+PY := .venv/bin/python

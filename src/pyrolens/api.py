@@ -1,0 +1,31 @@
+"""All that a plugin may import."""
+
+from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, Limits, Outcome, Parcel, Sink
+from pyrolens.delivery.receipt import Receipt
+from pyrolens.options import Commas, Line, Lines, Pair, Seconds, Secret, Size, Words, group, lines, opt
+from pyrolens.plugin import (
+    Env,
+    Filter,
+    FilterEnv,
+    Input,
+    InputEnv,
+    Log,
+    Net,
+    Output,
+    OutputEnv,
+    Parse,
+    Parser,
+    Source,
+    Tls,
+    Transform,
+    plugin,
+)
+from pyrolens.problems import ConfigError, Problem
+from pyrolens.records.event import Event, Record, Stamp
+
+__all__ = [
+    "DELIVERED", "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Input",
+    "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "Outcome", "Output", "OutputEnv", "Pair", "Parcel",
+    "Parse", "Parser", "Problem", "Receipt", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
+    "Tls", "Transform", "Words", "group", "lines", "opt", "plugin",
+]  # fmt: skip

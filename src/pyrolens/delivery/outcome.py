@@ -1,0 +1,95 @@
+"""What an output is given and what it answers."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from pyrolens.records.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call of an output may carry. None: no limit of the service's."""
+
+    size: int = 2 * 1024 * 1024
+    """Bytes of all items of a call, `per_item` added for each."""
+    items: int | None = None
+    per_item: int = 0
+
+
+class Parcel(NamedTuple):
+    """Encoded records on the way to one place (`key`: a tag, a stream, an index …).
+
+    items: one for each record; or fewer where a call succeeds or fails as a whole and records are encoded together.
+    sizes: bytes of each item; None means len(item)."""
+
+    key: Hashable
+    items: list[Any]
+    records: int
+    size: int
+    """Bytes."""
+    sizes: list[int] | None = None
+
+
+Encode = Callable[[list[Event]], Iterable[Parcel]]
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What one call carries: items of one key, at most the limits of the output."""
+
+    key: Any
+    items: list[Any]
+    records: int
+    size: int
+    id: str
+    attempt: int = 0
+    """Calls made with it before."""
+    receipts: list[Any] = field(default_factory=list)
+    sizes: list[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the items of a chunk: indexes into chunk.items to send again, indexes that the destination
+    refuses for good with the reason, and the rest was delivered."""
+
+    retry: Sequence[int] = ()
+    rejected: Mapping[int, str] = field(default_factory=dict)
+    reason: str = ""
+    """Why some are to be sent again; one short line for the log."""
+    after: float | None = None
+    """Seconds to wait before the retry, where the destination named them."""
+    slow_down: bool = False
+    """The destination throttles."""
+
+    @staticmethod
+    def again(chunk: Chunk, reason: str, after: float | None = None, slow_down: bool = False) -> "Outcome":
+        """Nothing was delivered; send all of it again."""
+        return Outcome(range(len(chunk.items)), {}, reason, after, slow_down)
+
+    @staticmethod
+    def reject(chunk: Chunk, reason: str) -> "Outcome":
+        """Nothing was delivered, and sending it again is of no use."""
+        return Outcome((), dict.fromkeys(range(len(chunk.items)), reason), reason)
+
+
+DELIVERED = Outcome()
+
+
+class Sink(Protocol):
+    """An output at work. Raising from `deliver` means Outcome.again with the exception as the reason."""
+
+    limits: Limits
+
+    def encoder(self, tag: str) -> Encode:
+        """Called once per tag; what it returns is called for every batch of that tag, and does all encoding."""
+
+    async def start(self) -> None:
+        """Open what must be there before the router is ready. Raises: ConfigError to refuse the start."""
+
+    async def deliver(self, chunk: Chunk) -> Outcome:
+        """One call. No retry, no sleep, no loop: those are delivery's."""
+
+    async def close(self) -> None:
+        """Let go of everything. Called once, after the last deliver."""

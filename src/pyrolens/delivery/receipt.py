@@ -1,0 +1,25 @@
+"""A receipt stands for one batch that an input handed over, and settles when nothing of it is left to do."""
+
+from collections.abc import Callable
+
+
+class Receipt:
+    """Settled when each record of the batch has been delivered, filtered out on purpose, or given up.
+
+    Whoever keeps a part of the batch (a chunk, a filter with memory) calls `hold`, and `release` when it is done."""
+
+    __slots__ = ("_settled", "pending", "size")
+
+    def __init__(self, size: int, settled: Callable[["Receipt"], None]) -> None:
+        self.size = size
+        """Bytes as they came in: what counts for Mem_Buf_Limit."""
+        self.pending = 1
+        self._settled = settled
+
+    def hold(self) -> None:
+        self.pending += 1
+
+    def release(self) -> None:
+        self.pending -= 1
+        if self.pending == 0:
+            self._settled(self)

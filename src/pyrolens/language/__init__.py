@@ -1,0 +1,1 @@
+"""The config languages: text to one Document of sections with places."""

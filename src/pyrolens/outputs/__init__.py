@@ -1,0 +1,1 @@
+"""The outputs: one file each, named as in the config."""

@@ -1,0 +1,1 @@
+"""The parsers: one file each, named as in the config."""

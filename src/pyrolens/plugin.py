@@ -1,0 +1,222 @@
+"""What plugins are: frozen declarations of options, which make the thing that runs."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
+
+from pyrolens.delivery.outcome import Sink
+from pyrolens.delivery.receipt import Receipt
+from pyrolens.options import Seconds, Secret, Size, group, lines, opt
+from pyrolens.records.event import Event, Record
+
+PluginKind = Literal["input", "parser", "filter", "output"]
+Transform = Callable[[str, list[Event]], list[Event]]
+"""(tag, events) -> the events that go on. May return the list it was given; never edits a record."""
+Parse = Callable[[str], tuple[Record, int | None] | None]
+"""Text -> (record, time in ns or None when the text names none), or None when the text does not fit."""
+
+
+class Log(Protocol):
+    """A log line is an event and fields: log.warning("retry", attempt=2, wait="4s", reason=…)."""
+
+    def error(self, event: str, **fields: object) -> None: ...
+    def warning(self, event: str, **fields: object) -> None: ...
+    def info(self, event: str, **fields: object) -> None: ...
+    def debug(self, event: str, **fields: object) -> None: ...
+
+
+class Env(Protocol):
+    """What the router lends to every plugin."""
+
+    name: str
+    """As in logs and metrics: the alias, or plugin.number."""
+    log: Log
+
+    def now(self) -> int:
+        """ns since the epoch."""
+
+    def count(self, counter: str, n: int = 1) -> None:
+        """Add to a counter of this plugin (it appears in the metrics)."""
+
+    def parser(self, name: str) -> Parse | None:
+        """The registered parser of that name."""
+
+
+class InputEnv(Env, Protocol):
+    tag: str
+    """The tag of the input: as configured, or the plugin's name."""
+    flush: float
+    """Seconds; the service's Flush."""
+
+    def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
+        """Hand over a batch: events of one tag in order of arrival, and the bytes they took on arrival.
+
+        `settled` is called once all of the batch is delivered, filtered out or given up. The records now belong to
+        the router. May call `pause` of the source before it returns."""
+
+
+class FilterEnv(Env, Protocol):
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, receipt: Receipt | None = None) -> None:
+        """Let records enter again at the first filter under another tag. `moved`: how many of them the filter
+        takes out of the batch it was given (they are not dropped). Outside of a call of the transform, `receipt`
+        is what hold() gave."""
+
+    def hold(self) -> Receipt:
+        """The receipt of the batch being filtered, kept open until its release(): for filters with memory."""
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        """Call once after some time. Returns what cancels it."""
+
+
+class OutputEnv(Env, Protocol):
+    flush: float
+    workers: int
+
+    def reject(self, events: list[Event], tag: str, reason: str) -> None:
+        """Records that cannot be encoded for this destination: counted, logged, kept as dead letters if asked."""
+
+
+class Source(Protocol):
+    """An input at work."""
+
+    async def start(self) -> None:
+        """Listen or open. Raises: ConfigError to refuse the start (a port in use)."""
+
+    def pause(self) -> None:
+        """Stop reading; the buffer is full."""
+
+    def resume(self) -> None: ...
+
+    async def stop(self) -> None:
+        """Stop for good. What was read has been handed over when this returns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    kind: ClassVar[PluginKind]
+    name: ClassVar[str] = ""
+    ignored: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Options of Fluent Bit that are accepted without effect, and why: each use is a warning."""
+    differs: ClassVar[tuple[str, ...]] = ()
+    """Where we are deliberately unlike Fluent Bit; printed in the manual."""
+
+    alias: str | None = opt("Name of this instance in logs and metrics.", default=None, last_wins=True)
+    log_level: Literal["off", "error", "warn", "info", "debug", "trace"] | None = opt(
+        "Log level of this instance; else that of the service.", default=None, last_wins=True
+    )
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        """(option, message) for each wrong combination of options."""
+        return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Plugin):
+    kind = "input"
+    tag: str | None = opt("Tag of the records.", default=None, last_wins=True)
+    mem_buf_limit: Size = opt(
+        "Bytes that may be unsettled before the input stops reading; 0: no limit.", default=0, last_wins=True
+    )
+
+    def open(self, env: InputEnv) -> Source:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parser(Plugin):
+    kind = "parser"
+
+    def compile(self, env: Env) -> Parse:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter(Plugin):
+    kind = "filter"
+    stateful: ClassVar[bool] = False
+    """It has memory or emits, so a batch that made it raise is not run again record by record."""
+
+    match: str | None = opt("Tags that the filter sees; * is a wildcard.", default=None, last_wins=True)
+    match_regex: str | None = opt("The same as a regular expression.", default=None, last_wins=True)
+
+    def compile(self, env: FilterEnv) -> Transform:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Plugin):
+    kind = "output"
+    match: str | None = opt("Tags that are sent; * is a wildcard.", default=None, last_wins=True)
+    match_regex: str | None = opt("The same as a regular expression.", default=None, last_wins=True)
+    retry_limit: str | None = opt(
+        "Retries before a chunk is given up: a number, no_limits, or no_retries. Else Retry_Limit of the service.",
+        default=None,
+        last_wins=True,
+    )
+    workers: int | None = opt("Calls that may be under way at once.", default=None, last_wins=True)
+
+    def open(self, env: OutputEnv) -> Sink:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Net:
+    """Options of every output that opens connections."""
+
+    connect_timeout: Seconds = opt("Seconds to wait for a connection.", default=10.0)
+    keepalive: bool = opt("Use a connection for several requests.", default=True)
+    keepalive_idle_timeout: Seconds = opt("Seconds after which an idle connection is closed.", default=30.0)
+    io_timeout: Seconds = opt("Seconds without progress after which a call fails; 0: none.", default=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """Options of every output that can speak TLS. The switch itself is `tls`."""
+
+    verify: bool = opt("Check the certificate of the server.", default=True)
+    ca_file: str | None = opt("File of certificate authorities (PEM).", default=None)
+    ca_path: str | None = opt("Folder of certificate authorities.", default=None)
+    crt_file: str | None = opt("Our certificate (PEM).", default=None)
+    key_file: str | None = opt("The key of our certificate (PEM).", default=None)
+    key_passwd: Secret | None = opt("Password of that key.", default=None)
+    vhost: str | None = opt("Host name to ask for (SNI), if not `host`.", default=None)
+    min_version: str | None = opt("Oldest TLS version, such as TLSv1.2.", default=None)
+    max_version: str | None = opt("Newest TLS version.", default=None)
+
+
+KINDS: dict[str, type[Plugin]] = {"input": Input, "parser": Parser, "filter": Filter, "output": Output}
+C = TypeVar("C", bound=type[Plugin])
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(opt, lines, group))
+def plugin(name: str) -> Callable[[C], C]:
+    """Make a class of options a plugin of that name, which is also the name of its file."""
+
+    def register(cls: C) -> C:
+        if not (cls.__doc__ or "").strip():
+            raise TypeError(f"plugin {name} needs a docstring")
+        cls.name = name
+        return cast(C, dataclass(frozen=True, kw_only=True)(cls))
+
+    return register
+
+
+def names(kind: PluginKind) -> list[str]:
+    """The plugins of a kind, by their files."""
+    package = importlib.import_module(f"pyrolens.{kind}s")
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_"))
+
+
+def find(kind: PluginKind, name: str) -> type[Any] | None:
+    """The plugin of that name in any case, or None. Only its own file is imported."""
+    if name.lower() not in names(kind):
+        return None
+    module = importlib.import_module(f"pyrolens.{kind}s.{name.lower()}")
+    return next(
+        v
+        for v in vars(module).values()
+        if isinstance(v, type) and issubclass(v, Plugin) and v.name == name.lower() and v.__module__ == module.__name__
+    )

@@ -1,0 +1,1 @@
+"""The data that moves: events, tags, accessors, regexes, times, codecs."""

@@ -1,0 +1,23 @@
+"""Match patterns over tags, as in Fluent Bit's router (src/flb_router_match.c, 5.1.1)."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+TagTest = Callable[[str], bool]
+
+
+@lru_cache(maxsize=1024)
+def glob(pattern: str) -> TagTest:
+    """A test for a Match pattern: `*` stands for any run of characters, also none and also dots."""
+    if pattern == "*":
+        return lambda tag: True
+    if "*" not in pattern:
+        return lambda tag: tag == pattern
+    parts = pattern.split("*")
+    if len(parts) == 2:
+        head, tail = parts
+        least = len(head) + len(tail)
+        return lambda tag: len(tag) >= least and tag.startswith(head) and tag.endswith(tail)
+    compiled = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
+    return lambda tag: compiled.fullmatch(tag) is not None
