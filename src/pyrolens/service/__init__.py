@@ -1,0 +1,1 @@
+"""The running router: start, reload, drain; HTTP API, metrics, health, log."""

@@ -1,0 +1,126 @@
+"""Counters of the running router: plain ints, so that counting on the hot path is `m.records += n`."""
+
+import time
+from collections.abc import Callable
+
+Counters = dict[str, int]
+
+
+class InputMetrics:
+    """What one input has handed over."""
+
+    __slots__ = ("bytes", "counters", "name", "paused", "pauses", "plugin", "records", "resumes")
+
+    def __init__(self, name: str, plugin: str = "") -> None:
+        self.name = name
+        """As in the log: the alias, or plugin.number."""
+        self.plugin = plugin or name.rpartition(".")[0] or name
+        self.records = 0
+        self.bytes = 0
+        self.paused = False
+        self.pauses = 0
+        self.resumes = 0
+        self.counters: Counters = {}
+        """The plugin's own: env.count()."""
+
+
+class FilterMetrics:
+    """What one filter has made of what it saw."""
+
+    __slots__ = ("added", "bytes", "counters", "dropped", "emitted", "failed", "name", "plugin", "records")
+
+    def __init__(self, name: str, plugin: str = "") -> None:
+        self.name = name
+        self.plugin = plugin or name.rpartition(".")[0] or name
+        self.records = 0
+        """Records that it was given."""
+        self.bytes = 0
+        self.added = 0
+        """Records more than it was given, over all batches that grew."""
+        self.dropped = 0
+        """Records less than it was given, over all batches that shrank."""
+        self.emitted = 0
+        """Records that it let enter again under another tag."""
+        self.failed = 0
+        """Records at which it raised."""
+        self.counters: Counters = {}
+
+
+class OutputMetrics:
+    """What one output has done with the records of its tags. Chunks are calls' worth of records."""
+
+    __slots__ = (
+        "bytes",
+        "calls",
+        "counters",
+        "dropped_records",
+        "errors",
+        "name",
+        "plugin",
+        "records",
+        "retried_records",
+        "retries",
+        "retries_failed",
+        "waiting_bytes",
+        "waiting_chunks",
+        "waiting_records",
+    )
+
+    def __init__(self, name: str, plugin: str = "") -> None:
+        self.name = name
+        self.plugin = plugin or name.rpartition(".")[0] or name
+        self.records = 0
+        """Records delivered."""
+        self.bytes = 0
+        """Bytes delivered, as encoded for the destination."""
+        self.calls = 0
+        """Calls of deliver."""
+        self.errors = 0
+        """Chunks given up, or refused by the destination for good."""
+        self.retries = 0
+        """Retries that were scheduled."""
+        self.retried_records = 0
+        self.retries_failed = 0
+        """Chunks given up since their retries were used up."""
+        self.dropped_records = 0
+        """Records that were given up."""
+        self.waiting_chunks = 0
+        """Now waiting to be sent: chunks, their records, their bytes."""
+        self.waiting_records = 0
+        self.waiting_bytes = 0
+        self.counters: Counters = {}
+
+
+class Metrics:
+    """All counters of one router. An instance keeps its counters when the config is loaded again."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.started = clock()
+        """Seconds since the epoch."""
+        self.inputs: dict[str, InputMetrics] = {}
+        self.filters: dict[str, FilterMetrics] = {}
+        self.outputs: dict[str, OutputMetrics] = {}
+        self.reloads = 0
+        self.log_lines: Counters = dict.fromkeys(("error", "warn", "info", "debug", "trace"), 0)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return self.clock() - self.started
+
+    def input(self, name: str, plugin: str = "") -> InputMetrics:
+        """The counters of that input, made at the first call."""
+        if name not in self.inputs:
+            self.inputs[name] = InputMetrics(name, plugin)
+        return self.inputs[name]
+
+    def filter(self, name: str, plugin: str = "") -> FilterMetrics:
+        if name not in self.filters:
+            self.filters[name] = FilterMetrics(name, plugin)
+        return self.filters[name]
+
+    def output(self, name: str, plugin: str = "") -> OutputMetrics:
+        if name not in self.outputs:
+            self.outputs[name] = OutputMetrics(name, plugin)
+        return self.outputs[name]
