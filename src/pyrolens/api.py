@@ -1,12 +1,12 @@
 """All that a plugin may import."""
 
 from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, Limits, Outcome, Parcel, Sink
-from pyrolens.delivery.receipt import Receipt
 from pyrolens.options import Commas, Line, Lines, Pair, Seconds, Secret, Size, Words, group, lines, opt
 from pyrolens.plugin import (
     Env,
     Filter,
     FilterEnv,
+    Held,
     Input,
     InputEnv,
     Log,
@@ -24,8 +24,8 @@ from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.event import Event, Record, Stamp
 
 __all__ = [
-    "DELIVERED", "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Input",
+    "DELIVERED", "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
     "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "Outcome", "Output", "OutputEnv", "Pair", "Parcel",
-    "Parse", "Parser", "Problem", "Receipt", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
+    "Parse", "Parser", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
     "Tls", "Transform", "Words", "group", "lines", "opt", "plugin",
 ]  # fmt: skip

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 from pyrolens.delivery.outcome import Sink
-from pyrolens.delivery.receipt import Receipt
 from pyrolens.options import Seconds, Secret, Size, group, lines, opt
 from pyrolens.records.event import Event, Record
 
@@ -58,14 +57,22 @@ class InputEnv(Env, Protocol):
         the router. May call `pause` of the source before it returns."""
 
 
-class FilterEnv(Env, Protocol):
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, receipt: Receipt | None = None) -> None:
-        """Let records enter again at the first filter under another tag. `moved`: how many of them the filter
-        takes out of the batch it was given (they are not dropped). Outside of a call of the transform, `receipt`
-        is what hold() gave."""
+class Held(Protocol):
+    """What a filter with memory keeps of the batch whose records it remembers."""
 
-    def hold(self) -> Receipt:
-        """The receipt of the batch being filtered, kept open until its release(): for filters with memory."""
+    def release(self) -> None:
+        """Nothing of that batch is remembered any more. Call it after the emit of the last of its records."""
+
+
+class FilterEnv(Env, Protocol):
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
+        """Let records enter again at the first filter under another tag. `moved`: how many of them the filter
+        takes out of the batch it was given (they are not dropped). Outside of a call of the transform, `held`
+        is what hold() gave when the records came in (the latest, where they came in several batches)."""
+
+    def hold(self, records: int = 0) -> Held:
+        """The batch being filtered is not settled until release(): for filters with memory. `records`: how many
+        the filter takes out of the batch to remember them (they are not dropped)."""
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call once after some time. Returns what cancels it."""

@@ -4,23 +4,27 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from pyrolens.delivery.receipt import Receipt
 from pyrolens.records.event import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one call of an output may carry. None: no limit of the service's."""
+    """What one call of an output may carry, and how many calls may be under way."""
 
     size: int = 2 * 1024 * 1024
     """Bytes of all items of a call, `per_item` added for each."""
     items: int | None = None
+    """None: any number."""
     per_item: int = 0
+    calls: int = 4
+    """Calls under way at once, where the user says nothing (Workers)."""
 
 
 class Parcel(NamedTuple):
     """Encoded records on the way to one place (`key`: a tag, a stream, an index …).
 
-    items: one for each record; or fewer where a call succeeds or fails as a whole and records are encoded together.
+    items: one for each record; or a single one for all of them, where a call succeeds or fails as a whole.
     sizes: bytes of each item; None means len(item)."""
 
     key: Hashable
@@ -45,8 +49,12 @@ class Chunk:
     id: str
     attempt: int = 0
     """Calls made with it before."""
-    receipts: list[Any] = field(default_factory=list)
-    sizes: list[int] | None = None
+    receipts: list[Receipt] = field(default_factory=list)
+    weights: list[int] | None = None
+    """Records of each item; None: one each."""
+
+    def records_of(self, indexes: Sequence[int]) -> int:
+        return sum(self.weights[i] for i in indexes) if self.weights else len(indexes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""Encoded records wait here until they fill a call, or until the next flush: one buffer for each key."""
+
+from collections.abc import Hashable, Iterator
+from itertools import count
+from typing import Any
+
+from pyrolens.delivery.outcome import Chunk, Limits, Parcel
+from pyrolens.delivery.receipt import Receipt
+
+_number = count(1)
+
+
+class Buffer:
+    """The open chunk of one key. Never holds more than a call may carry, but for a single item that is larger."""
+
+    __slots__ = ("items", "key", "limits", "receipts", "records", "size", "weights")
+
+    def __init__(self, key: Hashable, limits: Limits) -> None:
+        self.key = key
+        self.limits = limits
+        self._clear()
+
+    def _clear(self) -> None:
+        self.items: list[Any] = []
+        self.receipts: list[Receipt] = []
+        self.records = 0
+        self.size = 0
+        self.weights: list[int] | None = None
+
+    def add(self, parcel: Parcel, receipt: Receipt) -> Iterator[Chunk]:
+        """Take a parcel in; yields the chunks that became full."""
+        limits = self.limits
+        size = parcel.size + limits.per_item * len(parcel.items)
+        if self.size + size <= limits.size and (
+            limits.items is None or len(self.items) + len(parcel.items) <= limits.items
+        ):
+            self._take(parcel.items, parcel.records, size, receipt)
+            return
+        sizes = parcel.sizes or list(map(len, parcel.items))
+        records = 1 if len(parcel.items) == parcel.records else parcel.records
+        start = 0
+        taken = 0
+        for i, item_size in enumerate(sizes):
+            bytes_ = item_size + limits.per_item
+            full = self.size + taken + bytes_ > limits.size or (
+                limits.items is not None and len(self.items) + i - start >= limits.items
+            )
+            if full and (self.items or i > start):
+                self._take(parcel.items[start:i], records * (i - start), taken, receipt)
+                yield self.cut()
+                start, taken = i, 0
+            taken += bytes_
+        self._take(parcel.items[start:], records * (len(parcel.items) - start), taken, receipt)
+
+    def _take(self, items: list[Any], records: int, size: int, receipt: Receipt) -> None:
+        if not items:
+            return
+        if self.weights is not None or records != len(items):
+            # items that stand for several records each: rare, and one item a parcel
+            weights = self.weights if self.weights is not None else [1] * len(self.items)
+            self.weights = weights + ([1] * len(items) if records == len(items) else [records])
+        self.items += items
+        self.records += records
+        self.size += size
+        receipt.hold()
+        self.receipts.append(receipt)
+
+    def cut(self) -> Chunk:
+        """What is there, as a chunk; the buffer is empty after it."""
+        chunk = Chunk(
+            self.key, self.items, self.records, self.size, f"{next(_number):x}", 0, self.receipts, self.weights
+        )
+        self._clear()
+        return chunk

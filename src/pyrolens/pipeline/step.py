@@ -1,0 +1,80 @@
+"""A filter at work, and what it means when it fails."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from pyrolens.plugin import Log, Transform
+from pyrolens.problems import Place
+from pyrolens.records.event import Event
+
+
+class FilterCounters(Protocol):
+    records: int
+    added: int
+    dropped: int
+    emitted: int
+    failed: int
+
+
+class Step:
+    """One filter of the pipeline: its transform, its counters, and where it stands in the config."""
+
+    __slots__ = ("counters", "label", "log", "matches", "moved", "place", "stateful", "transform")
+
+    def __init__(
+        self,
+        label: str,
+        matches: Callable[[str], bool] | None,
+        place: Place,
+        counters: FilterCounters,
+        log: Log,
+        stateful: bool,
+    ) -> None:
+        self.label = label
+        self.matches = matches
+        self.place = place
+        self.counters = counters
+        self.log = log
+        self.stateful = stateful
+        self.moved = 0
+        """Records that the running call of the transform has emitted elsewhere."""
+        self.transform: Transform = lambda tag, events: events
+
+    def run(self, tag: str, events: list[Event]) -> list[Event]:
+        before = len(events)
+        self.moved = 0
+        try:
+            after = self.transform(tag, events)
+        except Exception as error:
+            after = self._guarded(tag, events, error)
+        counters = self.counters
+        counters.records += before
+        change = len(after) - before
+        if change:
+            if change > 0:
+                counters.added += change
+            else:
+                counters.dropped += -change - self.moved
+        return after
+
+    def _guarded(self, tag: str, events: list[Event], error: Exception) -> list[Event]:
+        """A filter that raises loses nothing: the records it cannot take go on as they were.
+
+        The same transform runs again, record by record; one with memory cannot, so its whole batch goes on."""
+        if self.stateful or len(events) == 1:
+            self.counters.failed += len(events)
+            self.log.error(
+                "the filter failed; its records go on unchanged",
+                tag=tag,
+                records=len(events),
+                reason=f"{type(error).__name__}: {error}",
+                place=self.place,
+            )
+            return events
+        out: list[Event] = []
+        for event in events:
+            try:
+                out += self.transform(tag, [event])
+            except Exception as why:
+                out += self._guarded(tag, [event], why)
+        return out
