@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from pyrolens.problems import ConfigError, Place, Problem, Problems
 
@@ -67,7 +67,7 @@ class _Scanner:
         node = self.value(0)
         self.blanks()
         if self.at < len(self.text):
-            self.fail("text after the end of the document", "expected nothing more")
+            raise self.wrong("text after the end of the document", "expected nothing more")
         return node
 
     def place(self, start: int, end: int) -> Place:
@@ -80,21 +80,23 @@ class _Scanner:
         stop = min(end, self.line_start + len(shown))
         return Place(self.file, self.line, start - self.line_start + 1, max(stop - start, 1), shown)
 
-    def fail(self, message: str, expected: str, hint: str = "") -> NoReturn:
+    def wrong(self, message: str, expected: str, hint: str = "") -> ConfigError:
         shown = f"{message}: {expected}"
         place = self.place(self.at, self.at + 1)
-        raise ConfigError([*self.problems, Problem("json-syntax", shown, place, hint)])
+        return ConfigError([*self.problems, Problem("json-syntax", shown, place, hint)])
 
     def blanks(self) -> None:
         found = BLANKS.match(self.text, self.at)
         self.at = found.end() if found else self.at
         if self.text.startswith(("//", "/*", "#"), self.at):
-            self.fail("JSON has no comments", "expected a value, a comma or a closing bracket", "remove the comment")
+            raise self.wrong(
+                "JSON has no comments", "expected a value, a comma or a closing bracket", "remove the comment"
+            )
 
     def value(self, depth: int) -> Node:
         self.blanks()
         if depth > DEEPEST:
-            self.fail("nested too deeply", f"expected at most {DEEPEST} levels")
+            raise self.wrong("nested too deeply", f"expected at most {DEEPEST} levels")
         start = self.at
         head = self.text[start : start + 1]
         if head == "{":
@@ -112,11 +114,11 @@ class _Scanner:
             self.at = word.end()
             return Node(WORDS[word[0]], self.place(start, word.end()))
         if not head:
-            self.fail("the text ends here", "expected a value")
+            raise self.wrong("the text ends here", "expected a value")
         hint = "JSON text stands in double quotes" if head == "'" or word else ""
         if head in "]}":
             hint = "remove the comma before it"
-        self.fail(
+        raise self.wrong(
             f"'{word[0] if word else head}' is no value",
             "expected an object, array, text, number, true, false or null",
             hint,
@@ -126,7 +128,7 @@ class _Scanner:
         start = self.at
         found = STRING.match(self.text, start)
         if not found:
-            self.fail(
+            raise self.wrong(
                 "text without its end", "expected a closing double quote on the same line, and only JSON's escapes"
             )
         self.at = found.end()
@@ -142,11 +144,11 @@ class _Scanner:
         while not self.text.startswith("}", self.at):
             if not self.text.startswith('"', self.at):
                 hint = "remove the comma before it" if members and self.text[self.at : self.at + 1] in "]}" else ""
-                self.fail("no name of a member", "expected text in double quotes or }", hint)
+                raise self.wrong("no name of a member", "expected text in double quotes or }", hint)
             key_place, key = self.string()
             self.blanks()
             if not self.text.startswith(":", self.at):
-                self.fail(f"no value for '{key}'", "expected a colon")
+                raise self.wrong(f"no value for '{key}'", "expected a colon")
             self.at += 1
             node = self.value(depth + 1)
             if key in members:
@@ -176,10 +178,12 @@ class _Scanner:
             self.blanks()
             if self.text.startswith(end, self.at):
                 self.at = comma
-                self.fail(
+                raise self.wrong(
                     "a comma with nothing after it", f"expected another value, or {end} right away", "remove the comma"
                 )
         elif not self.text.startswith(end, self.at):
             at_end = self.at >= len(self.text)
             hint = "" if at_end else "a comma may be missing before it"
-            self.fail("the text ends here" if at_end else "no end of the value", f"expected a comma or {end}", hint)
+            raise self.wrong(
+                "the text ends here" if at_end else "no end of the value", f"expected a comma or {end}", hint
+            )
