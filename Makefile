@@ -1,2 +1,57 @@
-# Everything runs in .venv, which is made when it is missing.
-PY := .venv/bin/python
+# Every rule runs in .venv, which is made when it is missing and brought up to date when pyproject.toml changes.
+#   make PYTHON=/path/to/python3.12 …   picks the Python that .venv is made with; 3.11 is the oldest that works.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+EXAMPLE := examples/color-app/task-definition.json
+EVENTS ?= 1000000
+JOBS ?= 2
+
+.PHONY: demo test lint format bench docs conformance clean help
+
+help:
+	@echo "make demo          the example task, run here from its task definition"
+	@echo "make test          every test"
+	@echo "make conformance   only the cases recorded from Fluent Bit, with the table"
+	@echo "make lint          ruff and mypy"
+	@echo "make bench         CPU per event; PEER=/path/to/fluent-bit runs it beside ours, EVENTS=100000 is quicker"
+	@echo "make docs          write the generated pages again"
+	@echo "make clean         remove what was built, .venv too"
+
+demo: $(READY)
+	$(BIN)/pyrolens up $(EXAMPLE) --demo
+
+test: $(READY)
+	$(BIN)/pytest -n $(JOBS)
+
+conformance: $(READY)
+	$(BIN)/pytest tests/conformance
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/python -m bench --events $(EVENTS) $(if $(PEER),--peer $(PEER)) $(if $(JSON),--json $(JSON))
+
+docs: $(READY)
+	$(BIN)/python docs/build.py
+
+$(READY): pyproject.toml
+	@python=$$(sh .ci/python "$(PYTHON)") && \
+	if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    rm -rf $(VENV) && "$$python" -m venv $(VENV); \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
