@@ -27,7 +27,7 @@ class RetryPolicy:
         if after is not None:
             return max(after, 0.0)
         highest = min(self.cap, self.base * 2 ** min(attempt, 32))
-        return random.uniform(min(self.base, highest), highest)  # noqa: S311
+        return random.uniform(min(self.base, highest), highest)
 
 
 def read_retry_limit(text: str | None, default: int | None = 1) -> int | None:

@@ -1,0 +1,139 @@
+"""What the router lends to plugins: the implementations of plugin.Env and its kinds."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Protocol
+
+from pyrolens.delivery.receipt import Receipt
+from pyrolens.pipeline.pipeline import Pipeline
+from pyrolens.pipeline.step import Step
+from pyrolens.plugin import Env, Held, Log, Parse, Parser, Source
+from pyrolens.records.event import Event
+from pyrolens.service.metrics import InputMetrics
+
+
+class Counted(Protocol):
+    counters: dict[str, int]
+
+
+class Parsers:
+    """The registered parsers by name, each compiled at its first use."""
+
+    def __init__(self, parsers: Mapping[str, Parser], env: Callable[[str], Env]) -> None:
+        self._parsers = parsers
+        self._env = env
+        self.get = cache(self._get)
+
+    def _get(self, name: str) -> Parse | None:
+        parser = self._parsers.get(name)
+        return None if parser is None else parser.compile(self._env(name))
+
+
+class PluginEnv:
+    """Of parsers and outputs, and the base of the others."""
+
+    def __init__(self, name: str, log: Log, counted: Counted, parsers: Callable[[str], Parse | None]) -> None:
+        self.name = name
+        self.log = log
+        self._counters = counted.counters
+        self._parsers = parsers
+
+    def now(self) -> int:
+        return time.time_ns()
+
+    def count(self, counter: str, n: int = 1) -> None:
+        self._counters[counter] = self._counters.get(counter, 0) + n
+
+    def parser(self, name: str) -> Parse | None:
+        return self._parsers(name)
+
+
+class FilterRuntime(PluginEnv):
+    """Of a filter."""
+
+    def __init__(self, step: Step, pipeline: Pipeline, *args: Any) -> None:
+        super().__init__(*args)
+        self._step = step
+        self._pipeline = pipeline
+
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
+        self._pipeline.emit(self._step, tag, events, moved, held)
+
+    def hold(self, records: int = 0) -> Held:
+        return self._pipeline.hold(self._step, records)
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        return asyncio.get_running_loop().call_later(seconds, call).cancel
+
+
+class OutputRuntime(PluginEnv):
+    """Of an output. `reject` is put in by whoever makes the delivery."""
+
+    def __init__(self, flush: float, workers: int, *args: Any) -> None:
+        super().__init__(*args)
+        self.flush = flush
+        self.workers = workers
+        self.refuse: Callable[[list[Event], str, str], None] = lambda events, tag, reason: None
+
+    def reject(self, events: list[Event], tag: str, reason: str) -> None:
+        self.refuse(events, tag, reason)
+
+
+class InputRuntime(PluginEnv):
+    """Of an input: takes its batches, and stops it from reading while too much of them is unsettled (Mem_Buf_Limit)."""
+
+    source: Source
+
+    def __init__(
+        self,
+        tag: str,
+        flush: float,
+        limit: int,
+        pipeline: Pipeline,
+        processors: list[Step],
+        metrics: InputMetrics,
+        *args: Any,
+    ) -> None:
+        super().__init__(*args)
+        self.tag = tag
+        self.flush = flush
+        self.limit = limit
+        """Bytes; 0 or less: none."""
+        self.metrics = metrics
+        self.unsettled = 0
+        """Bytes handed over and not settled."""
+        self._pipeline = pipeline
+        self._processors = processors
+
+    def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
+        metrics = self.metrics
+        metrics.records += len(events)
+        metrics.bytes += size
+        self.unsettled += size
+        if settled is None:
+            receipt = Receipt(size, self._settle)
+        else:
+            told = settled
+
+            def settle(receipt: Receipt) -> None:
+                told()
+                self._settle(receipt)
+
+            receipt = Receipt(size, settle)
+        self._pipeline.feed(tag, events, receipt, self._processors)
+        if 0 < self.limit <= self.unsettled and not metrics.paused:
+            metrics.paused = True
+            metrics.pauses += 1
+            self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=self.unsettled, limit=self.limit)
+            self.source.pause()
+
+    def _settle(self, receipt: Receipt) -> None:
+        self.unsettled -= receipt.size
+        metrics = self.metrics
+        if metrics.paused and self.unsettled < self.limit:
+            metrics.paused = False
+            metrics.resumes += 1
+            self.log.info("resumed", unsettled=self.unsettled)
+            self.source.resume()

@@ -1,0 +1,196 @@
+"""The running router: made from a config, started, and stopped without losing what it holds."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pyrolens.config import Built, Config
+from pyrolens.delivery.delivery import Delivery
+from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
+from pyrolens.pipeline.pipeline import Door, Pipeline, Route
+from pyrolens.pipeline.step import Step
+from pyrolens.plugin import Filter, Input, Output, Plugin
+from pyrolens.problems import ConfigError, Problems
+from pyrolens.service.envs import FilterRuntime, InputRuntime, OutputRuntime, Parsers, PluginEnv
+from pyrolens.service.http_api import HttpApi
+from pyrolens.service.log import Logs
+from pyrolens.service.metrics import Metrics
+
+T = TypeVar("T")
+
+
+class Router:
+    """Everything that `config` names, compiled and wired. Nothing is opened before start().
+
+    Raises: ConfigError with all that does not compile."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        service = config.service
+        self.metrics = Metrics()
+        self.logs = Logs(service.log_level, service.log_file, self.metrics)
+        self.log = self.logs.of("engine")
+        self._problems = Problems()
+        self._parsers = Parsers(config.parsers, self._parser_env)
+        self.deliveries: list[Delivery] = []
+        self.pipeline = Pipeline([], [], self.logs.of("router"))
+        self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
+        self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
+        self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
+        self._problems.raise_if_any()
+        self.api = HttpApi(service, self.metrics) if service.http_server else None
+        self._ticker: asyncio.TimerHandle | None = None
+
+    def _compiled(self, built: Built[Any], make: Callable[[Built[Any]], T]) -> T | None:
+        try:
+            return make(built)
+        except ConfigError as error:
+            for problem in error.problems:
+                self._problems.add(problem)
+        except ValueError as error:
+            self._problems.error("bad-plugin", f"{built.plugin.name}: {error}", built.place)
+        return None
+
+    def _log_of(self, built: Built[Any]) -> Any:
+        plugin: Plugin = built.plugin
+        return self.logs.of(plugin.kind, plugin.name, built.label, plugin.log_level)
+
+    def _parser_env(self, name: str) -> PluginEnv:
+        counted = self.metrics.filter(f"parser:{name}")
+        return PluginEnv(name, self.logs.of("parser", name), counted, self._parsers.get)
+
+    def _step(self, built: Built[Filter]) -> Step:
+        metrics = self.metrics.filter(built.label, built.plugin.name)
+        log = self._log_of(built)
+        step = Step(built.label, built.matches, built.place, metrics, log, built.plugin.stateful)
+        env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers.get)
+        step.transform = built.plugin.compile(env)
+        return step
+
+    def _input(self, built: Built[Input]) -> InputRuntime:
+        env = InputRuntime(
+            built.tag,
+            self.config.service.flush,
+            built.plugin.mem_buf_limit,
+            self.pipeline,
+            [self._step(p) for p in built.processors],
+            self.metrics.input(built.label, built.plugin.name),
+            built.label,
+            self._log_of(built),
+            self.metrics.input(built.label, built.plugin.name),
+            self._parsers.get,
+        )
+        env.source = built.plugin.open(env)
+        return env
+
+    def _route(self, built: Built[Output]) -> Route:
+        plugin, service = built.plugin, self.config.service
+        metrics = self.metrics.output(built.label, plugin.name)
+        log = self._log_of(built)
+        env = OutputRuntime(service.flush, plugin.workers or 0, built.label, log, metrics, self._parsers.get)
+        sink = plugin.open(env)
+        policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
+        delivery = Delivery(sink, policy, metrics, log, plugin.workers)
+        env.refuse = delivery.reject
+        self.deliveries.append(delivery)
+        door: Callable[[str], Door] = delivery.door
+        if built.processors:
+            door = self._processed(door, built)
+        return Route(built.matches, door)
+
+    def _processed(self, door: Callable[[str], Door], built: Built[Output]) -> Callable[[str], Door]:
+        """The door behind the processors of an output."""
+        steps = [self._step(p) for p in built.processors]
+
+        def opened(tag: str) -> Door:
+            inner = door(tag)
+
+            def accept(events: Any, receipt: Any) -> None:
+                for step in steps:
+                    events = step.run(tag, events)
+                if events:
+                    inner(events, receipt)
+
+            return accept
+
+        return opened
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open outputs, then the HTTP API, then inputs. Raises: ConfigError when something cannot be opened; then
+        nothing stays open."""
+        try:
+            for delivery in self.deliveries:
+                await delivery.sink.start()
+            if self.api:
+                await self.api.start()
+            for env in self.inputs:
+                await env.source.start()
+        except ConfigError:
+            await self._close()
+            raise
+        self._tick()
+
+    def _tick(self) -> None:
+        for delivery in self.deliveries:
+            delivery.flush()
+        self._ticker = asyncio.get_running_loop().call_later(self.config.service.flush, self._tick)
+
+    async def stop(self) -> bool:
+        """Read no more, deliver what is there within Grace, and say what could not be. True: nothing was left."""
+        grace = self.config.service.grace
+        self.log.info("stopping", grace=f"{grace:g}s")
+        ends = asyncio.get_running_loop().time() + grace
+        await asyncio.gather(*(env.source.stop() for env in self.inputs))
+        drains = [asyncio.create_task(d.drain()) for d in self.deliveries]
+        if drains:
+            await asyncio.wait(drains, timeout=max(ends - asyncio.get_running_loop().time(), 0.0))
+        complete = True
+        for drain, delivery in zip(drains, self.deliveries, strict=True):
+            drain.cancel()
+            records, size = delivery.left()
+            if records:
+                complete = False
+                delivery.counters.dropped_records += records
+                delivery.log.error("not delivered within Grace, and lost", records=records, bytes=size)
+        await self._close()
+        self.log.info("stopped")
+        return complete
+
+    async def _close(self) -> None:
+        if self._ticker:
+            self._ticker.cancel()
+        if self.api:
+            await self.api.stop()
+        for delivery in self.deliveries:
+            await delivery.close()
+
+
+def run(config: Config) -> int:
+    """Run until SIGTERM or SIGINT. Gives the exit status."""
+    try:
+        router = Router(config)
+    except ConfigError as error:
+        raise ConfigError([*config.warnings, *error.problems]) from None
+    import uvloop  # the router's own loop: imported where it is used
+
+    # Records are freed by their reference counts; the collector would only search them for nothing.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    return uvloop.run(_until_signal(router))
+
+
+async def _until_signal(router: Router) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await router.start()
+    router.log.info("started", inputs=len(router.inputs), outputs=len(router.deliveries))
+    await stop.wait()
+    await router.stop()
+    return 0
