@@ -3,6 +3,8 @@
 from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, Limits, Outcome, Parcel, Sink
 from pyrolens.options import Commas, Line, Lines, Pair, Seconds, Secret, Size, Words, group, lines, opt
 from pyrolens.plugin import (
+    NET_IGNORED,
+    TLS_IGNORED,
     Env,
     Filter,
     FilterEnv,
@@ -24,7 +26,7 @@ from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.event import Event, Record, Stamp
 
 __all__ = [
-    "DELIVERED", "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
+    "DELIVERED", "NET_IGNORED", "TLS_IGNORED", "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
     "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "Outcome", "Output", "OutputEnv", "Pair", "Parcel",
     "Parse", "Parser", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
     "Tls", "Transform", "Words", "group", "lines", "opt", "plugin",

@@ -173,10 +173,30 @@ class Output(Plugin):
 class Net:
     """Options of every output that opens connections."""
 
-    connect_timeout: Seconds = opt("Seconds to wait for a connection.", default=10.0)
+    connect_timeout: Seconds = opt("Seconds to wait for a connection, the TLS handshake included.", default=10.0)
     keepalive: bool = opt("Use a connection for several requests.", default=True)
     keepalive_idle_timeout: Seconds = opt("Seconds after which an idle connection is closed.", default=30.0)
+    keepalive_max_recycle: int = opt("Times that a connection is used before it is closed; 0: any.", default=2000)
     io_timeout: Seconds = opt("Seconds without progress after which a call fails; 0: none.", default=0.0)
+    source_address: str | None = opt("Local address to connect from.", default=None)
+    prefer_ipv4: bool = opt("Try the IPv4 addresses of a host first.", default=False, name="dns.prefer_ipv4")
+    prefer_ipv6: bool = opt("Try the IPv6 addresses of a host first.", default=False, name="dns.prefer_ipv6")
+    proxy_env_ignore: bool = opt("Do not look at HTTP_PROXY, HTTPS_PROXY and NO_PROXY.", default=False)
+    tcp_keepalive: bool = opt("Let the kernel probe idle connections.", default=False)
+    tcp_keepalive_time: int = opt("Seconds of silence before the first probe; -1: the kernel's.", default=-1)
+    tcp_keepalive_interval: int = opt("Seconds between probes; -1: the kernel's.", default=-1)
+    tcp_keepalive_probes: int = opt("Unanswered probes before the connection is dead; -1: the kernel's.", default=-1)
+
+
+NET_IGNORED: Mapping[str, str] = MappingProxyType(
+    {
+        "net.dns.mode": "names are resolved by the system, which chooses between UDP and TCP",
+        "net.dns.resolver": "names are resolved by the system",
+        "net.connect_timeout_log_error": "a connection that fails is one line in the log, with the retry",
+        "net.max_worker_connections": "there are no more connections than calls under way; see workers",
+    }
+)
+"""For `ignored` of outputs with Net."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +204,7 @@ class Tls:
     """Options of every output that can speak TLS. The switch itself is `tls`."""
 
     verify: bool = opt("Check the certificate of the server.", default=True)
+    verify_hostname: bool = opt("Check also that the certificate is for the name of the server.", default=False)
     ca_file: str | None = opt("File of certificate authorities (PEM).", default=None)
     ca_path: str | None = opt("Folder of certificate authorities.", default=None)
     crt_file: str | None = opt("Our certificate (PEM).", default=None)
@@ -192,6 +213,13 @@ class Tls:
     vhost: str | None = opt("Host name to ask for (SNI), if not `host`.", default=None)
     min_version: str | None = opt("Oldest TLS version, such as TLSv1.2.", default=None)
     max_version: str | None = opt("Newest TLS version.", default=None)
+    ciphers: str | None = opt("Ciphers to offer, in OpenSSL's spelling.", default=None)
+
+
+TLS_IGNORED: Mapping[str, str] = MappingProxyType(
+    {"tls.debug": "failed handshakes are reported with their reason, and there is no more to tell"}
+)
+"""For `ignored` of outputs with Tls."""
 
 
 KINDS: dict[str, type[Plugin]] = {"input": Input, "parser": Parser, "filter": Filter, "output": Output}
