@@ -26,7 +26,8 @@ from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.event import Event, Record, Stamp
 
 __all__ = [
-    "DELIVERED", "NET_IGNORED", "TLS_IGNORED", "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
+    "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
+    "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
     "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "Outcome", "Output", "OutputEnv", "Pair", "Parcel",
     "Parse", "Parser", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
     "Tls", "Transform", "Words", "group", "lines", "opt", "plugin",
