@@ -1,0 +1,274 @@
+"""A task definition, typed and with places: all of it that FireLens touches.
+
+It is read as `aws ecs register-task-definition --cli-input-json` takes it and as `describe-task-definition` gives it
+(wrapped in "taskDefinition"). What FireLens refuses is in `ecs.rules`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from pyrolens.language.json import Node, parse
+from pyrolens.problems import ConfigError, Place, Problem, Problems, nearest
+
+FIRELENS = "awsfirelens"
+FireLensType = Literal["fluentbit", "fluentd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text and where it stands."""
+
+    text: str
+    place: Place
+    key_place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SecretOption:
+    """A log option whose value ECS fetches: `source` is the ARN or name it is kept under, never the secret."""
+
+    name: str
+    source: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfiguration:
+    driver: str
+    options: Mapping[str, Text]
+    secrets: list[SecretOption]
+    place: Place
+
+    @property
+    def firelens(self) -> bool:
+        return self.driver == FIRELENS
+
+
+@dataclass(frozen=True, slots=True)
+class FireLens:
+    """`firelensConfiguration`. The type is as written, which may be neither fluentbit nor fluentd."""
+
+    type: str
+    type_place: Place
+    options: Mapping[str, Text]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    container: str
+    condition: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    name: str
+    place: Place
+    """Of its name."""
+    image: str = ""
+    command: list[str] = field(default_factory=list)
+    entry_point: list[str] = field(default_factory=list)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    working_directory: str = ""
+    essential: bool = True
+    memory: int = 0
+    """MiB; 0: none given."""
+    memory_reservation: int = 0
+    """MiB; 0: none given."""
+    user: Text | None = None
+    ports: list[tuple[int, Place]] = field(default_factory=list)
+    """Container ports."""
+    depends_on: list[Dependency] = field(default_factory=list)
+    log: LogConfiguration | None = None
+    firelens: FireLens | None = None
+
+    @property
+    def uses_firelens(self) -> bool:
+        return self.log is not None and self.log.firelens
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    family: str
+    revision: int
+    """0: not registered yet."""
+    network_mode: str
+    """bridge, awsvpc, host or none; what ECS assumes when nothing is written."""
+    fargate: bool
+    windows: bool
+    containers: list[Container]
+    place: Place
+
+    @property
+    def router(self) -> Container | None:
+        """The container with a firelensConfiguration: the first, as the ECS agent takes it."""
+        return next((c for c in self.containers if c.firelens), None)
+
+    @property
+    def label(self) -> str:
+        """family:revision, as the ECS agent writes it into the records."""
+        return f"{self.family}:{self.revision or 1}"
+
+
+def read(text: str, file: str, problems: Problems) -> TaskDefinition:
+    """The task definition. What has the wrong shape is left out, and is an error in `problems`.
+
+    Raises: ConfigError when the text is no JSON, or no task definition at all."""
+    root = parse(text, file, problems)
+    node = root.get("taskDefinition") or root
+    containers = node.get("containerDefinitions")
+    if containers is None or not isinstance(containers.value, list):
+        hint = nearest("containerDefinitions", [k for k, _ in node.items()])
+        message = "no task definition: expected an object with containerDefinitions, a list"
+        at = containers.place if containers else node.place
+        raise ConfigError([*problems, Problem("task-definition", message, at, hint)])
+    found = Problems()
+    task = _Reader(found).task(node, containers)
+    for problem in sorted(found, key=lambda p: (p.place.line, p.place.column) if p.place else (0, 0)):
+        problems.add(problem)
+    return task
+
+
+T = TypeVar("T")
+SHAPES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+
+
+class _Reader:
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def member(self, node: Node, key: str, shape: type[T]) -> Node | None:
+        """The member, if it is there and has that shape."""
+        found = node.get(key)
+        if found is None:
+            return None
+        if not isinstance(found.value, shape) or (shape is int and isinstance(found.value, bool)):
+            shown = repr(found.value) if isinstance(found.value, (str, int, float, bool)) else "something else"
+            self.problems.error("wrong-shape", f"{key} is {shown}: expected {SHAPES[shape]}", found.place)
+            return None
+        return found
+
+    def value(self, node: Node, key: str, default: T) -> T:
+        found = self.member(node, key, type(default))
+        return default if found is None else found.value
+
+    def each(self, node: Node, key: str, read: Callable[[Node], T | None]) -> list[T]:
+        """What `read` makes of each object of the list."""
+        found = self.member(node, key, list)
+        out: list[T] = []
+        for item in found.value if found else ():
+            if not isinstance(item.value, dict):
+                self.problems.error("wrong-shape", f"an item of {key} is no object", item.place)
+            elif (made := read(item)) is not None:
+                out.append(made)
+        return out
+
+    def texts(self, node: Node, key: str) -> list[str]:
+        found = self.member(node, key, list)
+        for item in (items := found.value if found else []):
+            if not isinstance(item.value, str):
+                self.problems.error("wrong-shape", f"an item of {key} is no text", item.place)
+        return [item.value for item in items if isinstance(item.value, str)]
+
+    def required(self, node: Node, key: str, who: str) -> Node | None:
+        found = self.member(node, key, str)
+        if found is None and node.get(key) is None:
+            self.problems.error("missing-member", f"{who} needs {key}", node.place)
+        return found
+
+    def options(self, node: Node, who: str) -> dict[str, Text]:
+        found = self.member(node, "options", dict)
+        out: dict[str, Text] = {}
+        for key, item in found.items() if found else ():
+            if isinstance(item.value, str):
+                out[key] = Text(item.value, item.place, item.key_place or item.place)
+            elif item.value is not None:
+                hint = f'write "{_as_text(item.value)}"' if isinstance(item.value, (int, float, bool)) else ""
+                self.problems.error("wrong-shape", f"option {key} of {who} is no text", item.place, hint)
+        return out
+
+    def task(self, node: Node, containers: Node) -> TaskDefinition:
+        compatible = {c.upper() for c in self.texts(node, "requiresCompatibilities")}
+        platform = self.member(node, "runtimePlatform", dict) or Node({}, node.place)
+        family = self.required(node, "family", "a task definition")
+        fargate = "FARGATE" in compatible
+        return TaskDefinition(
+            family=family.value if family else "",
+            revision=self.value(node, "revision", 0),
+            network_mode=self.value(node, "networkMode", "awsvpc" if fargate else "bridge"),
+            fargate=fargate,
+            windows=self.value(platform, "operatingSystemFamily", "").upper().startswith("WINDOWS"),
+            containers=self.each(node, "containerDefinitions", self.container),
+            place=containers.key_place or containers.place,
+        )
+
+    def container(self, node: Node) -> Container | None:
+        name = self.required(node, "name", "a container")
+        user = self.member(node, "user", str)
+        made = Container(
+            name=name.value if name else "",
+            place=name.place if name else node.place,
+            image=self.value(node, "image", ""),
+            command=self.texts(node, "command"),
+            entry_point=self.texts(node, "entryPoint"),
+            environment=dict(self.each(node, "environment", self.variable)),
+            working_directory=self.value(node, "workingDirectory", ""),
+            essential=self.value(node, "essential", True),
+            memory=self.value(node, "memory", 0),
+            memory_reservation=self.value(node, "memoryReservation", 0),
+            user=Text(user.value, user.place, user.key_place or user.place) if user else None,
+            ports=self.each(node, "portMappings", self.port),
+            depends_on=self.each(node, "dependsOn", self.dependency),
+            log=self.log(node),
+            firelens=self.firelens(node),
+        )
+        return made if name else None
+
+    def variable(self, node: Node) -> tuple[str, str] | None:
+        name = self.required(node, "name", "a variable of environment")
+        return (name.value, self.value(node, "value", "")) if name else None
+
+    def port(self, node: Node) -> tuple[int, Place] | None:
+        port = self.member(node, "containerPort", int)
+        return (port.value, port.place) if port else None
+
+    def dependency(self, node: Node) -> Dependency | None:
+        name = self.required(node, "containerName", "an item of dependsOn")
+        condition = self.required(node, "condition", "an item of dependsOn")
+        return Dependency(name.value, condition.value, condition.place) if name and condition else None
+
+    def log(self, node: Node) -> LogConfiguration | None:
+        found = self.member(node, "logConfiguration", dict)
+        if found is None:
+            return None
+        driver = self.required(found, "logDriver", "logConfiguration")
+        if driver is None:
+            return None
+        options = self.options(found, "logConfiguration")
+        return LogConfiguration(driver.value, options, self.each(found, "secretOptions", self.secret), driver.place)
+
+    def secret(self, node: Node) -> SecretOption | None:
+        name = self.required(node, "name", "an item of secretOptions")
+        source = self.required(node, "valueFrom", "an item of secretOptions")
+        return SecretOption(name.value, source.value, name.place) if name and source else None
+
+    def firelens(self, node: Node) -> FireLens | None:
+        found = self.member(node, "firelensConfiguration", dict)
+        if found is None:
+            return None
+        kind = self.member(found, "type", str)
+        options = self.options(found, "firelensConfiguration")
+        place = found.key_place or found.place
+        return FireLens(kind.value if kind else "", kind.place if kind else place, options, place)
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def valid_name(name: str) -> bool:
+    """What ECS takes as the name of a container or family."""
+    return re.fullmatch(r"[A-Za-z0-9_-]{1,255}", name) is not None

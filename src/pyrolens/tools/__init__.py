@@ -1,0 +1,1 @@
+"""What helps people with their configs: each verb of the command line is one module."""
