@@ -1,0 +1,43 @@
+"""What runs the containers of a task. Today local processes do (process_runtime); Docker can be another."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pyrolens.ecs.task_definition import Container
+
+Output = Callable[[str, bytes], None]
+"""(stdout or stderr, bytes as they were read; b"" when that output has closed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One container to start."""
+
+    container: Container
+    id: str
+    """64 hex digits."""
+    environment: Mapping[str, str]
+    """All of it: the task definition's, and what ECS and we add."""
+    output: Output
+
+
+class Running(Protocol):
+    """A container that was started."""
+
+    ports: Mapping[int, int]
+    """Its ports, and where they are on this machine's loopback."""
+
+    async def wait(self) -> int:
+        """The exit status, once it has ended and all of its output was handed over."""
+
+    async def stop(self, within: float) -> int:
+        """End it: SIGTERM, then SIGKILL after so many seconds. Gives the exit status as `wait` does."""
+
+
+class Runtime(Protocol):
+    def check(self, container: Container) -> str:
+        """Why this runtime cannot start the container; "" when it can."""
+
+    async def start(self, launch: Launch) -> Running:
+        """Raises: RuntimeError with a line for people when it does not start."""
