@@ -1,0 +1,86 @@
+"""make bench: what the router costs per event, beside a Fluent Bit if one is given."""
+
+import argparse
+import json
+import platform
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from bench import floor
+from bench.pipelines import PIPELINES
+from bench.router import BenchError
+from bench.run import Result, measure, verify
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="events per run")
+    parser.add_argument("--peer", type=Path, help="a fluent-bit program, to be run on the same work")
+    parser.add_argument("--router", help="the program to measure, as a command line; else pyrolens run")
+    parser.add_argument("--only", help="runs whose pipeline-output contains this text: access-null, json-http, …")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each; the one with the least CPU counts")
+    parser.add_argument(
+        "--mem-buf-limit",
+        default="",
+        help="of the input, for every router (Fluent Bit closes connections over it)",
+    )
+    parser.add_argument("--no-verify", action="store_true", help="do not compare the records that arrive beforehand")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    args = parser.parse_args()
+    ours = args.router.split() if args.router else [str(Path(sys.executable).parent / "pyrolens"), "run"]
+    routers = {"pyrolens": ours} | ({"fluent-bit": [str(args.peer)]} if args.peer else {})
+    try:
+        floors, results = run(routers, args.events, args.only or "", args.runs, args.mem_buf_limit, not args.no_verify)
+    except BenchError as failure:
+        print(f"bench failed: {failure}", file=sys.stderr)
+        return 1
+    if args.json:
+        machine = {"machine": platform.machine(), "system": platform.system(), "python": platform.python_version()}
+        figures = {**machine, "floor_us": floors, "results": [asdict(result) for result in results]}
+        args.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def run(
+    routers: dict[str, list[str]], events: int, only: str, runs: int, limit: str, checks: bool
+) -> tuple[dict[str, float], list[Result]]:
+    """Everything asked for, printed as it comes. Raises: BenchError."""
+    floors: dict[str, float] = {}
+    results: list[Result] = []
+    for pipeline in PIPELINES:
+        wanted = [output for output in ("null", "http") if only in f"{pipeline.name}-{output}"]
+        if not wanted:
+            continue
+        corpus = pipeline.corpus()
+        floors[pipeline.name] = floor.microseconds(corpus)
+        print(
+            f"\n{pipeline.name}: {events:,} events of {corpus.size:.0f} bytes; "
+            f"bare decode and encode here: {floors[pipeline.name]:.2f} us an event"
+        )
+        print(f"  {'':22}{'CPU us/event':>14}{'of it start':>13}{'peak MiB':>10}{'events/s':>11}")
+        if checks:
+            for name, command in routers.items():
+                verify(name, command, pipeline, corpus)
+        for output in wanted:
+            best: dict[str, Result] = {}
+            # Routers take turns, so that a machine that slows down or speeds up does so for all of them.
+            for _ in range(runs):
+                for name, command in routers.items():
+                    result = measure(name, command, pipeline, corpus, output, events, limit)
+                    best[name] = min(best.get(name, result), result, key=lambda r: r.cpu_us)
+            for result in best.values():
+                print(
+                    f"  {f'{output}, {result.router}':22}{result.cpu_us:14.2f}"
+                    f"{result.start_s / events * 1e6:13.2f}{result.peak_mib:10.1f}{result.events_per_s:11,.0f}",
+                    flush=True,
+                )
+            if len(best) == 2:
+                own, peer = best.values()
+                print(f"  {'':22}{peer.cpu_us / own.cpu_us:13.1f}x{'':13}{peer.peak_mib / own.peak_mib:9.1f}x")
+            results += best.values()
+    return floors, results
+
+
+if __name__ == "__main__":
+    sys.exit(main())
