@@ -1,0 +1,7 @@
+"""AWS for outputs: credentials, signing, and one client for the services that speak JSON."""
+
+from pyrolens.aws.client import AwsClient, Reply
+from pyrolens.aws.credentials import CredentialsError
+from pyrolens.aws.options import AWS_IGNORED, Aws, Identity, aws_client
+
+__all__ = ["AWS_IGNORED", "Aws", "AwsClient", "CredentialsError", "Identity", "Reply", "aws_client"]
