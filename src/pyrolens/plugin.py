@@ -81,6 +81,8 @@ class FilterEnv(Env, Protocol):
 class OutputEnv(Env, Protocol):
     flush: float
     workers: int
+    escape_unicode: bool
+    """Outputs that write JSON spell what is not ASCII as \\uXXXX (json.escape_unicode of the service)."""
 
     def reject(self, events: list[Event], tag: str, reason: str) -> None:
         """Records that cannot be encoded for this destination: counted, logged, kept as dead letters if asked."""

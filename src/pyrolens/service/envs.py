@@ -71,6 +71,8 @@ class FilterRuntime(PluginEnv):
 class OutputRuntime(PluginEnv):
     """Of an output. `reject` is put in by whoever makes the delivery."""
 
+    escape_unicode = True
+
     def __init__(self, flush: float, workers: int, *args: Any) -> None:
         super().__init__(*args)
         self.flush = flush
