@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pyrolens.ecs import rules
-from pyrolens.ecs.firelens import Include, Setup, Task, bucket_and_key, set_up
+from pyrolens.ecs.firelens import Addresses, Include, Setup, Task, bucket_and_key, set_up
 from pyrolens.ecs.task_definition import read
 from pyrolens.problems import Problems
 
@@ -317,6 +317,20 @@ def test_a_router_that_sends_its_own_log_through_itself_does_not_wait_for_itself
     assert setup.containers[0].depends_on == ()
     assert setup.containers[0].log_options
     assert "Match router-firelens*" in setup.config
+
+
+def test_a_router_that_runs_as_a_process_has_other_addresses() -> None:
+    setup = started("bridge", app("web"), router(options={"config-file-type": "file", "config-file-value": "/x.conf"}))
+    local = set_up(setup.task, Addresses("/tmp/f.sock", "127.0.0.1", 1, 2, "/home/x.conf"))
+    assert [line for line in local.config.splitlines() if line not in setup.config.splitlines()] == [
+        "    unix_path /tmp/f.sock",
+        "    Listen 127.0.0.1",
+        "    Port 1",
+        "    Port 2",
+        "@INCLUDE /home/x.conf",
+    ]
+    assert local.containers[0].environment == {"FLUENT_HOST": "127.0.0.1", "FLUENT_PORT": "1"}
+    assert local.include == Include("/x.conf")
 
 
 @pytest.mark.parametrize(

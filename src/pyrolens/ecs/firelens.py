@@ -57,6 +57,19 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the router finds and offers things. The defaults are those in a container; a local process has others."""
+
+    socket: str = SOCKET
+    listen: str = ""
+    """Of the TCP input; "": as the network mode says."""
+    forward_port: int = FORWARD_PORT
+    health_port: int = HEALTH_PORT
+    include: str = ""
+    """The extra config file; "": as the task definition says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Include:
     """The extra config file: its path in the router container, and for config-file-type s3 the object's ARN."""
 
@@ -110,16 +123,17 @@ class Setup:
         return order
 
 
-def set_up(task: Task) -> Setup:
+def set_up(task: Task, at: Addresses | None = None) -> Setup:
     """What the agent makes for this task. The task definition has passed `rules.check`.
 
     Raises: ValueError when it has no router."""
     router = task.definition.router
     if router is None or router.firelens is None:
         raise ValueError("the task definition has no container with firelensConfiguration")
+    at = at or Addresses()
     include = _include(router)
-    containers = [_started(task, router, c) for c in task.definition.containers]
-    return Setup(task, router, _config(task, router, include), include, containers)
+    containers = [_started(task, router, c, at) for c in task.definition.containers]
+    return Setup(task, router, _config(task, router, include, at), include, containers)
 
 
 def _include(router: Container) -> Include | None:
@@ -175,29 +189,30 @@ class _Plan:
     """(match, pattern)"""
     exclude_patterns: list[tuple[str, str]]
     fields: dict[str, str]
-    include: Include | None
+    include: str
     outputs: list[tuple[str, str, dict[str, str]]]
     """(plugin, match, options)"""
 
 
-def _config(task: Task, router: Container, include: Include | None) -> str:
+def _config(task: Task, router: Container, include: Include | None, at: Addresses) -> str:
     kind = router.firelens.type if router.firelens else ""
     fluentbit = kind == "fluentbit"
     mode = task.definition.network_mode
     inputs: list[tuple[str, str, dict[str, str]]] = []
     outputs: list[tuple[str, str, dict[str, str]]] = []
     if fluentbit:
-        inputs.append(("forward", "", {"Mem_Buf_Limit": mem_buf_limit(router), "unix_path": SOCKET}))
+        inputs.append(("forward", "", {"Mem_Buf_Limit": mem_buf_limit(router), "unix_path": at.socket}))
     else:
-        inputs.append(("unix", "", {"path": SOCKET}))
+        inputs.append(("unix", "", {"path": at.socket}))
     if mode in ("bridge", "awsvpc"):
-        address = "0.0.0.0" if mode == "bridge" else "127.0.0.1"
+        address = at.listen or ("0.0.0.0" if mode == "bridge" else "127.0.0.1")
         listen, port = ("Listen", "Port") if fluentbit else ("bind", "port")
-        inputs.append(("forward", "", {listen: address, port: str(FORWARD_PORT)}))
+        inputs.append(("forward", "", {listen: address, port: str(at.forward_port)}))
         if fluentbit:
-            inputs.append(("tcp", HEALTH_TAG, {"Listen": "127.0.0.1", "Port": str(HEALTH_PORT)}))
+            inputs.append(("tcp", HEALTH_TAG, {"Listen": "127.0.0.1", "Port": str(at.health_port)}))
             outputs.append(("null", HEALTH_TAG, {}))
-    plan = _Plan(inputs, [], [], metadata(task, router), include, outputs)
+    included = (at.include or include.path) if include else ""
+    plan = _Plan(inputs, [], [], metadata(task, router), included, outputs)
     for container in task.definition.containers:
         options = output_options(task, container, kind)
         match = f"{container.name}-firelens{'*' if fluentbit else '**'}"
@@ -229,7 +244,7 @@ def _fluentbit_text(plan: _Plan) -> str:
         fields = [f"    Record {key} {plan.fields[key]}" for key in sorted(plan.fields)]
         blocks.append(["[FILTER]", "    Name record_modifier", "    Match *", *fields])
     if plan.include:
-        blocks.append([f"@INCLUDE {plan.include.path}"])
+        blocks.append([f"@INCLUDE {plan.include}"])
     for name, match, options in plan.outputs:
         blocks.append(["[OUTPUT]", f"    Name {name}", f"    Match {match}", *_lines(options)])
     return _text(blocks)
@@ -247,7 +262,7 @@ def _fluentd_text(plan: _Plan) -> str:
         record = ["    <record>", *_lines(plan.fields, 8), "    </record>"]
         blocks.append(["<filter **>", "    @type record_transformer", *record, "</filter>"])
     if plan.include:
-        blocks.append([f"@include {plan.include.path}"])
+        blocks.append([f"@include {plan.include}"])
     for name, match, options in plan.outputs:
         blocks.append([f"<match {match}>", f"    @type {name}", *_lines(options), "</match>"])
     return _text(blocks)
@@ -276,12 +291,12 @@ def log_options(task: Task, container: Container) -> dict[str, str]:
     return dict(sorted(options.items()))
 
 
-def _started(task: Task, router: Container, container: Container) -> Started:
+def _started(task: Task, router: Container, container: Container, at: Addresses) -> Started:
     environment: dict[str, str] = {}
     kind = router.firelens.type if router.firelens else ""
     if container.uses_firelens and task.definition.network_mode in ("awsvpc", "bridge"):
-        host = "127.0.0.1" if task.definition.network_mode == "awsvpc" else task.router_address
-        environment |= {"FLUENT_HOST": host, "FLUENT_PORT": str(FORWARD_PORT)}
+        host = at.listen or ("127.0.0.1" if task.definition.network_mode == "awsvpc" else task.router_address)
+        environment |= {"FLUENT_HOST": host, "FLUENT_PORT": str(at.forward_port)}
     binds: tuple[str, ...] = ()
     if container is router:
         if kind == "fluentd":
