@@ -13,6 +13,7 @@ from pyrolens.pipeline.pipeline import Door, Pipeline, Route
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Filter, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
+from pyrolens.service.books import books, write_if_asked
 from pyrolens.service.envs import FilterRuntime, InputRuntime, OutputRuntime, Parsers, PluginEnv
 from pyrolens.service.http_api import HttpApi
 from pyrolens.service.log import Logs
@@ -158,6 +159,8 @@ class Router:
                 delivery.log.error("not delivered within Grace, and lost", records=records, bytes=size)
         await self._close()
         self.log.info("stopped")
+        write_if_asked(books(self.metrics, self.pipeline.unrouted, self.pipeline.loops))
+        self.logs.close()
         return complete
 
     async def _close(self) -> None:
@@ -171,10 +174,7 @@ class Router:
 
 def run(config: Config) -> int:
     """Run until SIGTERM or SIGINT. Gives the exit status."""
-    try:
-        router = Router(config)
-    except ConfigError as error:
-        raise ConfigError([*config.warnings, *error.problems]) from None
+    router = Router(config)
     import uvloop  # the router's own loop: imported where it is used
 
     # Records are freed by their reference counts; the collector would only search them for nothing.
