@@ -10,7 +10,7 @@ from pyrolens.records.codecs.msgpack import (
     pack_entries_integer_time,
     pack_entry,
 )
-from pyrolens.records.codecs.text import stdout_line, text_of
+from pyrolens.records.codecs.text import stdout_text, text_of
 
 __all__ = [
     "DATE_FORMATS",
@@ -25,6 +25,6 @@ __all__ = [
     "pack_entry",
     "read_date_format",
     "second_text",
-    "stdout_line",
+    "stdout_text",
     "text_of",
 ]

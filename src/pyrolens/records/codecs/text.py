@@ -38,10 +38,10 @@ def text_of(value: Any, depth: int = 0) -> str:
     return f'"{value}"'
 
 
-def stdout_line(number: int, tag: str, ns: int, record: dict[Any, Any]) -> str:
-    """[number] tag: [[sec.nsec, {metadata}], {record}]"""
+def stdout_text(ns: int, record: dict[Any, Any]) -> str:
+    """[[sec.nsec, {metadata}], {record}]"""
     seconds, rest = divmod(int(ns), SECOND)
-    return f"[{number}] {tag}: [[{seconds}.{rest:09d}, {text_of(metadata_of(ns))}], {text_of(record)}]\n"
+    return f"[[{seconds}.{rest:09d}, {text_of(metadata_of(ns))}], {text_of(record)}]"
 
 
 def _printable(data: bytes) -> str:

@@ -1,0 +1,59 @@
+"""output stdout.
+
+Source: Fluent Bit 5.1.1 plugins/out_stdout/stdout.c."""
+
+from pyrolens.api import DELIVERED, Chunk, Encode, Event, Limits, Outcome, Output, OutputEnv, Parcel, opt, plugin
+from pyrolens.outputs._formats import format_of, json_of
+from pyrolens.outputs._standard_out import write_out
+from pyrolens.records.codecs import Json, stdout_text
+
+
+@plugin("stdout")
+class Stdout(Output):
+    """Print records on standard output."""
+
+    format: str | None = opt("msgpack (readable text), json, json_lines or json_stream.", default=None)
+    json_date_key: str = opt("Field for the time of a record; false: none.", default="date")
+    json_date_format: str | None = opt(
+        "double, iso8601, epoch, epoch_ms or java_sql_timestamp; double if not given.", default=None
+    )
+
+    def open(self, env: OutputEnv) -> "StdoutSink":
+        return StdoutSink(format_of(env, self.format), json_of(env, self.json_date_key, self.json_date_format))
+
+
+class StdoutSink:
+    limits = Limits(calls=1)
+
+    def __init__(self, form: str, json: Json) -> None:
+        self.form, self.json = form, json
+
+    def encoder(self, tag: str) -> Encode:
+        json, form = self.json, self.form
+
+        def encode(events: list[Event]) -> list[Parcel]:
+            items = json.each(events) if form != "msgpack" else [_text(tag, ns, record) for ns, record in events]
+            return [Parcel(tag, items, len(items), sum(map(len, items)))]
+
+        return encode
+
+    async def start(self) -> None:
+        pass
+
+    async def deliver(self, chunk: Chunk) -> Outcome:
+        await write_out(self._joined(chunk.items))
+        return DELIVERED
+
+    def _joined(self, items: list[bytes]) -> bytes:
+        if self.form == "msgpack":
+            return b"".join([b"[%d] %b" % numbered for numbered in enumerate(items)])
+        if self.form == "json":
+            return b"[" + b",".join(items) + b"]\n"
+        return (b"\n" if self.form == "json_lines" else b"").join(items) + b"\n"
+
+    async def close(self) -> None:
+        pass
+
+
+def _text(tag: str, ns: int, record: dict[str, object]) -> bytes:
+    return f"{tag}: {stdout_text(ns, record)}\n".encode(errors="surrogateescape")
