@@ -1,0 +1,236 @@
+"""Messages of the forward protocol become batches.
+
+Source: Forward Protocol Specification v1; plugins/in_forward/fw_prot.c (Fluent Bit 5.1.1).
+Differs: Fluent Bit closes the connection at the first message that it does not understand, and what the peer sent
+after it is lost; here that message alone is refused.
+"""
+
+import importlib
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from pyrolens.api import Event, Stamp
+from pyrolens.records import frames
+from pyrolens.records.frames import CANNOT, Whole
+
+GROUP_MARKS = (0xFFFFFFFF, 0xFFFFFFFE)
+"""Seconds of the marks that Fluent Bit puts around groups of records; they are no events."""
+
+TagOf = Callable[[str], str]
+Refuse = Callable[[str, int], None]
+"""(reason, how many events) for what is not taken."""
+
+
+class Batch(NamedTuple):
+    """Events of one tag, the bytes they took, and the ids that are to be acknowledged once they are stored."""
+
+    tag: str
+    events: list[Event]
+    size: int
+    acks: list[str]
+
+
+class Protocol:
+    """Reads whole messages, many at once if they are as most are."""
+
+    def __init__(self, tag_of: TagOf, limit: int, refuse: Refuse) -> None:
+        """`limit`: bytes of a payload, also once it is decompressed."""
+        self.tag_of = tag_of
+        self.limit = limit
+        self.refuse = refuse
+
+    def batches(self, whole: Whole) -> Iterator[Batch]:
+        """The events in their order, neighbours of one tag together."""
+        try:
+            messages = frames.decode_messages(whole)
+            first = messages[0].tag
+            tags = [m.tag for m in messages]
+            if first and tags.count(first) == len(tags):
+                yield Batch(self.tag_of(first), frames.events_of(messages), len(whole.data), [])
+                return
+            batches = [self._run(tag, list(run), whole) for tag, run in groupby(messages, key=attrgetter("tag"))]
+        except CANNOT:
+            yield from self._one_by_one(whole)
+            return
+        for batch in batches:
+            if batch.tag:
+                yield batch
+            else:
+                self.refuse("its tag is empty", len(batch.events))
+
+    def _run(self, tag: str, messages: list[frames.Message], whole: Whole) -> Batch:
+        share = len(whole.data) * len(messages) // len(whole.ends)
+        return Batch(self.tag_of(tag) if tag else "", frames.events_of(messages), share, [])
+
+    def _one_by_one(self, whole: Whole) -> Iterator[Batch]:
+        run: Batch | None = None
+        for frame in whole.each():
+            try:
+                batch = self._message(frame)
+            except ValueError as why:
+                self.refuse(str(why), 1)
+                continue
+            if run is None:
+                run = batch
+            elif run.tag == batch.tag:
+                run.events.extend(batch.events)
+                run.acks.extend(batch.acks)
+                run = run._replace(size=run.size + batch.size)
+            else:
+                yield run
+                run = batch
+        if run is not None:
+            yield run
+
+    def _message(self, frame: bytes) -> Batch:
+        """One message of any mode. Raises: ValueError with the reason."""
+        try:
+            message = frames.MESSAGE.decode(frame)
+            if message.tag:
+                return Batch(self.tag_of(message.tag), frames.events_of([message]), len(frame), [])
+        except CANNOT:
+            pass
+        value = self._long_message(frame) or frames.decode_any(frame)
+        if not isinstance(value, list) or len(value) < 2:
+            raise ValueError("it is not an array of a tag and more")
+        tag, second = value[0], value[1]
+        if not isinstance(tag, str):
+            raise ValueError("its tag is not text")
+        if not tag:
+            raise ValueError("its tag is empty")
+        if isinstance(second, list):
+            options = self._options(value, 2)
+            events = self._entries(second)
+        elif isinstance(second, (str, bytes)):
+            options = self._options(value, 2)
+            events = self._packed(second, options)
+        else:
+            options = self._options(value, 3)
+            events = [self._single(value, options)]
+        chunk = options.get("chunk")
+        return Batch(self.tag_of(tag), events, len(frame), [] if chunk is None else [chunk])
+
+    @staticmethod
+    def _long_message(frame: bytes) -> list[Any] | None:
+        """A message of many events, decoded the fast way, or None when it is none or is odd."""
+        if len(frame) < 64:
+            return None
+        try:
+            message = frames.FORWARD.decode(frame)
+        except CANNOT:
+            return None
+        return [message.tag, message.entries, message.options]
+
+    @staticmethod
+    def _options(value: list[Any], at: int) -> dict[str, Any]:
+        options = value[at] if len(value) > at else None
+        if options is None:  # old Docker sends nil
+            return {}
+        if not isinstance(options, dict):
+            raise ValueError("its options are not a map")
+        if not isinstance(options.get("chunk"), (str, type(None))):
+            raise ValueError("the chunk id in its options is not text")
+        return options
+
+    @staticmethod
+    def _single(value: list[Any], options: dict[str, Any]) -> Event:
+        if len(value) < 3:
+            raise ValueError("it has no record")
+        metadata = options.get("metadata", {})
+        if not isinstance(metadata, dict):
+            raise ValueError("the metadata in its options is not a map")
+        ns, record = frames.read_entry([value[1], value[2]])
+        return (Stamp(ns, metadata) if metadata else ns), record
+
+    def _packed(self, payload: str | bytes, options: dict[str, Any]) -> list[Event]:
+        data = payload if isinstance(payload, bytes) else payload.encode("utf-8", "surrogateescape")
+        signal = options.get("fluent_signal", 0)
+        if signal != 0:
+            raise ValueError("it holds metrics or traces, and only logs are taken")
+        if 0 < self.limit < len(data):
+            raise ValueError(f"its payload is larger than {self.limit} bytes")
+        data = decompressed(data, options.get("compressed"), self.limit)
+        whole, wrong = frames.cut(data)
+        events: list[Event] = []
+        if whole.ends:
+            try:
+                events = frames.events_of(frames.decode_entries(whole))
+                if any(ns // 10**9 in GROUP_MARKS for ns, _ in events):
+                    events = [e for e in events if e[0] // 10**9 not in GROUP_MARKS]
+            except CANNOT:
+                events = self._entries(list(whole.each()))
+        if wrong:
+            self.refuse(f"the end of its payload is {wrong}", 1)
+        return events
+
+    def _entries(self, entries: list[Any]) -> list[Event]:
+        """The good ones among them; each other is refused by itself."""
+        if not entries:
+            return []
+        if isinstance(entries[0], frames.Entry):
+            try:
+                return frames.events_of(entries)
+            except CANNOT:
+                entries = [[e.time, e.record] for e in entries]
+        events: list[Event] = []
+        for entry in entries:
+            try:
+                event = frames.read_entry(frames.decode_any(entry) if isinstance(entry, bytes) else entry)
+            except ValueError as why:
+                self.refuse(str(why), 1)
+                continue
+            if event[0] // 10**9 not in GROUP_MARKS:
+                events.append(event)
+        return events
+
+
+def decompressed(data: bytes, named: Any, limit: int) -> bytes:
+    """A payload as it was before compression: what its first bytes say counts, then what the options name.
+    Raises: ValueError with the reason."""
+    if data[:2] == b"\x1f\x8b":
+        return _gunzip(data, limit)
+    if data[:4] == b"\x28\xb5\x2f\xfd":
+        return _unzstd(data, limit)
+    if named in ("gzip", "zstd"):
+        raise ValueError(f"its payload is not {named}, as its options say")
+    return data
+
+
+def _gunzip(data: bytes, limit: int) -> bytes:
+    """All members of a gzip payload."""
+    out: list[bytes] = []
+    left = limit or 1 << 62
+    while data:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            part = member.decompress(data, left)
+        except zlib.error:
+            raise ValueError("its payload is not valid gzip") from None
+        left -= len(part)
+        out.append(part)
+        if member.unconsumed_tail or left <= 0:
+            raise ValueError(f"its payload is larger than {limit} bytes once it is decompressed")
+        if not member.eof:
+            raise ValueError("its payload is not valid gzip")
+        data = member.unused_data
+    return b"".join(out)
+
+
+def _unzstd(data: bytes, limit: int) -> bytes:
+    for name in ("compression.zstd", "backports.zstd"):  # Python 3.14, or the package for those before
+        try:
+            zstd = importlib.import_module(name)
+        except ImportError:
+            continue
+        reader = zstd.ZstdDecompressor()
+        try:
+            out: bytes = reader.decompress(data, limit or -1)
+        except zstd.ZstdError:
+            raise ValueError("its payload is not valid zstd") from None
+        if not reader.eof:
+            raise ValueError(f"its payload is larger than {limit} bytes once it is decompressed, or cut off")
+        return out
+    raise ValueError("its payload is zstd, which needs Python 3.14 or the package backports.zstd")

@@ -1,0 +1,70 @@
+"""TLS for inputs that listen."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pyrolens.api import ConfigError, Problem, Secret, opt
+from pyrolens.net.tls import VERSIONS
+
+TLS_NOT_SERVER: Mapping[str, str] = MappingProxyType(
+    {
+        "tls.debug": "failed handshakes are reported with their reason, and there is no more to tell",
+        "tls.verify": "a server asks for the certificates of its clients with tls.verify_client_cert",
+        "tls.verify_hostname": "clients are not asked for their names",
+        "tls.vhost": "a server asks for no name",
+    }
+)
+"""For `ignored` of inputs with ServerTls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerTls:
+    """Options of inputs that listen with TLS. The switch itself is `tls`."""
+
+    crt_file: str | None = opt("Our certificate (PEM).", default=None)
+    key_file: str | None = opt("The key of our certificate (PEM).", default=None)
+    key_passwd: Secret | None = opt("Password of that key.", default=None)
+    verify_client_cert: bool = opt("Let in only clients with a certificate of ca_file or ca_path.", default=False)
+    ca_file: str | None = opt("File of certificate authorities for clients (PEM).", default=None)
+    ca_path: str | None = opt("Folder of certificate authorities for clients.", default=None)
+    min_version: str | None = opt("Oldest TLS version, such as TLSv1.2.", default=None)
+    max_version: str | None = opt("Newest TLS version.", default=None)
+    ciphers: str | None = opt("Ciphers to accept, in OpenSSL's spelling.", default=None)
+
+
+def server_context(tls: ServerTls) -> ssl.SSLContext:
+    """Raises: ConfigError for files that cannot be read and versions that do not exist."""
+    if not tls.crt_file:
+        raise _refuse("tls is on and tls.crt_file is missing: a server needs a certificate")
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        made.load_cert_chain(tls.crt_file, tls.key_file, password=tls.key_passwd or "")
+    except (OSError, ValueError) as why:
+        raise _refuse(f"tls.crt_file '{tls.crt_file}' and its key cannot be used: {_said(why)}") from None
+    for option, text in (("min_version", tls.min_version), ("max_version", tls.max_version)):
+        if text:
+            if text.upper() not in VERSIONS:
+                raise _refuse(f"tls.{option} is '{text}': expected TLSv1.1, TLSv1.2 or TLSv1.3")
+            setattr(made, option.replace("min_", "minimum_").replace("max_", "maximum_"), VERSIONS[text.upper()])
+    if tls.ciphers:
+        try:
+            made.set_ciphers(tls.ciphers)
+        except ssl.SSLError as why:
+            raise _refuse(f"tls.ciphers is '{tls.ciphers}': {why.reason or why}") from None
+    if tls.verify_client_cert:
+        made.verify_mode = ssl.CERT_REQUIRED
+        try:
+            made.load_verify_locations(cafile=tls.ca_file, capath=tls.ca_path)
+        except (OSError, ValueError, TypeError) as why:
+            raise _refuse(f"tls.verify_client_cert needs a good tls.ca_file or tls.ca_path: {_said(why)}") from None
+    return made
+
+
+def _said(why: Exception) -> str:
+    return (why.strerror if isinstance(why, OSError) and why.strerror else str(why)) or type(why).__name__
+
+
+def _refuse(message: str) -> ConfigError:
+    return ConfigError([Problem("bad-tls", message)])

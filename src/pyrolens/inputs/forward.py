@@ -1,0 +1,160 @@
+"""input forward: the forward protocol of Fluentd, over a Unix socket or TCP. What FireLens stands on.
+
+Source: Forward Protocol Specification v1; plugins/in_forward (Fluent Bit 5.1.1).
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from types import MappingProxyType
+
+import msgpack
+
+from pyrolens.api import Input, InputEnv, Pair, Secret, Size, Source, group, opt, plugin
+from pyrolens.inputs._forward_handshake import Denied, Handshake, Keys
+from pyrolens.inputs._forward_protocol import Protocol
+from pyrolens.inputs._refusals import Refusals
+from pyrolens.inputs._server import Connection, Server
+from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
+from pyrolens.records.frames import NOTHING, Frames, Whole, decode_any
+
+
+@plugin("forward")
+class Forward(Input):
+    """Receive records from Docker's fluentd log driver, Fluentd, Fluent Bit and the fluent loggers."""
+
+    ignored = MappingProxyType(
+        {
+            "workers": "one loop reads all connections",
+            "buffer_chunk_size": "the buffer grows as it needs to, up to buffer_max_size",
+            **TLS_NOT_SERVER,
+        }
+    )
+    differs = (
+        "a message that cannot be understood is refused alone; Fluent Bit closes the connection and loses what follows",
+        "while the buffer is full the connections wait; Fluent Bit closes them",
+        "a float is also taken as the time in Message mode, and so is MessagePack's own timestamp",
+    )
+
+    listen: str = opt("Address to listen on.", default="0.0.0.0")
+    port: int = opt("Port to listen on.", default=24224, low=0, high=65535, last_wins=True)
+    unix_path: str | None = opt("Listen on this Unix socket, and not on a port.", default=None)
+    unix_perm: str | None = opt("Permissions of the socket, an octal number such as 0666.", default=None)
+    tag_prefix: str | None = opt("Put this before the tag of every message.", default=None)
+    buffer_max_size: Size = opt("Bytes of the largest message, also once it is decompressed.", default=6144000)
+    shared_key: Secret | None = opt("Take records only from peers that know this key.", default=None)
+    empty_shared_key: bool = opt("Ask for the handshake with an empty key.", default=False)
+    self_hostname: str = opt("Name to give in the handshake.", default="localhost")
+    security_users: list[Pair] = opt(
+        "`NAME PASSWORD` of a user that may send; peers must then log in.", default=[], name="security.users"
+    )
+    tls: bool = opt("Speak TLS.", default=False)
+    tls_options: ServerTls = group(ServerTls, "tls.")
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        if self.unix_perm is not None and not re.fullmatch("[0-7]{1,5}", self.unix_perm.strip()):
+            yield "unix_perm", f"unix_perm is '{self.unix_perm}': expected an octal number such as 0666"
+        if self.security_users and self.keys is None:
+            yield "security.users", "security.users needs shared_key, or empty_shared_key on"
+        if self.tls and self.unix_path:
+            yield "tls", "tls cannot be combined with unix_path"
+
+    @property
+    def keys(self) -> Keys | None:
+        """None: anybody may send."""
+        if self.empty_shared_key or self.shared_key is not None:
+            key = "" if self.empty_shared_key else self.shared_key or ""
+            return Keys(key, self.self_hostname, {u.key: u.value for u in self.security_users})
+        return None
+
+    def tag_of(self, sent: str) -> str:
+        """The tag of records that came with the tag `sent`."""
+        if self.tag_prefix:
+            return self.tag_prefix + sent
+        return self.tag or sent
+
+    def open(self, env: InputEnv) -> Source:
+        return ForwardSource(self, env)
+
+
+class ForwardSource:
+    def __init__(self, plan: Forward, env: InputEnv) -> None:
+        self.plan = plan
+        self.env = env
+        self.keys = plan.keys
+        self.refuse = Refusals(env)
+        self.protocol = Protocol(plan.tag_of, max(plan.buffer_max_size, 0), self.refuse)
+        self.tls = server_context(plan.tls_options) if plan.tls else None
+        self.server = Server(env.name, lambda server: ForwardConnection(server, self))
+
+    async def start(self) -> None:
+        plan = self.plan
+        if plan.unix_path:
+            await self.server.listen_unix(plan.unix_path, int(plan.unix_perm, 8) if plan.unix_perm else None)
+        else:
+            await self.server.listen_tcp(plan.listen, plan.port, self.tls)
+
+    def pause(self) -> None:
+        self.server.pause()
+
+    def resume(self) -> None:
+        self.server.resume()
+
+    async def stop(self) -> None:
+        await self.server.stop()
+
+
+class ForwardConnection(Connection):
+    def __init__(self, server: Server, source: ForwardSource) -> None:
+        super().__init__(server)
+        self.source = source
+        self.env = source.env
+        self.frames = Frames(source.protocol.limit)
+        self.handshake: Handshake | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self.source.keys is not None:
+            self.handshake = Handshake(self.source.keys)
+            self.transport.write(self.handshake.helo())
+
+    def data_received(self, data: bytes) -> None:
+        frames = self.frames
+        whole = frames.take(data)
+        if self.handshake is not None and whole.ends:
+            whole = self._shake(self.handshake, whole)
+        if whole.ends:
+            for tag, events, size, acks in self.source.protocol.batches(whole):
+                if events:
+                    self.env.ingest(tag, events, size)
+                for chunk in acks:
+                    self.transport.write(msgpack.packb({"ack": chunk}, unicode_errors="surrogateescape"))
+        if frames.broken:
+            self._close(frames.broken)
+
+    def _shake(self, handshake: Handshake, whole: Whole) -> Whole:
+        """Take the first message as the peer's part of the handshake. Gives the messages after it."""
+        first, *ends = whole.ends
+        try:
+            self.transport.write(handshake.pong(decode_any(whole.data[:first])))
+        except (Denied, ValueError) as why:
+            if isinstance(why, Denied) and why.answer:
+                self.transport.write(why.answer)
+            self._close(str(why))
+            return NOTHING
+        self.handshake = None
+        return Whole(whole.data[first:], [end - first for end in ends])
+
+    def _close(self, reason: str) -> None:
+        if not self.transport.is_closing():
+            self.source.refuse.closed(reason)
+            self.transport.close()
+
+    def finish(self) -> None:
+        if self.frames.waiting:
+            self.source.refuse("the rest of a message had not come when the input stopped")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.frames.waiting and not self.frames.broken:
+            self.source.refuse("the connection ended in the middle of a message")
