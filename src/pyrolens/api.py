@@ -1,7 +1,7 @@
 """All that a plugin may import."""
 
 from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, Limits, Outcome, Parcel, Sink
-from pyrolens.options import Commas, Line, Lines, Pair, Seconds, Secret, Size, Words, group, lines, opt
+from pyrolens.options import Commas, Line, Lines, OptionError, Pair, Seconds, Secret, Size, Words, group, lines, opt
 from pyrolens.plugin import (
     NET_IGNORED,
     TLS_IGNORED,
@@ -28,7 +28,7 @@ from pyrolens.records.event import Event, Record, Stamp
 __all__ = [
     "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
     "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
-    "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "Outcome", "Output", "OutputEnv", "Pair", "Parcel",
-    "Parse", "Parser", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
+    "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "OptionError", "Outcome", "Output", "OutputEnv", "Pair",
+    "Parcel", "Parse", "Parser", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
     "Tls", "Transform", "Words", "group", "lines", "opt", "plugin",
 ]  # fmt: skip

@@ -25,11 +25,22 @@ from pyrolens.problems import Place, Problems, nearest
 
 
 class Kind(NamedTuple):
-    """How one text becomes one value. `read` raises ValueError("expected ...")."""
+    """How one text becomes one value. `read` raises ValueError("expected ...").
+
+    `doubt` says what is odd about a text that is read nevertheless, or "": it becomes a warning at the place."""
 
     name: str
     read: Callable[[str], Any]
     secret: bool = False
+    doubt: Callable[[str], str] = lambda text: ""
+
+
+class OptionError(ValueError):
+    """What an option says cannot work. For plugins: raised by check, compile or open, it points at the option."""
+
+    def __init__(self, option: str, message: str) -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class Pair(NamedTuple):
@@ -49,6 +60,13 @@ class Line(NamedTuple):
 
 
 TRUE, FALSE = frozenset({"on", "true", "yes"}), frozenset({"off", "false", "no"})
+UNLIMITED = 2**63 - 1
+"""What a size that is none means to Fluent Bit."""
+
+INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)", re.IGNORECASE)
+HEX = re.compile(r"[ \t\n\v\f\r]*([+-]?0x[0-9a-f]+)", re.IGNORECASE)
+NOT_FINITE = re.compile(r"[ \t\n\v\f\r]*([+-]?(?:inf(?:inity)?|nan))", re.IGNORECASE)
 
 
 def read_bool(text: str) -> bool:
@@ -61,65 +79,165 @@ def read_bool(text: str) -> bool:
 
 
 def read_int(text: str) -> int:
-    found = re.match(r"\s*([+-]?\d+)", text)
-    if not found:
-        raise ValueError("expected a whole number")
-    return int(found[1])
+    """The whole number that the text begins with, else 0; 32 bits with sign, as C's atoi."""
+    found = INTEGER.match(text)
+    number = min(max(int(found[1][:40]), -(2**63)), 2**63 - 1) if found else 0
+    return (number + 2**31) % 2**32 - 2**31
+
+
+def doubt_int(text: str) -> str:
+    number = read_int(text)
+    if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        return f"a whole number is expected here, so this counts as {number}"
+    return "" if int(text[:40]) == number else f"this is too great for a whole number and counts as {number}"
 
 
 def read_float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("expected a number") from None
+    """The number that the text begins with, else 0, as C's atof."""
+    if found := HEX.match(text):
+        return float(int(found[1], 16))
+    found = NOT_FINITE.match(text) or NUMBER.match(text)
+    return float(found[1]) if found else 0.0
 
 
-SIZES = {"": 1, "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2, "g": 1000**3, "gb": 1000**3}
+def doubt_float(text: str) -> str:
+    found = NUMBER.match(text)
+    return "" if found and found[0] == text else f"a number is expected here, so this counts as {read_float(text):g}"
+
+
+SIZES = {"K": 1000, "M": 1000**2, "G": 1000**3}
+
+
+def size_of(text: str) -> int:
+    """Bytes as flb_utils_size_to_bytes reads them, -1 for what is no size. k, m and g are powers of 1000."""
+    if text.lower() == "false":
+        return 0
+    if not text:
+        return -1
+    tail = re.search(r"[^0-9]*$", text[1:])
+    suffix = tail[0].upper() if tail else ""
+    number = read_float(text)
+    if number != number or abs(number) == float("inf"):
+        return -1
+    if not suffix:
+        return int(number) if abs(number) < 2**63 else -1
+    if len(suffix) > 2 or suffix[0] not in SIZES or suffix[1:] not in ("", "B"):
+        return -1
+    size = int(number * SIZES[suffix[0]])
+    return size if abs(size) < 2**63 else -1
 
 
 def read_size(text: str) -> int:
-    """Bytes. k, m and g are powers of 1000, as in Fluent Bit."""
-    if text.strip().lower() in FALSE:
-        return -1
-    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)([A-Za-z]*)", text.strip())
-    if not found or found[2].lower() not in SIZES:
+    """Bytes; what is no size, and what is negative, has no limit."""
+    size = size_of(text)
+    return size if size >= 0 else UNLIMITED
+
+
+def doubt_size(text: str) -> str:
+    size = size_of(text)
+    if size < 0:
+        return "this is no size such as 512k, 10M or 1G, so there is no limit"
+    if text.lower() != "false" and not re.fullmatch(r"\+?[0-9]+(\.[0-9]*)?([kmg]b?)?", text, re.IGNORECASE):
+        return f"a size such as 512k, 10M or 1G is expected here, so this counts as {size}"
+    return ""
+
+
+def read_limit(text: str) -> int:
+    """Bytes of a limit that Fluent Bit checks itself; 0: none."""
+    size = size_of(text)
+    if size == -1:
         raise ValueError("expected a size such as 512k, 10M or 1G")
-    return int(float(found[1]) * SIZES[found[2].lower()])
+    return max(size, 0)
 
 
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
 def read_seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip().lower())
-    if not found:
-        raise ValueError("expected a time such as 5, 10s or 1m")
-    return float(found[1]) * UNITS[found[2]]
+    """Whole seconds, or minutes, hours or days by the last letter. Fractions are cut off."""
+    return float(read_int(text) * UNITS.get(text[-1:].lower(), 1))
+
+
+def doubt_seconds(text: str) -> str:
+    if re.fullmatch(r"\+?[0-9]+[smhd]?|-1", text.strip().lower()):
+        return ""
+    return f"a time such as 5, 10s or 1m is expected here, so this counts as {read_seconds(text):g} seconds"
+
+
+def doubt_text(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
+        return "the quotes belong to the value"
+    return ""
+
+
+LEVELS = ("off", "error", "warn", "info", "debug", "trace")
+
+
+def read_level(text: str) -> str:
+    word = text.strip().lower()
+    word = "warn" if word == "warning" else word
+    if word not in LEVELS:
+        raise ValueError("expected off, error, warn, info, debug or trace")
+    return word
+
+
+def doubt_retries(text: str) -> str:
+    word = text.lower()
+    if word in ("no_limits", "false", "off", "no_retries") or (text.isdigit() and int(text[:20]) > 0):
+        return ""
+    return f"a number above 0, no_limits or no_retries is expected here, so this counts as {max(read_int(text), 1)}"
+
+
+def split_tokens(text: str, most: int = -1) -> list[str]:
+    """Words apart by blanks; double quotes hold words together, as in Fluent Bit's SLIST. After `most` words, what is
+    left is one more word, as it stands."""
+    out: list[str] = []
+    at = 0
+    while at is not None:
+        while text.startswith(" ", at):
+            at += 1
+        end: int | None
+        if text.startswith('"', at):
+            at += 1
+            end = text.find('"', at)
+            while end > 0 and text[end - 1] == "\\":
+                end = text.find('"', end + 1)
+            word = text[at:end].replace('\\"', '"') if end >= 0 else text[at:]
+        else:
+            end = text.find(" ", at)
+            word = text[at:end] if end >= 0 else text[at:]
+        if end < 0:
+            return [*out, word] if word else out
+        out.append(word)
+        at = end + 1
+        if 0 < most <= len(out):
+            rest = text[at:].lstrip(" ")
+            return [*out, rest] if rest else out
+    return out
 
 
 def split_words(text: str) -> list[str]:
-    """Words apart by blanks; double quotes hold words together, as in Fluent Bit's SLIST."""
-    return [
-        (quoted.replace('\\"', '"') if quoted or not plain else plain)
-        for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', text)
-    ]
+    return split_tokens(text)
 
 
 def split_commas(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return [part.strip(" ") for part in text.split(",") if part.strip(" ")]
 
 
-Size = Annotated[int, Kind("size", read_size)]
-Seconds = Annotated[float, Kind("time", read_seconds)]
+Size = Annotated[int, Kind("size", read_size, doubt=doubt_size)]
+Limit = Annotated[int, Kind("size", read_limit, doubt=doubt_size)]
+Seconds = Annotated[float, Kind("time", read_seconds, doubt=doubt_seconds)]
 Secret = Annotated[str, Kind("secret", str, secret=True)]
+Level = Annotated[str, Kind("log level", read_level)]
+Retries = Annotated[str, Kind("retries", str, doubt=doubt_retries)]
 Words = Annotated[list[str], Kind("words", split_words)]
 Commas = Annotated[list[str], Kind("comma-separated words", split_commas)]
 Lines = list[Line]
 
 PLAIN: dict[Any, Kind] = {
-    str: Kind("text", str),
-    int: Kind("whole number", read_int),
-    float: Kind("number", read_float),
+    str: Kind("text", str, doubt=doubt_text),
+    int: Kind("whole number", read_int, doubt=doubt_int),
+    float: Kind("number", read_float, doubt=doubt_float),
     bool: Kind("boolean", read_bool),
 }
 
@@ -134,7 +252,8 @@ class Spec:
     kind: Kind
     default: Any = dataclasses.MISSING
     repeats: bool = False
-    pairs: bool = False
+    pairs: int = 0
+    """Of `KEY VALUE`: the words; 2, or 1 when the value is all that follows the key."""
     spellings: Mapping[str, str] | None = None
     aliases: Sequence[str] = ()
     choices: Sequence[str] = ()
@@ -162,11 +281,16 @@ def opt(
     low: float | None = None,
     high: float | None = None,
     last_wins: bool = False,
+    words: int = 2,
 ) -> Any:
-    """Declare an option. No default: it must be given. `name` is needed where it is no Python name (net.keepalive)."""
+    """Declare an option. No default: it must be given. `name` is needed where it is no Python name (net.keepalive).
+
+    `words`: of list[Pair]. 2 for two words, quoted where they hold blanks (SLIST_2); 1 for a key, and all that
+    follows as the value (SLIST_1: the header of http)."""
     if not doc.strip():
         raise TypeError("an option needs a doc")
     extra = {"doc": doc, "name": name, "aliases": aliases, "low": low, "high": high, "last_wins": last_wins}
+    extra["words"] = words
     if isinstance(default, (list, dict, set)):
         made = default
         return dataclasses.field(default_factory=lambda: type(made)(made), metadata=extra)
@@ -204,13 +328,23 @@ def spec_of(cls: type[Any]) -> list[Spec]:
             ]
         elif "doc" in meta:
             out.append(_spec(f, hints[f.name]))
-    return out
+    return [_core(s) for s in out]
+
+
+def _core(spec: Spec) -> Spec:
+    """The rules of Fluent Bit's core for options of its own names."""
+    if spec.spellings or not is_core(spec.name):
+        return spec
+    kind = spec.kind
+    if spec.name in SWITCHES and kind.read is read_bool:
+        kind = switch(spec.default is True)
+    return dataclasses.replace(spec, last_wins=not spec.repeats, kind=kind)
 
 
 def _spec(f: "dataclasses.Field[Any]", hint: Any) -> Spec:
     meta = f.metadata
     default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
-    repeats = pairs = False
+    repeats, pairs = False, 0
     choices: Sequence[str] = ()
     inner = _without_none(hint)
     if meta.get("spellings"):
@@ -219,7 +353,7 @@ def _spec(f: "dataclasses.Field[Any]", hint: Any) -> Spec:
         kind = next(k for k in typing.get_args(inner)[1:] if isinstance(k, Kind))
     elif typing.get_origin(inner) is list:
         repeats, (element,) = True, typing.get_args(inner)
-        pairs = element is Pair
+        pairs = meta["words"] if element is Pair else 0
         kind = PLAIN[str] if pairs or element is str else Kind(element.__name__, element.read)
     elif typing.get_origin(inner) is Literal:
         choices = typing.get_args(inner)
@@ -267,6 +401,49 @@ def _choice(choices: Sequence[str]) -> Callable[[str], str]:
 Resolve = Callable[[Entry, Problems], str]
 """Puts the variables into a value."""
 
+LAST_WINS = frozenset(
+    {
+        "alias", "host", "ipv6", "listen", "log_level", "log_suppress_interval", "match", "match_regex",
+        "mem_buf_limit", "port", "retry_limit", "routable", "storage.total_limit_size", "storage.type", "tag",
+        "threaded", "tls", "workers",
+    }
+)  # fmt: skip
+"""What Fluent Bit's core reads for every plugin: given twice, the last one counts. All of tls.* does, too."""
+MAY_BE_EMPTY = frozenset({"host", "listen", "match", "port", "retry_limit"})
+"""Those of them which count as not given when a variable made them empty; the others are refused."""
+SWITCHES = frozenset({"ipv6", "tls", "tls.verify", "tls.verify_hostname"})
+"""Booleans of the core: a value that is none is not refused."""
+SECRET_NAME = re.compile(r"passw|secret|token|api_?key|license|credential|shared_key|auth", re.IGNORECASE)
+
+
+def is_core(name: str) -> bool:
+    return name in LAST_WINS or name.startswith("tls.")
+
+
+def switch(default: bool) -> Kind:
+    """A boolean which is `default` for whatever is none."""
+
+    def read(text: str) -> bool:
+        word = text.strip().lower()
+        return word in TRUE or (default and word not in FALSE)
+
+    def doubt(text: str) -> str:
+        known = text.strip().lower() in TRUE | FALSE
+        return "" if known else f"on or off is expected here, so this counts as {'on' if default else 'off'}"
+
+    return Kind("boolean", read, doubt=doubt)
+
+
+Switch = Annotated[bool, switch(False)]
+
+
+def masked(place: Place, entry: Entry) -> Place:
+    """The same place, with a line that does not show the value."""
+    start = entry.value_place.column - 1
+    shown = place.text[:start] + "***" if entry.value_place.line == place.line and place.text else ""
+    length = 3 if place == entry.value_place else place.length
+    return dataclasses.replace(place, text=shown, length=length)
+
 
 def read_options(
     cls: type[Any],
@@ -277,11 +454,14 @@ def read_options(
     *,
     skip: Iterable[str] = (),
     ignored: Mapping[str, str] = types.MappingProxyType({}),
+    empty_is_unset: bool = False,
+    unknown_is_ignored: bool = False,
 ) -> Any | None:
     """An instance of cls with what the section says, or None (then the reasons are in problems).
 
     `skip`: keys read by others. `ignored`: options of Fluent Bit that we accept and don't honour, with the reason,
-    which becomes a warning at the place.
+    which becomes a warning at the place. `empty_is_unset`: a value that variables made empty counts as not given (so
+    it is for inputs and outputs). `unknown_is_ignored`: an unknown option is a warning (so it is for parsers).
     """
     specs = spec_of(cls)
     by_name = {n: s for s in specs for n in s.names}
@@ -308,25 +488,50 @@ def read_options(
             near = re.search(r"'(.+)'", hint)
             if near:
                 tried.add(by_name[near[1]].name)
-            fail("unknown-option", f"{who} has no option '{entry.key}'", entry.place, hint)
+            place = masked(entry.place, entry) if SECRET_NAME.search(key) else entry.place
+            if unknown_is_ignored:
+                problems.warning("unknown-option", f"{who} has no option '{entry.key}': it is ignored", place, hint)
+            else:
+                fail("unknown-option", f"{who} has no option '{entry.key}'", place, hint)
             continue
         tried.add(spec.name)
+        secret = spec.kind.secret
+        place, value_place = entry.place, entry.value_place
+        if secret:
+            place, value_place = masked(place, entry), masked(value_place, entry)
         before = len(problems.errors)
         text = resolve(entry, problems)
         if len(problems.errors) > before:
             ok = False
             continue
+        if empty_is_unset and not text:
+            if is_core(key) and key not in MAY_BE_EMPTY and not key.startswith("tls."):
+                fail("bad-value", f"{who}: {entry.key} is empty", value_place, "remove it, or set the variable")
+            else:
+                taken.pop(spec.name, None)
+                problems.warning("empty-value", f"{who}: {entry.key} is empty, as if it were not given", value_place)
+            continue
+        # what came from a variable may be a secret, so such a value is shown as it was written
+        shown = "***" if secret else entry.value if isinstance(entry.value, str) and "${" in entry.value else text
         try:
             value = read_text(spec, key, text, entry)
         except ValueError as why:
-            shown = "***" if spec.kind.secret else text
-            fail("bad-value", f"{who}: {entry.key} is '{shown}': {why}", entry.value_place)
+            fail("bad-value", f"{who}: {entry.key} is '{shown}': {why}", value_place)
             continue
+        if spec.pairs == 2 and len(split_tokens(text, 2)) > 2:
+            message = f"{who}: {entry.key} has more than two words, so this line is left out"
+            problems.warning("left-out", message, value_place, "put double quotes around what holds blanks")
+            continue
+        if not (spec.repeats or spec.spellings) and (doubt := spec.kind.doubt(text)):
+            problems.warning("odd-value", f"{who}: {entry.key} is '{shown}': {doubt}", value_place)
         if spec.repeats:
             taken.setdefault(spec.name, []).append(value)
         elif spec.name in taken and not spec.last_wins:
-            fail("given-twice", f"{who}: {entry.key} is given twice", entry.place, "keep one of them")
+            fail("given-twice", f"{who}: {entry.key} is given twice", place, "keep one of them")
         else:
+            if spec.name in taken:
+                message = f"{who}: {entry.key} is given twice; the last one counts"
+                problems.warning("given-twice", message, place, "keep one of them")
             taken[spec.name] = value
 
     for spec in specs:
@@ -350,10 +555,10 @@ def read_text(spec: Spec, key: str, text: str, entry: Entry) -> Any:
     if spec.spellings is not None:
         return Line(key, text, entry.value_place)
     if spec.pairs:
-        words = split_words(text)
-        if len(words) != 2:
+        words = split_tokens(text, spec.pairs)
+        if len(words) < spec.pairs or not words:
             raise ValueError("expected KEY VALUE, with double quotes around what holds blanks")
-        return Pair(words[0], words[1], entry.value_place)
+        return Pair(words[0], words[1] if len(words) > 1 else words[0], entry.value_place)
     value = spec.kind.read(text)
     if spec.low is not None and value < spec.low:
         raise ValueError(f"expected at least {spec.low:g}")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 from pyrolens.delivery.outcome import Sink
-from pyrolens.options import Seconds, Secret, Size, group, lines, opt
+from pyrolens.options import Level, Limit, Retries, Seconds, Secret, group, lines, opt
 from pyrolens.records.event import Event, Record
 
 PluginKind = Literal["input", "parser", "filter", "output"]
@@ -113,9 +113,7 @@ class Plugin:
     """Where we are deliberately unlike Fluent Bit; printed in the manual."""
 
     alias: str | None = opt("Name of this instance in logs and metrics.", default=None, last_wins=True)
-    log_level: Literal["off", "error", "warn", "info", "debug", "trace"] | None = opt(
-        "Log level of this instance; else that of the service.", default=None, last_wins=True
-    )
+    log_level: Level | None = opt("Log level of this instance; else that of the service.", default=None)
 
     def check(self) -> Iterable[tuple[str, str]]:
         """(option, message) for each wrong combination of options."""
@@ -126,9 +124,7 @@ class Plugin:
 class Input(Plugin):
     kind = "input"
     tag: str | None = opt("Tag of the records.", default=None, last_wins=True)
-    mem_buf_limit: Size = opt(
-        "Bytes that may be unsettled before the input stops reading; 0: no limit.", default=0, last_wins=True
-    )
+    mem_buf_limit: Limit = opt("Bytes that may be unsettled before the input stops reading; 0: no limit.", default=0)
 
     def open(self, env: InputEnv) -> Source:
         raise NotImplementedError
@@ -160,7 +156,7 @@ class Output(Plugin):
     kind = "output"
     match: str | None = opt("Tags that are sent; * is a wildcard.", default=None, last_wins=True)
     match_regex: str | None = opt("The same as a regular expression.", default=None, last_wins=True)
-    retry_limit: str | None = opt(
+    retry_limit: Retries | None = opt(
         "Retries before a chunk is given up: a number, no_limits, or no_retries. Else Retry_Limit of the service.",
         default=None,
         last_wins=True,

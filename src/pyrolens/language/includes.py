@@ -1,0 +1,69 @@
+"""Which files a config reads, and from where.
+
+Source: Fluent Bit 5.1.1, src/config_format/flb_cf_fluentbit.c and flb_cf_yaml.c.
+"""
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MOST_FILES = 1000
+
+
+class UnreadableError(Exception):
+    """A file that the config names cannot be read. `hint`: a way out, or ""."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(slots=True)
+class Files:
+    """The files of one config. A file counts as the same under any name and is read once only."""
+
+    folder: str
+    """Of the main file."""
+    seen: set[tuple[int, int]] = field(default_factory=set)
+    names: list[str] = field(default_factory=list)
+
+    def read(self, path: str) -> str:
+        """Its text; bytes that are not UTF-8 are surrogates. A folder is read as an empty file, as Fluent Bit does.
+
+        Raises: UnreadableError."""
+        if len(self.seen) >= MOST_FILES:
+            raise UnreadableError(f"more than {MOST_FILES} files are included")
+        try:
+            status = os.stat(path)
+            if (status.st_dev, status.st_ino) in self.seen:
+                hint = "include a file once; a file that includes itself never ends"
+                raise UnreadableError(f"{path} is read twice", hint)
+            self.seen.add((status.st_dev, status.st_ino))
+            self.names.append(path)
+            if os.path.isdir(path):
+                return ""
+            with open(path, "rb") as file:
+                return file.read().decode("utf-8", "surrogateescape")
+        except (OSError, ValueError) as why:
+            reason = why.strerror if isinstance(why, OSError) else "no file can have this name"
+            raise UnreadableError(f"{path} cannot be read: {reason}") from None
+
+    def find(self, path: str) -> str:
+        """Where a relative path leads: the working folder first, then the folder of the main file."""
+        if os.path.isabs(path) or exists(path) or not self.folder:
+            return path
+        return os.path.join(self.folder, path)
+
+    def matching(self, pattern: str) -> Iterator[str]:
+        """The files of a pattern with a star, sorted; relative ones count from the folder of the main file only."""
+        if not os.path.isabs(pattern):
+            pattern = os.path.join(glob.escape(self.folder), pattern)
+        return iter(sorted(glob.glob(pattern)))
+
+
+def exists(path: str) -> bool:
+    try:
+        return os.path.exists(path)
+    except ValueError:
+        return False
