@@ -1,0 +1,140 @@
+"""The account at the end: of every line, where it should be, where it is, and what took it out on purpose."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyrolens.local.destinations import Destination
+from pyrolens.local.trace import Arrival, Fate
+from pyrolens.records.event import Record
+
+RESHAPING = ("log_key", "data_keys", "time_key", "log_format", "compression", "format")
+"""Options that make something else of a record than its JSON; then only the numbers are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One destination."""
+
+    title: str
+    expected: int
+    arrived: int
+    size: int
+    """Bytes that arrived."""
+    sample: bytes
+    read_back: bool
+    """Else the numbers are the router's own."""
+
+
+@dataclass(slots=True)
+class Account:
+    lines: int
+    """Lines that the containers printed, a long one counted once per part."""
+    rows: list[Row] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    """By filter."""
+    wrong: list[str] = field(default_factory=list)
+    """What does not add up, for people. Empty: every line is accounted for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the log drivers had to do with the lines."""
+
+    lines: int
+    refused: int
+    """Found the driver's buffer full."""
+    unsent: int
+    """Still waited when the driver had to stop."""
+
+
+def settle(
+    sent: Sent,
+    fates: Sequence[Fate],
+    late: Fate,
+    arrived: Sequence[tuple[Destination, list[bytes]]],
+    metrics: Mapping[str, Any] | None,
+) -> Account:
+    """`arrived`: what was read back of each destination. `metrics`: the router's last, or None if it left none."""
+    account = Account(sent.lines)
+    wrong = account.wrong
+    if sent.refused:
+        wrong.append(f"{sent.refused} lines found the log driver's buffer full (log-driver-buffer-limit)")
+    if sent.unsent:
+        wrong.append(f"{sent.unsent} lines did not reach the router before the end")
+    unrouted = sum(fate.unrouted for fate in fates)
+    if unrouted:
+        wrong.append(f"{unrouted} lines came through the filters and matched no output")
+    account.dropped = dict(Counter(label for fate in fates for label in fate.dropped_by))
+    arrivals = [a for fate in [*fates, late] for a in fate.arrivals]
+    for destination, records in arrived:
+        wanted = [a for a in arrivals if a.output in destination.labels]
+        if destination.readable:
+            account.rows.append(_row(destination, wanted, records))
+            wrong += _differences(destination, wanted, records)
+        else:
+            account.rows.append(_told(destination, wanted, metrics))
+            told = account.rows[-1]
+            if told.arrived != told.expected:
+                wrong.append(f"{told.title}: {told.expected} records expected, the router delivered {told.arrived}")
+    _compare_filters(account, metrics)
+    return account
+
+
+def _row(destination: Destination, wanted: Sequence[Arrival], records: Sequence[bytes]) -> Row:
+    sample = records[len(records) // 2] if records else b""
+    return Row(destination.title, len(wanted), len(records), sum(map(len, records)), sample, True)
+
+
+def _told(destination: Destination, wanted: Sequence[Arrival], metrics: Mapping[str, Any] | None) -> Row:
+    counters = [(metrics or {}).get("output", {}).get(label, {}) for label in destination.labels]
+    arrived = sum(c.get("proc_records", 0) for c in counters)
+    return Row(destination.title, len(wanted), arrived, sum(c.get("proc_bytes", 0) for c in counters), b"", False)
+
+
+def _compare_filters(account: Account, metrics: Mapping[str, Any] | None) -> None:
+    if metrics is None:
+        account.wrong.append("the router left no counters: it did not end as it should")
+        return
+    for label, counters in metrics.get("filter", {}).items():
+        dropped = counters.get("drop_records", 0)
+        if dropped != account.dropped.get(label, 0):
+            meant = account.dropped.get(label, 0)
+            account.wrong.append(f"filter {label} dropped {dropped} records, where the config means {meant}")
+
+
+def _differences(destination: Destination, wanted: Sequence[Arrival], records: Sequence[bytes]) -> Iterable[str]:
+    if len(wanted) != len(records):
+        difference = len(records) - len(wanted)
+        what = f"{-difference} missing" if difference < 0 else f"{difference} too many"
+        yield f"{destination.title}: {len(wanted)} records expected, {len(records)} are there, {what}"
+        return
+    reshaped = any(getattr(o.plugin, option, None) for o in destination.outputs for option in RESHAPING)
+    if reshaped or not all(_is_text(a.record) for a in wanted):
+        return
+    expected, found = Counter(_canonical(a.record) for a in wanted), Counter(map(_canonical_bytes, records))
+    for text in expected - found:
+        yield f"{destination.title}: this record is not there: {text}"
+        return
+
+
+def _canonical(record: Any) -> str:
+    return json.dumps(record, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _canonical_bytes(data: bytes) -> str:
+    try:
+        return _canonical(json.loads(data))
+    except ValueError:
+        return data.decode("utf-8", "replace")
+
+
+def _is_text(record: Record) -> bool:
+    """Every text in it is UTF-8. What becomes of other bytes is up to the output."""
+    try:
+        _canonical(record).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
