@@ -60,6 +60,8 @@ class Reply:
     message: str = ""
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    after: float | None = None
+    """Seconds that the service asks to wait."""
 
     @property
     def ok(self) -> bool:
@@ -86,13 +88,7 @@ class Reply:
         """The outcome of a call that did not succeed: all of it again.
 
         Source: Fluent Bit 5.1.1, whose AWS outputs try again after every error."""
-        return Outcome.again(chunk, self.reason, retry_after(self.headers), slow_down=self.throttled)
-
-
-def retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds of a Retry-After header; None for none and for a date."""
-    text = headers.get("retry-after", "")
-    return float(text) if text.isdigit() else None
+        return Outcome.again(chunk, self.reason, self.after, slow_down=self.throttled)
 
 
 def read_reply(response: Response) -> Reply:
@@ -109,7 +105,7 @@ def read_reply(response: Response) -> Reply:
         code = str(said.get("__type") or code)
         message = str(said.get("message") or said.get("Message") or "")
     code = code.split(":")[0].split("#")[-1]
-    return Reply(response.status, code, message, response.body, response.headers)
+    return Reply(response.status, code, message, response.body, response.headers, response.retry_after)
 
 
 class AwsClient:

@@ -12,6 +12,11 @@ SLICE = 256 * 1024
 """Bytes handed to the transport at once; the next slice waits until the kernel has taken most of it."""
 
 
+def header_names(headers: Headers) -> set[str]:
+    """In lower case."""
+    return {name.lower() for name, _ in headers}
+
+
 class Connection(asyncio.Protocol):
     """One connection. Between requests it only watches for the server closing it."""
 
@@ -148,7 +153,7 @@ class Client:
         again_when_closed: a request on a used connection that the server closed without a byte of an answer is
         sent again at once on a new one. Only for calls that may arrive twice."""
         self.place = place
-        self._prefix = target_prefix
+        self.prefix = target_prefix
         self._again = again_when_closed
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
@@ -163,12 +168,12 @@ class Client:
     ) -> Response:
         """The answer, whatever its status. `timeout`: seconds for all of it; 0: none. Raises: NetError."""
         lines = list(headers)
-        if not any(name.lower() == "host" for name, _ in lines):
+        if "host" not in header_names(lines):
             lines.insert(0, ("Host", self.host))
         lines.append(("Content-Length", str(len(body))))
         if self.place.net.keepalive:
             lines.append(("Connection", "keep-alive"))
-        head = request_head(method, self._prefix + target, lines)
+        head = request_head(method, self.prefix + target, lines)
         try:
             async with asyncio.timeout(timeout or None):
                 return await self._send(head, body)

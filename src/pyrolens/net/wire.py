@@ -23,6 +23,12 @@ class Response:
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks to wait; None for none, and for a date."""
+        text = self.headers.get("retry-after", "")
+        return float(text) if text.isdigit() else None
+
 
 def request_head(method: str, target: str, headers: Headers) -> bytes:
     """The first line and the headers. Line breaks in a value would let data speak HTTP, so they become blanks."""

@@ -2,16 +2,18 @@
 
 Source: Fluent Bit 5.1.1 plugins/out_http."""
 
+import asyncio
 import base64
-from typing import Any, Literal
-
-import msgspec
+from collections.abc import Callable, Iterable
+from typing import Literal
+from urllib.parse import quote
 
 from pyrolens.api import (
     DELIVERED,
     NET_IGNORED,
     TLS_IGNORED,
     Chunk,
+    ConfigError,
     Encode,
     Event,
     Limits,
@@ -19,8 +21,8 @@ from pyrolens.api import (
     Outcome,
     Output,
     OutputEnv,
-    Pair,
     Parcel,
+    Problem,
     Seconds,
     Secret,
     Tls,
@@ -28,8 +30,33 @@ from pyrolens.api import (
     opt,
     plugin,
 )
-from pyrolens.net import Client, NetError
+from pyrolens.aws.credentials import Cache, CredentialsError
+from pyrolens.aws.options import Identity, check_identity, credentials_of, region_of
+from pyrolens.aws.sign import sign
+from pyrolens.net import Client, NetError, Response, compressor
+from pyrolens.net.client import header_names
 from pyrolens.net.connect import Place
+from pyrolens.net.proxy import from_environment, read_proxy
+from pyrolens.outputs._accessor import compile_accessor
+from pyrolens.outputs._gelf import Gelf, GelfKeys
+from pyrolens.records.codecs import Json, pack_entries, read_date_format
+from pyrolens.records.event import Record
+
+Headers = list[tuple[str, str]]
+Body = Callable[[list[Event]], tuple[bytes, int]]
+"""Events -> what they are in a body, and how many of them are in it."""
+
+BIG = 64 * 1024
+"""Bytes from which a body is compressed in another thread, so that reading goes on."""
+
+FORMATS = {
+    "json": ("application/json", b"[", b",", b"]"),
+    "json_stream": ("application/json", b"", b"", b""),
+    "json_lines": ("application/x-ndjson", b"", b"", b""),
+    "gelf": ("application/json", b"", b"", b""),
+    "msgpack": ("application/msgpack", b"", b"", b""),
+}
+"""Content-Type, and what stands before, between and after the batches of a body."""
 
 
 @plugin("http")
@@ -37,65 +64,230 @@ class Http(Output):
     """Post records to an HTTP server."""
 
     ignored = {**NET_IGNORED, **TLS_IGNORED}
+    differs = (
+        "body_key: each record's own answer counts; Fluent Bit lets the last one decide for the whole chunk, "
+        "and loses or repeats the others.",
+        "Format gelf: a record that cannot be GELF is refused alone; Fluent Bit drops its whole chunk.",
+        "JSON is always valid: nan and inf become null, keys that are not text become text.",
+        "A Header of the name Host replaces ours, and Content-Length is left out; Fluent Bit sends both.",
+        "Blanks and control characters in URI are percent-encoded.",
+    )
 
-    host: str = opt("Host to connect to.", default="127.0.0.1")
-    port: int = opt("Port to connect to.", default=80)
+    host: str = opt("Host to connect to.", default="127.0.0.1", last_wins=True)
+    port: int = opt("Port to connect to.", default=80, low=1, high=65535, last_wins=True)
     uri: str = opt("Path that records are posted to.", default="/")
-    format: Literal["json", "json_lines", "json_stream", "gelf", "msgpack"] = opt("Format of the body.", default="json")
+    http_method: Literal["POST", "PUT"] = opt("Method of the requests.", default="POST")
+    format: str = opt("Format of the body: json, json_lines, json_stream, gelf or msgpack.", default="json")
     json_date_key: str = opt("Field for the time of a record; false: none.", default="date")
-    header: list[Pair] = opt("Add the header KEY with VALUE.", default=[])
+    json_date_format: str = opt("double, epoch, epoch_ms, iso8601 or java_sql_timestamp.", default="double")
+    compress: Literal["gzip", "snappy", "zstd"] | None = opt("Compress the body.", default=None)
+    header: list[str] = opt("Add a header: its name, a blank, its value.", default=[])
+    header_tag: str | None = opt("Header that holds the tag.", default=None)
+    allow_duplicated_headers: bool = opt("Off: a later header replaces one of the same name.", default=True)
     http_user: str | None = opt("User for basic authentication.", default=None)
     http_passwd: Secret = opt("Password for basic authentication.", default="")
-    response_timeout: Seconds = opt("Seconds to wait for the answer.", default=60.0, name="http.response_timeout")
+    proxy: str | None = opt("Proxy, as http://host:port, that is given the whole URL.", default=None)
+    log_response_payload: bool = opt("Log what the server answers, too.", default=True)
+    response_timeout: Seconds = opt("Seconds to wait for an answer.", default=60.0, name="http.response_timeout")
+    read_idle_timeout: Seconds = opt(
+        "Seconds without progress after which a request fails; 0: net.io_timeout.",
+        default=0.0,
+        name="http.read_idle_timeout",
+    )
+    body_key: str | None = opt("Accessor of the field whose text is the body: a request for each record.", default=None)
+    headers_key: str | None = opt("Accessor of the map that holds that request's headers.", default=None)
+    gelf: GelfKeys = group(GelfKeys, "gelf_")
+    aws_auth: bool = opt("Sign requests for AWS (SigV4).", default=False)
+    aws_service: str | None = opt("Service that the requests are signed for, such as es or aps.", default=None)
+    aws: Identity = group(Identity, "aws_")
     tls_on: bool = opt("Speak TLS.", default=False, name="tls")
-    net: Net = group(Net, "net.")
     tls: Tls = group(Tls, "tls.")
+    net: Net = group(Net, "net.")
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        if (self.body_key is None) != (self.headers_key is None):
+            missing = "headers_key" if self.headers_key is None else "body_key"
+            yield "body_key" if self.body_key else "headers_key", f"http needs {missing}, too: they go together"
+        for name, accessor in (("body_key", self.body_key), ("headers_key", self.headers_key)):
+            try:
+                compile_accessor(accessor or "$x")
+            except ValueError as why:
+                yield name, f"{name} is '{accessor}': {why}"
+        if self.aws_auth:
+            if not self.aws_service:
+                yield "aws_auth", "http needs aws_service for aws_auth"
+            yield from check_identity(self.aws, "aws_")
+        if self.proxy:
+            try:
+                read_proxy(self.proxy)
+            except ValueError as why:
+                yield "proxy", f"proxy is '{self.proxy}': {why}"
 
     def open(self, env: OutputEnv) -> "HttpSink":
-        place = Place(self.host, self.port, self.net, self.tls if self.tls_on else None)
-        headers = [("Content-Type", "application/x-ndjson" if self.format == "json_lines" else "application/json")]
-        headers.append(("User-Agent", "Fluent-Bit"))
-        headers += [(p.key, p.value) for p in self.header]
-        if self.http_user:
-            pair = base64.b64encode(f"{self.http_user}:{self.http_passwd}".encode()).decode()
-            headers.append(("Authorization", f"Basic {pair}"))
-        return HttpSink(self, Client(place), headers)
+        if self.format.lower() not in FORMATS:
+            env.log.warning("unknown format, msgpack is sent", format=self.format, known=", ".join(FORMATS))
+        if not read_date_format(self.json_date_format):
+            env.log.warning("unknown json_date_format, double is used", json_date_format=self.json_date_format)
+        return HttpSink(self, env)
+
+    def client(self) -> Client:
+        """Raises: ConfigError for a proxy of the environment that is no URL."""
+        net = self.net
+        if self.read_idle_timeout:
+            net = Net(**{**vars(net), "io_timeout": self.read_idle_timeout})
+        tls = self.tls if self.tls_on else None
+        if self.proxy and not tls:
+            proxy = read_proxy(self.proxy)
+            via = Place(proxy.host, proxy.port, net, Tls(verify_hostname=True) if proxy.tls else None)
+            return Client(via, target_prefix=f"http://{self.host}:{self.port}")
+        try:
+            tunnel = read_proxy(self.proxy) if self.proxy else None
+            if tunnel is None and not net.proxy_env_ignore:
+                tunnel = from_environment(self.host, self.tls_on)
+        except ValueError as why:
+            raise ConfigError([Problem("bad-proxy", str(why))]) from None
+        return Client(Place(self.host, self.port, net, tls, tunnel))
 
 
 class HttpSink:
-    limits = Limits(size=5 * 1024 * 1024)
+    """Batches are encoded as they come and joined when they are sent."""
 
-    def __init__(self, options: Http, client: Client, headers: list[tuple[str, str]]) -> None:
-        self.options, self.client, self.headers = options, client, headers
+    limits = Limits(size=2 * 1024 * 1024)
+
+    def __init__(self, options: Http, env: OutputEnv) -> None:
+        self.options = options
+        self.env = env
+        self.client = options.client()
+        known = options.format.lower() if options.format.lower() in FORMATS else "msgpack"
+        self.type, self.before, self.between, self.after = FORMATS[known]
+        self.body = body_of(known, options, env)
+        self.compress = compressor(options.compress) if options.compress else None
+        target = options.uri if options.uri.startswith("/") else f"/{options.uri}"
+        self.target = quote(target, safe="".join(map(chr, range(0x21, 0x7F))))
+        self.credentials: Cache | None = None
+        if options.aws_auth:
+            self.credentials = credentials_of(options.aws, options.net, options.tls)
+        if options.body_key and options.headers_key:
+            self.limits = Limits(size=self.limits.size, items=1)
 
     def encoder(self, tag: str) -> Encode:
-        key = self.options.json_date_key
-        lines = self.options.format == "json_lines"
-        encoder = msgspec.json.Encoder()
+        if self.options.body_key:
+            return self.own_requests(tag)
+        body = self.body
 
         def encode(events: list[Event]) -> list[Parcel]:
-            dated: list[dict[str, Any]] = [{key: ns / 1e9, **record} for ns, record in events]
-            body = encoder.encode_lines(dated) if lines else encoder.encode(dated)[1:-1]
-            return [Parcel(tag, [body], len(events), len(body))]
+            data, records = body(events)
+            return [Parcel(tag, [data], records, len(data))] if records else []
+
+        return encode
+
+    def own_requests(self, tag: str) -> Encode:
+        """With body_key: each record is a request."""
+        body_of_record = compile_accessor(self.options.body_key or "")
+        headers_of_record = compile_accessor(self.options.headers_key or "")
+
+        def request(record: Record) -> tuple[bytes, Headers] | None:
+            body, headers = body_of_record(record), headers_of_record(record)
+            if not isinstance(body, (str, bytes)) or not isinstance(headers, dict):
+                return None
+            data = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
+            return data, [(k, v) for k, v in headers.items() if isinstance(k, str) and isinstance(v, str)]
+
+        def encode(events: list[Event]) -> list[Parcel]:
+            made = [request(record) for _, record in events]
+            if None in made:
+                unfit = [event for event, item in zip(events, made, strict=True) if item is None]
+                self.env.reject(unfit, tag, "no text for body_key or no map for headers_key")
+            items = [item for item in made if item is not None]
+            sizes = [len(body) for body, _ in items]
+            return [Parcel(tag, items, len(items), sum(sizes), sizes)] if items else []
 
         return encode
 
     async def start(self) -> None:
-        pass
+        """Nothing is opened before there is something to send."""
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        body = b"".join(chunk.items) if self.options.format == "json_lines" else b"[" + b",".join(chunk.items) + b"]"
+        own: Headers | None = None
+        if self.options.body_key:
+            body, own = chunk.items[0]
+        else:
+            body = self.before + self.between.join(chunk.items) + self.after
+        if self.compress:
+            body = await asyncio.to_thread(self.compress, body) if len(body) >= BIG else self.compress(body)
+        headers = self.headers(chunk.key, own)
         try:
-            answer = await self.client.request(
-                "POST", self.options.uri, self.headers, body, timeout=self.options.response_timeout
-            )
-        except NetError as why:
+            if self.credentials:
+                headers = await self.signed(headers, body)
+            method, target = self.options.http_method, self.target
+            answer = await self.client.request(method, target, headers, body, timeout=self.options.response_timeout)
+        except (NetError, CredentialsError) as why:
             return Outcome.again(chunk, str(why))
+        return self.outcome(chunk, answer)
+
+    def headers(self, tag: str, own: Headers | None) -> Headers:
+        options = self.options
+        out = list(own) if own is not None else [("Content-Type", self.type)]
+        if options.header_tag:
+            out.append((options.header_tag, tag))
+        if options.compress:
+            out.append(("Content-Encoding", options.compress))
+        if options.http_user:
+            pair = f"{options.http_user}:{options.http_passwd}".encode()
+            out.append(("Authorization", "Basic " + base64.b64encode(pair).decode()))
+        out.append(("User-Agent", "Fluent-Bit"))
+        for line in options.header:
+            name, _, value = line.strip().partition(" ")
+            if name.lower() != "content-length":
+                out.append((name, value.strip() or name))
+        if not options.allow_duplicated_headers:
+            last = {name.lower(): n for n, (name, _) in enumerate(out)}
+            out = [(name, value) for n, (name, value) in enumerate(out) if last[name.lower()] == n]
+        if self.client.prefix:
+            out.append(("Proxy-Connection", "KeepAlive"))
+            proxy = read_proxy(options.proxy or "")
+            if proxy.authorization:
+                out.append(("Proxy-Authorization", proxy.authorization))
+            if "host" not in header_names(out):
+                out.insert(0, ("Host", f"{options.host}:{options.port}"))
+        return out
+
+    async def signed(self, headers: Headers, body: bytes) -> Headers:
+        """Raises: CredentialsError."""
+        options = self.options
+        assert self.credentials is not None
+        lines = headers if "host" in header_names(headers) else [("Host", self.client.host), *headers]
+        lines.append(("Content-Length", str(len(body))))
+        credentials = await self.credentials.get()
+        region, service = region_of(options.aws) or "", options.aws_service or ""
+        out = sign(credentials, service, region, options.http_method, self.target, lines, body)
+        return [line for line in out if line[0] != "Content-Length"]  # the client writes it
+
+    def outcome(self, chunk: Chunk, answer: Response) -> Outcome:
+        """Source: 200 to 205 are success; of 4xx only 408 and 429 are tried again, and all else is."""
+        text = answer.text.strip()[:500] if self.options.log_response_payload else ""
         if 200 <= answer.status <= 205:
+            self.env.log.debug("delivered", status=answer.status, answer=text)
             return DELIVERED
+        reason = f"HTTP {answer.status}" + (f": {text}" if text else "")
         if 400 <= answer.status < 500 and answer.status not in (408, 429):
-            return Outcome.reject(chunk, f"HTTP {answer.status}")
-        return Outcome.again(chunk, f"HTTP {answer.status}", slow_down=answer.status == 429)
+            return Outcome.reject(chunk, reason)
+        return Outcome.again(chunk, reason, answer.retry_after, slow_down=answer.status in (429, 503))
 
     async def close(self) -> None:
         await self.client.close()
+
+
+def body_of(name: str, options: Http, env: OutputEnv) -> Body:
+    if name == "msgpack":
+        return lambda events: (pack_entries(events), len(events))
+    if name == "gelf":
+        return Gelf(options.gelf, env).lines
+    key = None if options.json_date_key.lower() in ("false", "off", "no") else options.json_date_key
+    date = read_date_format(options.json_date_format) or "double"
+    json = Json(key, date, escape_unicode=env.escape_unicode)
+    if name == "json_lines":
+        return lambda events: (json.lines(events), len(events))
+    if name == "json_stream":
+        return lambda events: (json.stream(events), len(events))
+    return lambda events: (json.array(events)[1:-1], len(events))
