@@ -1,0 +1,41 @@
+"""The cases on disk, and the list of those in which we are known to differ."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.conformance.wire import Json
+
+HERE = Path(__file__).parent
+
+
+class Found(NamedTuple):
+    kind: str
+    """The folder: filters or config."""
+    file: str
+    case: dict[str, Json]
+
+    @property
+    def id(self) -> str:
+        """As in the table of known differences: of filters file/name, of the configuration language only a name."""
+        return str(self.case["id"])
+
+
+def all_cases() -> Iterator[Found]:
+    for kind in ("config", "filters"):
+        for path in sorted((HERE / "cases" / kind).glob("*.json")):
+            for case in json.loads(path.read_text()):
+                yield Found(kind, path.stem, case)
+
+
+def known_differences() -> dict[str, str]:
+    """Case -> why we differ. Raises: ValueError for a case that is listed twice."""
+    known: dict[str, str] = {}
+    for difference in tomllib.loads((HERE / "known_differences.toml").read_text()).get("difference", []):
+        for case in difference["cases"]:
+            if case in known:
+                raise ValueError(f"{case} is listed twice")
+            known[case] = difference["reason"]
+    return known
