@@ -15,7 +15,6 @@ from pyrolens.plugin import Filter, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.service.books import books, write_if_asked
 from pyrolens.service.envs import FilterRuntime, InputRuntime, OutputRuntime, Parsers, PluginEnv
-from pyrolens.service.http_api import HttpApi
 from pyrolens.service.log import Logs
 from pyrolens.service.metrics import Metrics
 
@@ -41,8 +40,13 @@ class Router:
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
         self._problems.raise_if_any()
-        self.api = HttpApi(service, self.metrics) if service.http_server else None
+        self.api = self._api() if service.http_server else None
         self._ticker: asyncio.TimerHandle | None = None
+
+    def _api(self) -> Any:
+        from pyrolens.service.http_api import HttpApi  # most routers run without it
+
+        return HttpApi(self.config.service, self.metrics)
 
     def _compiled(self, built: Built[Any], make: Callable[[Built[Any]], T]) -> T | None:
         try:
