@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pyrolens.ecs import rules
-from pyrolens.ecs.firelens import Addresses, Include, Setup, Task, bucket_and_key, set_up
+from pyrolens.ecs.firelens import Addresses, Include, Setup, Task, bucket_and_key, docker_name, set_up
 from pyrolens.ecs.task_definition import read
 from pyrolens.problems import Problems
 
@@ -98,7 +98,6 @@ def test_the_config_in_bridge_mode_with_patterns_secrets_and_an_object_in_s3() -
                 "config-file-value": "arn:aws:s3:::shop/router/extra.conf",
             },
             memory=101,
-            environment=[{"name": "AWS_EXECUTION_ENV", "value": "AWS_ECS_EC2"}],
         ),
         api,
         app("worker", {"exclude-pattern": "ping"}),
@@ -283,8 +282,9 @@ def test_metadata_is_switched_as_go_reads_booleans(value: str, written: bool) ->
     assert ("ecs_cluster" in setup.config) is written
 
 
-def test_the_instance_is_named_only_where_ecs_says_that_it_runs_on_ec2() -> None:
-    assert "ec2_instance_id" not in started("host", app("api"), router(), instance="i-1").config
+def test_the_name_in_docker() -> None:
+    setup = started("host", app("api"), router())
+    assert docker_name(setup.task, setup.containers[0].container, "ab12") == "ecs-web-3-api-ab12"
 
 
 def test_the_router_starts_first_and_so_stops_last() -> None:

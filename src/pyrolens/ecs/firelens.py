@@ -32,7 +32,7 @@ class Task:
     region: str = "us-east-1"
     account: str = "123456789012"
     instance: str = ""
-    """The EC2 instance; "" when it runs on none, or ECS does not tell."""
+    """The EC2 instance; "" on Fargate."""
     data_dir: str = DATA_DIR
     router_address: str = "172.17.0.2"
     """Of the router in a bridge network."""
@@ -160,8 +160,7 @@ def metadata(task: Task, router: Container) -> dict[str, str]:
         "ecs_task_arn": task.arn,
         "ecs_task_definition": task.definition.label,
     }
-    known = task.instance and router.environment.get("AWS_EXECUTION_ENV") == "AWS_ECS_EC2"
-    return {"ec2_instance_id": task.instance, **fields} if known else fields
+    return {"ec2_instance_id": task.instance, **fields} if task.instance else fields
 
 
 def _secret_variable(task: Task, container: Container, option: str) -> str:
@@ -270,6 +269,12 @@ def _fluentd_text(plan: _Plan) -> str:
 
 def _text(blocks: list[list[str]]) -> str:
     return "".join("\n" + "\n".join(block) + "\n" for block in blocks)
+
+
+def docker_name(task: Task, container: Container, suffix: str) -> str:
+    """As the agent names the container in Docker; the suffix is random there, 20 hex digits."""
+    definition = task.definition
+    return f"ecs-{definition.family}-{definition.revision or 1}-{container.name}-{suffix}"
 
 
 def tag(task: Task, container: Container) -> str:

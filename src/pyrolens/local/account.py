@@ -55,9 +55,9 @@ def settle(
     fates: Sequence[Fate],
     late: Fate,
     arrived: Sequence[tuple[Destination, list[bytes]]],
-    metrics: Mapping[str, Any] | None,
+    books: Mapping[str, Any] | None,
 ) -> Account:
-    """`arrived`: what was read back of each destination. `metrics`: the router's last, or None if it left none."""
+    """`arrived`: what was read back of each destination. `books`: the router's own, or None if it left none."""
     account = Account(sent.lines)
     wrong = account.wrong
     if sent.refused:
@@ -75,11 +75,11 @@ def settle(
             account.rows.append(_row(destination, wanted, records))
             wrong += _differences(destination, wanted, records)
         else:
-            account.rows.append(_told(destination, wanted, metrics))
+            account.rows.append(_told(destination, wanted, books))
             told = account.rows[-1]
             if told.arrived != told.expected:
                 wrong.append(f"{told.title}: {told.expected} records expected, the router delivered {told.arrived}")
-    _compare_filters(account, metrics)
+    account.wrong += _against_books(account, sent, books)
     return account
 
 
@@ -88,21 +88,30 @@ def _row(destination: Destination, wanted: Sequence[Arrival], records: Sequence[
     return Row(destination.title, len(wanted), len(records), sum(map(len, records)), sample, True)
 
 
-def _told(destination: Destination, wanted: Sequence[Arrival], metrics: Mapping[str, Any] | None) -> Row:
-    counters = [(metrics or {}).get("output", {}).get(label, {}) for label in destination.labels]
-    arrived = sum(c.get("proc_records", 0) for c in counters)
-    return Row(destination.title, len(wanted), arrived, sum(c.get("proc_bytes", 0) for c in counters), b"", False)
+def _told(destination: Destination, wanted: Sequence[Arrival], books: Mapping[str, Any] | None) -> Row:
+    entries = [(books or {}).get("outputs", {}).get(label, {}) for label in destination.labels]
+    arrived, size = (sum(e.get(key, 0) for e in entries) for key in ("records", "bytes"))
+    return Row(destination.title, len(wanted), arrived, size, b"", False)
 
 
-def _compare_filters(account: Account, metrics: Mapping[str, Any] | None) -> None:
-    if metrics is None:
-        account.wrong.append("the router left no counters: it did not end as it should")
+def _against_books(account: Account, sent: Sent, books: Mapping[str, Any] | None) -> Iterable[str]:
+    """Where the router's own numbers say something else."""
+    if books is None:
+        yield "the router left no books: it did not end as it should"
         return
-    for label, counters in metrics.get("filter", {}).items():
-        dropped = counters.get("drop_records", 0)
-        if dropped != account.dropped.get(label, 0):
-            meant = account.dropped.get(label, 0)
-            account.wrong.append(f"filter {label} dropped {dropped} records, where the config means {meant}")
+    received = sum(i["records"] for i in books["inputs"].values() if i["plugin"] == "forward")
+    reached = sent.lines - sent.refused - sent.unsent
+    if received < reached:
+        yield f"{reached} lines were sent to the router, and it read {received}"
+    for label, entry in books["filters"].items():
+        meant = account.dropped.get(label, 0)
+        if entry["dropped"] != meant:
+            yield f"filter {label} dropped {entry['dropped']} records, where the config means {meant}"
+        if entry["failed"]:
+            yield f"filter {label} failed at {entry['failed']} records, which went on unchanged"
+    for label, entry in books["outputs"].items():
+        if entry["dropped_records"]:
+            yield f"output {label} gave up {entry['dropped_records']} records"
 
 
 def _differences(destination: Destination, wanted: Sequence[Arrival], records: Sequence[bytes]) -> Iterable[str]:

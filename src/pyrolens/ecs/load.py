@@ -1,0 +1,46 @@
+"""A task definition from its file, and what the command line adds to it."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pyrolens.ecs import firelens, rules, task_definition
+from pyrolens.problems import ConfigError, Problems
+
+
+def add_task_options(parser: argparse.ArgumentParser) -> None:
+    """What ECS knows of a running task and the task definition does not say."""
+    shown = firelens.Task.__dataclass_fields__
+    parser.add_argument("--task-id", metavar="ID", help=f"id of the task (default: {shown['id'].default})")
+    parser.add_argument("--cluster", metavar="NAME", help=f"the cluster (default: {shown['cluster'].default})")
+    parser.add_argument("--region", metavar="REGION", help=f"AWS region (default: {shown['region'].default})")
+    parser.add_argument("--account", metavar="ID", help=f"AWS account (default: {shown['account'].default})")
+    parser.add_argument("--instance", metavar="ID", help="the EC2 instance, for tasks on EC2")
+
+
+def task_options(args: argparse.Namespace) -> dict[str, str]:
+    """The arguments of firelens.Task that were given."""
+    given = {name: getattr(args, name) for name in ("cluster", "region", "account", "instance")}
+    given["id"] = args.task_id
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def load(file: str) -> tuple[task_definition.TaskDefinition, Problems]:
+    """A task definition with FireLens that ECS takes, and the warnings. `-` is standard input.
+
+    Raises: ConfigError with all that ECS refuses."""
+    problems = Problems()
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as why:
+        reason = why.strerror if isinstance(why, OSError) else "it is not UTF-8"
+        problems.error("no-file", f"cannot read {file}: {reason}")
+        raise ConfigError(problems) from None
+    definition = task_definition.read(text, "standard input" if file == "-" else file, problems)
+    rules.check(definition, problems)
+    problems.raise_if_any()
+    if definition.router is None:
+        message = "no container has a firelensConfiguration: this task does not use FireLens"
+        problems.error("no-router", message, definition.place)
+        problems.raise_if_any()
+    return definition, problems
