@@ -25,7 +25,7 @@ class Keys:
     """Name -> password; empty: users are not asked for."""
 
 
-class Denied(Exception):
+class DeniedError(Exception):
     """The peer may not send. `answer`: what to tell it, if anything."""
 
     def __init__(self, reason: str, answer: bytes = b"") -> None:
@@ -45,21 +45,21 @@ class Handshake:
         return _pack(["HELO", {"nonce": _text(self.nonce), "auth": _text(self.salt), "keepalive": True}])
 
     def pong(self, ping: Any) -> bytes:
-        """The answer to a good PING. Raises: Denied."""
+        """The answer to a good PING. Raises: DeniedError."""
         if not (isinstance(ping, list) and len(ping) == 6 and ping[0] == "PING"):
-            raise Denied("the peer did not begin with a PING; does it know of the shared key?")
+            raise DeniedError("the peer did not begin with a PING; does it know of the shared key?")
         if not all(isinstance(part, (str, bytes)) for part in ping):
-            raise Denied("the PING of the peer is not as it should be")
+            raise DeniedError("the PING of the peer is not as it should be")
         hostname, key_salt, digest, username, password_digest = map(_bytes, ping[1:])
         key = self.keys.shared_key.encode()
         if not hmac.compare_digest(_digest(key_salt, hostname, self.nonce, key), digest):
-            raise Denied("shared_key mismatch", self._no("shared_key mismatch"))
+            raise DeniedError("shared_key mismatch", self._no("shared_key mismatch"))
         if self.keys.users:
             name = username.decode("utf-8", "surrogateescape")
             # a wrong name costs as much time as a wrong password
             expected = _digest(self.salt, username, self.keys.users.get(name, "").encode())
             if not hmac.compare_digest(expected, password_digest) or name not in self.keys.users:
-                raise Denied("username/password mismatch", self._no("username/password mismatch"))
+                raise DeniedError("username/password mismatch", self._no("username/password mismatch"))
         own = self.keys.self_hostname
         proof = _digest(key_salt, own.encode(), self.nonce, key)
         return _pack(["PONG", True, "", own, proof.decode()])

@@ -1,4 +1,8 @@
-"""JSON values one after the other in a text, as inputs get them."""
+"""JSON values one after the other in a text, as inputs get them.
+
+Source: src/flb_pack.c (Fluent Bit 5.1.1): whole numbers beyond 64 bit become floats, half a surrogate pair becomes
+U+FFFD, and what comes before a mistake is taken.
+"""
 
 import json
 import re
@@ -6,16 +10,61 @@ from collections.abc import Iterator
 from typing import Any
 
 BLANKS = re.compile(r"[\s\0]*")
-SCAN = json.JSONDecoder(strict=False).scan_once
+LEAST, MOST = -(1 << 63), (1 << 64) - 1
+HALVES = re.compile("[\ud800-\udfff]")
+
+
+def _int(text: str) -> int | float:
+    number = int(text) if len(text) < 25 else float(text)
+    return number if LEAST <= number <= MOST else _float(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+DECODE = json.JSONDecoder(strict=False, parse_int=_int, parse_float=_float, parse_constant=_constant).raw_decode
 
 
 def values(text: str) -> Iterator[Any]:
-    """Each JSON value of the text. Raises: ValueError at the first place that is no JSON."""
-    at, end = BLANKS.match(text).end(), len(text)  # type: ignore[union-attr]
+    """Each JSON value of the text. Raises: ValueError at the first place that is not JSON."""
+    for value, _ in values_and_ends(text):
+        yield value
+
+
+def values_and_ends(text: str) -> Iterator[tuple[Any, int]]:
+    """Each JSON value, and where in the text it ends. Raises: ValueError at the first place that is not JSON."""
+    escapes = "\\ud" in text or "\\uD" in text
+    at, end = _blanks(text, 0), len(text)
     while at < end:
         try:
-            value, at = SCAN(text, at)
-        except StopIteration as stop:
-            raise ValueError(f"no JSON value at character {stop.value}") from None
-        yield value
-        at = BLANKS.match(text, at).end()  # type: ignore[union-attr]
+            value, at = DECODE(text, at)
+        except json.JSONDecodeError as why:
+            raise ValueError(f"not JSON at character {why.pos}") from None
+        except RecursionError:
+            raise ValueError("JSON nested too deeply") from None
+        yield (_whole(value) if escapes else value), at
+        at = _blanks(text, at)
+
+
+def _blanks(text: str, at: int) -> int:
+    found = BLANKS.match(text, at)
+    return found.end() if found else at
+
+
+def _whole(value: Any) -> Any:
+    """The value without halves of surrogate pairs."""
+    if isinstance(value, str):
+        return HALVES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_whole(k): _whole(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_whole(v) for v in value]
+    return value

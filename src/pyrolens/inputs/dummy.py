@@ -4,6 +4,7 @@ Source: Fluent Bit 5.1.1 plugins/in_dummy/in_dummy.c.
 """
 
 import asyncio
+from typing import Any
 
 from pyrolens.api import Event, Input, InputEnv, Record, Source, Stamp, opt, plugin
 from pyrolens.inputs._json import values
@@ -60,7 +61,7 @@ class DummySource:
         self.plan = plan
         self.env = env
         self.bodies = self._objects(plan.dummy, MESSAGE)
-        self.metadata = (self._objects(plan.metadata, "{}") or [{}])[-1]
+        self.metadata = (self._objects(plan.metadata, "{}") or [{}])[0]
         self.size = len(plan.dummy) + len(plan.metadata) + 12
         self.opened = env.now()
         self.fixed: list[Event] | None = None
@@ -70,12 +71,19 @@ class DummySource:
         self.timer: asyncio.TimerHandle | None = None
 
     def _objects(self, text: str, otherwise: str) -> list[Record]:
+        found: list[Any] = []
         try:
-            found = list(values(text))
+            for value in values(text):
+                found.append(value)
         except ValueError as why:
-            self.env.log.warning("not JSON; the default is used instead", value=text, default=otherwise, reason=why)
+            if not found:
+                self.env.log.warning("not JSON; the default is used instead", value=text, default=otherwise, reason=why)
+        if not found:
             found = list(values(otherwise))
-        return [v for v in found if isinstance(v, dict)]
+        objects = [v for v in found if isinstance(v, dict)]
+        if not objects:
+            self.env.log.error("there is no JSON object to make records of", value=text)
+        return objects
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgpack
 
 from pyrolens.api import Input, InputEnv, Pair, Secret, Size, Source, group, opt, plugin
-from pyrolens.inputs._forward_handshake import Denied, Handshake, Keys
+from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
 from pyrolens.inputs._forward_protocol import Protocol
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import Connection, Server
@@ -137,8 +137,8 @@ class ForwardConnection(Connection):
         first, *ends = whole.ends
         try:
             self.transport.write(handshake.pong(decode_any(whole.data[:first])))
-        except (Denied, ValueError) as why:
-            if isinstance(why, Denied) and why.answer:
+        except (DeniedError, ValueError) as why:
+            if isinstance(why, DeniedError) and why.answer:
                 self.transport.write(why.answer)
             self._close(str(why))
             return NOTHING

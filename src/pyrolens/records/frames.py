@@ -172,14 +172,14 @@ def time_ns(value: Any) -> int:
     """EventTime, MessagePack's timestamp, or seconds since the epoch, in ns. Raises: ValueError."""
     if type(value) is int and value >= 0:
         return value * SECOND
-    if isinstance(value, Ext) and len(value.data) == 8 and value.code == 0:
+    if isinstance(value, Ext) and len(bytes(value.data)) == 8 and value.code == 0:
         seconds, rest = struct.unpack(">II", value.data)
         return int(seconds * SECOND + rest)
     if isinstance(value, float) and 0 <= value < 1 << 63:
         seconds = int(value)
         return seconds * SECOND + int((value - seconds) * SECOND)
     if isinstance(value, Ext) and value.code == -1:
-        return msgpack.Timestamp.from_bytes(bytes(value.data)).to_unix_nano()  # ValueError if it is none
+        return int(msgpack.Timestamp.from_bytes(bytes(value.data)).to_unix_nano())  # ValueError if it is none
     raise ValueError("its time is neither a number nor an EventTime")
 
 

@@ -1,0 +1,83 @@
+"""What tests lend to an input in place of the router."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from pyrolens.api import Parse
+from pyrolens.records.event import Event
+from tests.said import Said
+
+PATIENCE = 10.0
+"""Seconds that something may take before the test fails."""
+
+
+class Lent:
+    """An InputEnv which remembers. Batches settle when the test says so."""
+
+    def __init__(self, name: str = "input.0", tag: str = "input.0", parsers: dict[str, Parse] | None = None) -> None:
+        self.name, self.tag, self.flush = name, tag, 1.0
+        self.log = Said()
+        self.counts: dict[str, int] = {}
+        self.batches: list[tuple[str, list[Event], int]] = []
+        self.settle: list[Callable[[], None]] = []
+        self.exits: list[int] = []
+        self.time: int | None = None
+        """ns; None: the real time."""
+        self.on_ingest: Callable[[], None] = lambda: None
+        self._parsers = parsers or {}
+        self._news = asyncio.Event()
+
+    def now(self) -> int:
+        return time.time_ns() if self.time is None else self.time
+
+    def count(self, counter: str, n: int = 1) -> None:
+        self.counts[counter] = self.counts.get(counter, 0) + n
+        self._news.set()
+
+    def parser(self, name: str) -> Parse | None:
+        return self._parsers.get(name)
+
+    def exit(self, status: int = 0) -> None:
+        self.exits.append(status)
+        self._news.set()
+
+    def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
+        self.batches.append((tag, events, size))
+        if settled is not None:
+            self.settle.append(settled)
+        self._news.set()
+        self.on_ingest()
+
+    @property
+    def events(self) -> list[tuple[str, int, Any]]:
+        """(tag, ns, record) of all that was handed over."""
+        return [(tag, int(ns), record) for tag, events, _ in self.batches for ns, record in events]
+
+    @property
+    def records(self) -> list[Any]:
+        return [record for _, _, record in self.events]
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait for something to happen. It fails after PATIENCE."""
+        async with asyncio.timeout(PATIENCE):
+            while not true():
+                self._news.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), 0.02)
+
+    async def until_events(self, number: int) -> None:
+        await self.until(lambda: len(self.events) >= number)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    """Run a test on a loop of its own."""
+    asyncio.run(test)
+
+
+async def soon(call: Callable[[], Awaitable[Any]]) -> Any:
+    """What the call gives, unless it takes longer than PATIENCE."""
+    async with asyncio.timeout(PATIENCE):
+        return await call()
