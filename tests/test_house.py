@@ -114,7 +114,8 @@ def test_a_plugin_is_complete(kind: PluginKind, name: str) -> None:
     assert cls.name == name, "the file is named as the plugin"
     assert cls.kind == kind
     assert len((cls.__doc__ or "").strip()) > 20
-    assert [spec.name for spec in spec_of(cls) if len(spec.doc.strip()) < 5] == []
+    docs = [(spec.name, doc) for spec in spec_of(cls) for doc in (spec.spellings or {"": spec.doc}).values()]
+    assert [option for option, doc in docs if len(doc.strip()) < 5] == []
     assert all(reason.strip() for reason in cls.ignored.values())
     assert (ROOT / "tests" / f"{kind}s" / f"test_{name}.py").exists()
 
