@@ -9,7 +9,7 @@ Counters = dict[str, int]
 class InputMetrics:
     """What one input has handed over."""
 
-    __slots__ = ("bytes", "counters", "name", "paused", "pauses", "plugin", "records", "resumes")
+    __slots__ = ("bytes", "counters", "limit", "name", "paused", "pauses", "plugin", "records", "resumes", "unsettled")
 
     def __init__(self, name: str, plugin: str = "") -> None:
         self.name = name
@@ -18,6 +18,10 @@ class InputMetrics:
         self.records = 0
         self.bytes = 0
         self.paused = False
+        self.unsettled = 0
+        """Bytes handed over that are not settled yet."""
+        self.limit = 0
+        """Mem_Buf_Limit in bytes; 0: none."""
         self.pauses = 0
         self.resumes = 0
         self.counters: Counters = {}

@@ -8,6 +8,7 @@ from pyrolens.records.codecs.msgpack import (
     pack,
     pack_entries,
     pack_entries_integer_time,
+    pack_entries_without_metadata,
     pack_entry,
 )
 from pyrolens.records.codecs.text import stdout_text, text_of
@@ -22,6 +23,7 @@ __all__ = [
     "pack",
     "pack_entries",
     "pack_entries_integer_time",
+    "pack_entries_without_metadata",
     "pack_entry",
     "read_date_format",
     "second_text",

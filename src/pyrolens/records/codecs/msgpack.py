@@ -57,6 +57,11 @@ def pack_entries(events: list[Event]) -> bytes:
     return b"".join([pack_entry(ns, r) for ns, r in events])
 
 
+def pack_entries_without_metadata(events: list[Event]) -> bytes:
+    """[EventTime, record] of each event."""
+    return b"".join([b"\x92" + event_time(ns) + pack(r) for ns, r in events])
+
+
 def pack_entries_integer_time(events: list[Event]) -> bytes:
     """[seconds, record] of each event: for Fluentd up to 0.12."""
     return b"".join([b"\x92" + encode(ns // SECOND) + pack(r) for ns, r in events])

@@ -1,0 +1,46 @@
+"""Is the router healthy: do its outputs fail more than the health check allows?
+
+Source: Fluent Bit 5.1.1 src/http_server/api/v1/health.c, flb_hs.c: the counters are noted once a second; the newest
+note is compared with the oldest of the last HC_Period notes, and more than the allowed number makes it unhealthy.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Failures(Protocol):
+    """Of an output."""
+
+    errors: int
+    retries_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    healthy: bool
+    errors: int
+    """Within the period."""
+    retries_failed: int
+
+
+class Health:
+    def __init__(self, errors_allowed: int, retry_failures_allowed: int, period: float) -> None:
+        self.errors_allowed = errors_allowed
+        self.retry_failures_allowed = retry_failures_allowed
+        self.period = max(int(period), 1)
+        """Seconds, which are notes."""
+        self._notes: deque[tuple[int, int]] = deque(maxlen=self.period)
+
+    def note(self, outputs: Iterable[Failures]) -> None:
+        """To be called once a second."""
+        listed = list(outputs)
+        self._notes.append((sum(o.errors for o in listed), sum(o.retries_failed for o in listed)))
+
+    def state(self) -> State:
+        if not self._notes:
+            return State(True, 0, 0)
+        (errors, failed), (errors_then, failed_then) = self._notes[-1], self._notes[0]
+        errors, failed = errors - errors_then, failed - failed_then
+        return State(errors <= self.errors_allowed and failed <= self.retry_failures_allowed, errors, failed)

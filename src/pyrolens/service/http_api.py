@@ -1,0 +1,155 @@
+"""The HTTP API on HTTP_Port: uptime, health, metrics, plugins, storage, reload.
+
+Source: Fluent Bit 5.1.1 src/http_server/api: the same paths, names and shapes.
+Differs: requests other than GET are answered at once, also without a body; Fluent Bit leaves them waiting.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from pyrolens import __version__
+from pyrolens.plugin import names
+from pyrolens.service.exposition import COMPATIBLE, all_metrics, as_json, old_prometheus, plain, prometheus
+from pyrolens.service.health import Health
+from pyrolens.service.http_server import Answer, HttpServer, Request
+from pyrolens.service.metrics import Metrics
+
+PROMETHEUS = "text/plain; version=0.0.4"
+
+
+class ApiOptions(Protocol):
+    """The part of [SERVICE] that is needed here."""
+
+    @property
+    def http_listen(self) -> str: ...
+    @property
+    def http_port(self) -> int: ...
+    @property
+    def health_check(self) -> bool: ...
+    @property
+    def hc_errors_count(self) -> int: ...
+    @property
+    def hc_retry_failure_count(self) -> int: ...
+    @property
+    def hc_period(self) -> float: ...
+
+
+class HttpApi:
+    """`reload`, where reloading is possible: asks for it and says whether it began."""
+
+    def __init__(self, options: ApiOptions, metrics: Metrics, reload: Callable[[], bool] | None = None) -> None:
+        self.options = options
+        self.metrics = metrics
+        self.reload = reload
+        self.health = Health(options.hc_errors_count, options.hc_retry_failure_count, options.hc_period)
+        self.server = HttpServer(self.answer)
+        self._ticker: asyncio.TimerHandle | None = None
+        self._routes: dict[str, Callable[[Request], Answer]] = {
+            "/": self._about,
+            "/api/v1/uptime": self._uptime,
+            "/api/v1/metrics": lambda _: _json(as_json(self.metrics)),
+            "/api/v1/metrics/prometheus": lambda _: _text(old_prometheus(self.metrics), PROMETHEUS),
+            "/api/v1/plugins": self._plugins,
+            "/api/v1/storage": self._storage,
+            "/api/v2/metrics": lambda _: _text(plain(all_metrics(self.metrics)), ""),
+            "/api/v2/metrics/prometheus": lambda _: _text(prometheus(all_metrics(self.metrics)), PROMETHEUS),
+            "/api/v2/health": self._health_v2,
+            "/api/v2/reload": self._reload,
+        }
+        if options.health_check:
+            self._routes["/api/v1/health"] = self._health
+
+    async def start(self) -> None:
+        """Raises: ConfigError when the port cannot be listened on."""
+        await self.server.start(self.options.http_listen, self.options.http_port)
+        if self.options.health_check:
+            self._tick()
+
+    async def stop(self) -> None:
+        if self._ticker:
+            self._ticker.cancel()
+        await self.server.stop()
+
+    def _tick(self) -> None:
+        self.health.note(self.metrics.outputs.values())
+        self._ticker = asyncio.get_running_loop().call_later(1.0, self._tick)
+
+    def answer(self, request: Request) -> Answer:
+        route = self._routes.get(request.path)
+        return route(request) if route else Answer(404)
+
+    def _about(self, _: Request) -> Answer:
+        return _json(
+            {
+                "fluent-bit": {"version": COMPATIBLE, "edition": "Pyrolens", "flags": []},
+                "pyrolens": {"version": __version__},
+            }
+        )
+
+    def _uptime(self, _: Request) -> Answer:
+        seconds = int(self.metrics.uptime)
+        minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400
+        told = [(days, "day"), (hours, "hour"), (minutes, "minute"), (seconds % 60, "second")]
+        words = [f"{n} {unit}{'s' if n > 1 else ''}" for n, unit in told]
+        human = f"Fluent Bit has been running:  {', '.join(words[:3])} and {words[3]}"
+        return _json({"uptime_sec": seconds, "uptime_hr": human})
+
+    def _health(self, _: Request) -> Answer:
+        return Answer(200, b"ok\n") if self.health.state().healthy else Answer(500, b"error\n")
+
+    def _health_v2(self, _: Request) -> Answer:
+        state = self.health.state()
+        body = {
+            "status": "ok" if state.healthy else "error",
+            "errors": state.errors,
+            "retries_failed": state.retries_failed,
+            "error_limit": self.options.hc_errors_count,
+            "retry_failure_limit": self.options.hc_retry_failure_count,
+            "period_limit": int(self.options.hc_period),
+        }
+        return _json(body, 200 if state.healthy else 500)
+
+    def _plugins(self, _: Request) -> Answer:
+        return _json({"plugins": {"inputs": names("input"), "filters": names("filter"), "outputs": names("output")}})
+
+    def _storage(self, _: Request) -> Answer:
+        chunks = sum(o.waiting_chunks for o in self.metrics.outputs.values())
+        inputs = {
+            m.name: {
+                "status": {"overlimit": m.paused, "mem_size": size(m.unsettled), "mem_limit": size(m.limit)},
+                "chunks": {"total": 0, "up": 0, "down": 0, "busy": 0, "busy_size": "0b"},
+            }
+            for m in self.metrics.inputs.values()
+        }
+        layer = {"total_chunks": chunks, "mem_chunks": chunks, "fs_chunks": 0, "fs_chunks_up": 0, "fs_chunks_down": 0}
+        return _json({"storage_layer": {"chunks": layer}, "input_chunks": inputs})
+
+    def _reload(self, request: Request) -> Answer:
+        if request.method in ("POST", "PUT"):
+            if self.reload is None:
+                return _json({"reload": "not enabled", "status": -1})
+            if not self.reload():
+                return _json({"reload": "in progress", "status": -2}, 400)
+            return _json({"reload": "done", "status": 0})
+        if request.method in ("GET", "HEAD"):
+            return _json({"hot_reload_count": self.metrics.reloads})
+        return Answer(405, headers={"Allow": "GET, POST, PUT"})
+
+
+def size(n: int) -> str:
+    """Bytes for people: 0b, 512b, 1.5K, 4.8M.
+
+    Source: Fluent Bit 5.1.1 src/flb_utils.c#flb_utils_bytes_to_human_readable_size."""
+    power = next((p for p in range(6, 0, -1) if n >= 1024**p), 0)
+    return f"{n / 1024**power:.1f}{' KMGTPE'[power]}" if power else f"{max(n, 0)}b"
+
+
+def _json(value: Any, status: int = 200) -> Answer:
+    return Answer(status, msgspec.json.encode(value), "application/json")
+
+
+def _text(text: str, content_type: str) -> Answer:
+    return Answer(200, text.encode(), content_type)

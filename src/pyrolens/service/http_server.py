@@ -1,0 +1,152 @@
+"""A small HTTP/1.1 server for the API: GET, HEAD, POST; bounded in everything a client could make large."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pyrolens.problems import ConfigError, Problem
+
+HEAD_LIMIT = 16 * 1024
+"""Bytes of the request line and headers."""
+BODY_LIMIT = 64 * 1024
+IDLE_SECONDS = 30.0
+CONNECTIONS = 64
+REASONS = {
+    200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
+    413: "Content Too Large", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
+    501: "Not Implemented", 503: "Service Unavailable",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    """Without the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Request], Answer]
+
+
+class HttpServer:
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server else 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Raises: ConfigError when nothing can listen there."""
+        try:
+            self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), host, port)
+        except (OSError, OverflowError) as why:
+            said = getattr(why, "strerror", None) or str(why)
+            raise ConfigError(
+                [Problem("cannot-listen", f"the HTTP API cannot listen on {host}:{port}: {said}")]
+            ) from None
+
+    async def stop(self) -> None:
+        if self._server:
+            self._server.close()
+            for connection in list(self.connections):
+                connection.drop()
+            await self._server.wait_closed()
+            self._server = None
+
+
+class _Connection(asyncio.Protocol):
+    """Requests of one client, one after the other."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: HttpServer) -> None:
+        self.server = server
+        self.data = bytearray()
+        self.timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        if len(self.server.connections) >= CONNECTIONS:
+            self._answer(Answer(503), head=False, close=True)
+            return
+        self.server.connections.add(self)
+        self._restart()
+
+    def connection_lost(self, why: Exception | None) -> None:
+        self.server.connections.discard(self)
+        if self.timer:
+            self.timer.cancel()
+
+    def drop(self) -> None:
+        self.transport.abort()
+
+    def _restart(self) -> None:
+        if self.timer:
+            self.timer.cancel()
+        self.timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.drop)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self.data += data
+        while not self.transport.is_closing() and self._request():
+            self._restart()
+
+    def _request(self) -> bool:
+        """Answer the next request, if it is there in full."""
+        end = self.data.find(b"\r\n\r\n")
+        if end < 0 or end > HEAD_LIMIT:
+            if len(self.data) > HEAD_LIMIT:
+                self._answer(Answer(431), head=False, close=True)
+            return False
+        line, *lines = self.data[:end].decode("latin-1").split("\r\n")
+        words = line.split(" ")
+        headers = {k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)}
+        length = headers.get("content-length", "0")
+        if len(words) != 3 or not words[2].startswith("HTTP/1.") or not length.isdecimal():
+            self._answer(Answer(400), head=False, close=True)
+            return False
+        if "transfer-encoding" in headers:
+            self._answer(Answer(501), head=False, close=True)
+            return False
+        if int(length) > BODY_LIMIT:
+            self._answer(Answer(413), head=False, close=True)
+            return False
+        if len(self.data) < end + 4 + int(length):
+            return False
+        del self.data[: end + 4 + int(length)]
+        connection = headers.get("connection", "").lower()
+        close = connection == "close" or (words[2] == "HTTP/1.0" and connection != "keep-alive")
+        try:
+            answer = self.server.handler(Request(words[0], words[1].partition("?")[0]))
+        except Exception as error:
+            # a bug of ours; the loop's handler logs it, and the client hears of it
+            asyncio.get_running_loop().call_exception_handler({"message": "HTTP API", "exception": error})
+            answer = Answer(500)
+        self._answer(answer, head=words[0] == "HEAD", close=close)
+        return True
+
+    def _answer(self, answer: Answer, *, head: bool, close: bool) -> None:
+        lines = [f"HTTP/1.1 {answer.status} {REASONS[answer.status]}", "Server: Pyrolens"]
+        if answer.content_type:
+            lines.append(f"Content-Type: {answer.content_type}")
+        lines.append(f"Content-Length: {len(answer.body)}")
+        lines += [f"{k}: {v}" for k, v in answer.headers.items()]
+        if close:
+            lines.append("Connection: close")
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + (b"" if head else answer.body))
+        if close:
+            self.transport.close()
