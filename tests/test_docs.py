@@ -1,0 +1,89 @@
+"""What the documents show must be true: the examples are run, and the generated pages are those of the code."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from docs import build
+
+ROOT = Path(__file__).parents[1]
+PYROLENS = Path(sys.executable).parent / "pyrolens"
+PAGES = sorted(
+    path for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md") for path in ROOT.glob(pattern) if path.is_file()
+)
+FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The file that the first line names (`# parsers.conf`), or one made up."""
+        named = re.match(r"# ([\w.-]+\.(?:conf|ya?ml))\n", self.text)
+        suffix = {"ini": "conf", "yaml": "yaml", "json": "json"}[self.language]
+        return named[1] if named else f"line-{self.line}.{suffix}"
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks() -> Iterator[Block]:
+    for page in PAGES:
+        text = page.read_text()
+        for found in FENCE.finditer(text):
+            if found[2] in ("ini", "yaml", "json"):
+                body = re.sub(f"^{found[1]}", "", found[3], flags=re.MULTILINE)
+                yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], body)
+
+
+BLOCKS = list(blocks())
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=map(str, BLOCKS))
+def test_an_example_is_accepted(block: Block, tmp_path: Path) -> None:
+    for other in BLOCKS:
+        if other.page == block.page:
+            (tmp_path / other.name).write_text(other.text)
+    if block.language == "json":
+        if "containerDefinitions" not in json.loads(block.text):
+            return  # it is JSON, and that is all it says it is
+        command = ["render", block.name]
+    else:
+        option = "-R" if block.name.startswith("parsers") else "-c"
+        command = ["run", "--dry-run", option, block.name]
+    environment = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "PATH": ""}
+    ran = subprocess.run(
+        [str(PYROLENS), *command], check=False, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (ran.returncode, "warning" in ran.stderr.lower()) == (0, False), ran.stdout + ran.stderr
+
+
+def test_there_are_examples() -> None:
+    assert len(BLOCKS) >= 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text())
+    targets = re.findall(r"\]\(([^)#\s]+)", text)
+    broken = [to for to in targets if "://" not in to and not (page.parent / to).exists()]
+    assert broken == []
+
+
+def test_generated_pages_are_those_of_the_code() -> None:
+    """`make docs` writes them."""
+    pages = build.pages()
+    on_disk = {path for path in (ROOT / "docs/plugins").glob("**/*.md")} | {ROOT / "docs/compatibility.md"}
+    assert {path.relative_to(ROOT) for path in on_disk} == {path.relative_to(ROOT) for path in pages}
+    stale = [str(path.relative_to(ROOT)) for path, text in pages.items() if path.read_text() != text]
+    assert stale == []
