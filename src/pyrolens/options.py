@@ -456,12 +456,14 @@ def read_options(
     ignored: Mapping[str, str] = types.MappingProxyType({}),
     empty_is_unset: bool = False,
     unknown_is_ignored: bool = False,
+    last_wins: bool = False,
 ) -> Any | None:
     """An instance of cls with what the section says, or None (then the reasons are in problems).
 
     `skip`: keys read by others. `ignored`: options of Fluent Bit that we accept and don't honour, with the reason,
     which becomes a warning at the place. `empty_is_unset`: a value that variables made empty counts as not given (so
     it is for inputs and outputs). `unknown_is_ignored`: an unknown option is a warning (so it is for parsers).
+    `last_wins`: of any option given twice the last one counts (so it is in [SERVICE]).
     """
     specs = spec_of(cls)
     by_name = {n: s for s in specs for n in s.names}
@@ -526,7 +528,7 @@ def read_options(
             problems.warning("odd-value", f"{who}: {entry.key} is '{shown}': {doubt}", value_place)
         if spec.repeats:
             taken.setdefault(spec.name, []).append(value)
-        elif spec.name in taken and not spec.last_wins:
+        elif spec.name in taken and not (spec.last_wins or last_wins):
             fail("given-twice", f"{who}: {entry.key} is given twice", place, "keep one of them")
         else:
             if spec.name in taken:

@@ -1,0 +1,76 @@
+"""The command `pyrolens`: each verb is one call. Called as `fluent-bit` it is `pyrolens run`.
+
+Nothing is imported before it is known which verb it is.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+import pyrolens
+
+VERBS = {
+    "run": ("pyrolens.tools.run", "run a config: takes the command line of fluent-bit"),
+    "up": ("pyrolens.local.up", "run a task definition here, its destinations included"),
+    "check": ("pyrolens.tools.check", "say all that is wrong with a config or a task definition"),
+    "explain": ("pyrolens.tools.explain", "say what happens to the records of a tag"),
+    "test": ("pyrolens.tools.test", "run the test cases of a config"),
+    "graph": ("pyrolens.tools.graph", "draw the pipeline"),
+    "render": ("pyrolens.tools.render", "print what ECS makes of a task definition"),
+    "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),
+    "tap": ("pyrolens.tools.tap", "watch the records of a running router"),
+    "cost": ("pyrolens.tools.cost", "estimate what the destinations cost"),
+    "iam": ("pyrolens.tools.iam", "write the IAM policy that a config needs"),
+    "health": ("pyrolens.tools.health", "ask a running router if it is well"),
+    "inject": ("pyrolens.tools.inject", "add the router to a task definition"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Gives the exit status."""
+    program = os.path.basename(sys.argv[0])
+    args = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and program == "fluent-bit":
+        args = ["run", *args]
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if args[0] in ("-V", "--version", "version"):
+        print(f"pyrolens {pyrolens.__version__}")
+        return 0
+    verb, rest = args[0], args[1:]
+    if verb not in VERBS or not exists(VERBS[verb][0]):
+        from pyrolens.problems import nearest
+
+        hint = nearest(verb, [v for v, (module, _) in VERBS.items() if exists(module)])
+        print(
+            f"pyrolens: there is no '{verb}'" + (f": {hint}" if hint else ""),
+            "see pyrolens --help",
+            sep="\n",
+            file=sys.stderr,
+        )
+        return 2
+    call: Callable[[Sequence[str]], int] = import_module(VERBS[verb][0]).main
+    try:
+        return call(rest)
+    except BrokenPipeError:
+        # who read us has gone, as `head` does; nothing more can be said on that stream
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def exists(module: str) -> bool:
+    """Whether the module is there, without importing it."""
+    path = os.path.join(os.path.dirname(pyrolens.__file__), *module.split(".")[1:])
+    return os.path.exists(path + ".py") or os.path.exists(os.path.join(path, "__init__.py"))
+
+
+def usage() -> str:
+    lines = ["usage: pyrolens VERB …", ""]
+    lines += [f"  {verb:9} {about}" for verb, (module, about) in VERBS.items() if exists(module)]
+    return "\n".join([*lines, "", "pyrolens VERB --help tells more. Called as fluent-bit, it is pyrolens run."])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""From files and the command line to a Config."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from pyrolens.config.files import load_parsers, load_plugins_file, parsers_of
+from pyrolens.config.model import Config
+from pyrolens.config.registry import Registry
+from pyrolens.config.service import read_service
+from pyrolens.config.values import Values
+from pyrolens.config.wiring import wire
+from pyrolens.language.document import Document, Section
+from pyrolens.language.includes import Files, UnreadableError
+from pyrolens.language.variables import Variables
+from pyrolens.problems import ConfigError, Place, Problems
+
+
+def load(path: str | None, arguments: Sequence[Section] = (), environ: Mapping[str, str] | None = None) -> Config:
+    """The config of a file (None: without one) and the sections that the command line stands for.
+
+    `arguments` come before the file, so in [SERVICE] the file counts. `environ`: the process's own by default.
+
+    Raises: ConfigError with all problems; warnings are in the Config."""
+    problems = Problems()
+    document = Document()
+    if path is not None:
+        document = read(path, problems)
+    document.sections[:0] = arguments
+    return build(document, problems, environ)
+
+
+def read(path: str, problems: Problems) -> Document:
+    """A main file, with what it includes. Raises: ConfigError if it cannot be read or is malformed."""
+    folder = os.path.dirname(os.path.realpath(path))
+    files = Files(folder)
+    try:
+        text = files.read(path)
+    except UnreadableError as why:
+        problems.error("no-config", str(why), Place(path), why.hint)
+        raise ConfigError(problems) from None
+    if os.path.isdir(path):
+        problems.warning("no-config", f"{path} is a folder: nothing is read", Place(path))
+    return _parsed(text, path, files, problems)
+
+
+def read_text(text: str, file: str, problems: Problems, folder: str = "") -> Document:
+    """The same, of a text that `file` would hold: its name says which language it is in."""
+    return _parsed(text, file, Files(folder), problems)
+
+
+def is_yaml(path: str) -> bool:
+    return path.lower().endswith((".yaml", ".yml"))
+
+
+def _parsed(text: str, file: str, files: Files, problems: Problems) -> Document:
+    document = Document(folder=files.folder)
+    if is_yaml(file):
+        from pyrolens.language import yaml  # only who has YAML pays for it
+
+        yaml.parse(text, file, files, document, problems)
+    else:
+        from pyrolens.language import classic
+
+        classic.parse(text, file, files, document, problems)
+    document.files = files.names or [file]
+    problems.raise_if_any()
+    return document
+
+
+def build(document: Document, problems: Problems, environ: Mapping[str, str] | None = None) -> Config:
+    """Raises: ConfigError with all problems."""
+    variables = Variables(environ)
+    variables.define(document.definitions, problems)
+    values = Values(variables)
+    yaml = any(is_yaml(f) for f in document.files[:1])
+    services = document.of("service")
+    service = read_service(services, values, problems)
+    registry = Registry(values, problems)
+    for entry in [e for s in services for e in s.entries]:
+        key = entry.key.lower()
+        if key == "parsers_file":
+            load_parsers(values.text(entry, problems), entry.value_place, document.folder, registry, read)
+        elif key == "plugins_file":
+            load_plugins_file(values.text(entry, problems), entry.value_place, document.folder, problems, read)
+    parsers_of(document, registry, in_main_file=not yaml)
+    inputs, filters, outputs = wire(document, service, registry, values, problems)
+    problems.raise_if_any()
+    return Config(
+        service=service,
+        inputs=inputs,
+        filters=filters,
+        outputs=outputs,
+        parsers=registry.parsers,
+        warnings=list(problems),
+        document=document,
+        multiline_parsers=registry.multiline_parsers,
+    )

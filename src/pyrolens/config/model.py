@@ -1,0 +1,60 @@
+"""What a config is once everything in it is understood."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pyrolens.config.service import Service
+from pyrolens.language.document import Document, Section
+from pyrolens.multiline import MultilineParser
+from pyrolens.options import OptionError
+from pyrolens.plugin import Filter, Input, Output, Parser
+from pyrolens.problems import Place, Problem
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Built(Generic[P]):
+    """A plugin with its options, and how it stands in the pipeline."""
+
+    plugin: P
+    name: str
+    """plugin.number, counted per kind and plugin: forward.0"""
+    place: Place
+    matches: Callable[[str], bool] | None = None
+    """Of filters and outputs: whether they see a tag. None: nothing reaches it."""
+    tag: str = ""
+    """Of inputs."""
+    processors: list["Built[Filter]"] = field(default_factory=list)
+    section: Section | None = None
+    """Where its options stand."""
+
+    @property
+    def label(self) -> str:
+        """The alias, or the name: as in logs and metrics."""
+        alias: Any = getattr(self.plugin, "alias", None)
+        return alias or self.name
+
+    def problem(self, error: ValueError) -> Problem:
+        """What a plugin raised, at the option it names, else where the plugin stands."""
+        plugin: Any = self.plugin
+        place, who = self.place, f"{plugin.kind} {plugin.name}"
+        if isinstance(error, OptionError) and self.section:
+            entry = self.section.get(error.option)
+            place = entry.value_place if entry else place
+            return Problem("bad-value", f"{who}: {error.option}: {error}", place)
+        return Problem("bad-plugin", f"{who}: {error}", place)
+
+
+@dataclass(frozen=True)
+class Config:
+    service: Service
+    inputs: list[Built[Input]]
+    filters: list[Built[Filter]]
+    outputs: list[Built[Output]]
+    parsers: Mapping[str, Parser]
+    warnings: list[Problem]
+    document: Document
+    multiline_parsers: Mapping[str, MultilineParser] = field(default_factory=dict)
+    """Those of the config; Fluent Bit's own are known to who uses them."""

@@ -1,0 +1,153 @@
+"""The [SERVICE] section.
+
+Source: Fluent Bit 5.1.1, src/flb_config.c. Keys that it does not know are ignored there; here they are a warning.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Annotated
+
+from pyrolens.config.values import Values
+from pyrolens.language.document import Section
+from pyrolens.options import Kind, Level, Seconds, Switch, doubt_int, opt, read_int, read_level, read_options, switch
+from pyrolens.problems import Place, Problems
+
+OnUnlessOff = Annotated[bool, switch(True)]
+WholeSeconds = Annotated[float, Kind("whole seconds", lambda text: float(read_int(text)), doubt=doubt_int)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Options of the router as a whole."""
+
+    flush: float = opt("Seconds between deliveries of what has come in.", default=1.0)
+    grace: WholeSeconds = opt("Seconds that a stop may take to deliver what is there.", default=5.0)
+    log_level: Level = opt("Log level.", default="info")
+    log_file: str | None = opt("File of the log, else stderr.", default=None)
+    http_server: Switch = opt("Serve the HTTP API.", default=False)
+    http_listen: str = opt("Address of the HTTP API.", default="0.0.0.0")
+    http_port: int = opt("Port of the HTTP API.", default=2020)
+    health_check: Switch = opt("/api/v1/health says whether outputs fail.", default=False)
+    hc_errors_count: int = opt("Errors within hc_period which make it unhealthy.", default=5)
+    hc_retry_failure_count: int = opt("Chunks given up within hc_period which make it unhealthy.", default=5)
+    hc_period: Seconds = opt("Seconds of the health check's window.", default=60.0)
+    scheduler_base: WholeSeconds = opt("Seconds of the shortest retry wait.", default=5.0, name="scheduler.base")
+    scheduler_cap: WholeSeconds = opt("Seconds of the longest retry wait.", default=2000.0, name="scheduler.cap")
+    json_escape_unicode: OnUnlessOff = opt(
+        "Outputs that write JSON spell what is not ASCII as \\uXXXX.", default=True, name="json.escape_unicode"
+    )
+    storage_path: str | None = opt("Folder for what is kept on disk.", default=None, name="storage.path")
+    storage_sync: str = opt("How the store is written: normal or full.", default="normal", name="storage.sync")
+    storage_type: str | None = opt(
+        "storage.type of inputs which name none, if storage.inherit is on.", default=None, name="storage.type"
+    )
+    storage_inherit: Switch = opt("Inputs take storage.type from here.", default=False, name="storage.inherit")
+    storage_keep_rejected: Switch = opt(
+        "Keep what destinations refuse for good, and what is given up, as dead letters.",
+        default=False,
+        name="storage.keep.rejected",
+    )
+    storage_rejected_path: str | None = opt(
+        "Folder of the dead letters, below storage.path.", default=None, name="storage.rejected.path"
+    )
+    multiline_buffer_limit: str = opt("Bytes that a joined record may have.", default="2MB")
+    hot_reload: Switch = opt("Read the config again at SIGHUP.", default=False)
+    coro_stack_size: int = opt("Of Fluent Bit's coroutines. There are none here; it is only checked.", default=65536)
+
+
+NO_CHANGE = "there is nothing like it here"
+IGNORED: Mapping[str, str] = MappingProxyType(
+    {
+        "daemon": "the router stays in the foreground, as containers and systemd want it",
+        "dns.mode": "names are resolved by the system",
+        "dns.resolver": "names are resolved by the system",
+        "dns.prefer_ipv4": "set net.dns.prefer_ipv4 in the outputs",
+        "dns.prefer_ipv6": "set net.dns.prefer_ipv6 in the outputs",
+        "convert_nan_to_null": NO_CHANGE,
+        "enable_chunk_trace": NO_CHANGE,
+        "fips_mode": "the TLS library decides",
+        "flush_adaptive": "Flush is kept as it is",
+        "flush_adaptive.min_interval": "Flush is kept as it is",
+        "flush_adaptive.max_interval": "Flush is kept as it is",
+        "flush_adaptive.low_pressure": "Flush is kept as it is",
+        "flush_adaptive.medium_pressure": "Flush is kept as it is",
+        "flush_adaptive.high_pressure": "Flush is kept as it is",
+        "flush_adaptive.up_steps": "Flush is kept as it is",
+        "flush_adaptive.down_steps": "Flush is kept as it is",
+        "hot_reload.ensure_thread_safety": NO_CHANGE,
+        "hot_reload.timeout": NO_CHANGE,
+        "sp.convert_from_str_to_num": "there is no stream processor here",
+        "storage.backlog.flush_on_shutdown": "a stop delivers all it can within Grace",
+        "storage.backlog.mem_limit": "what is on disk is read again bit by bit",
+        "storage.checksum": "what is kept on disk always has checksums",
+        "storage.delete_irrecoverable_chunks": "a broken end of a segment is left out, and said so in the log",
+        "storage.max_chunks_up": "what is on disk is read again bit by bit",
+        "storage.metrics": "the metrics of the store are always there",
+        "storage.rejected.limit": NO_CHANGE,
+        "storage.trim_files": "segments are removed as a whole",
+        "streams_file": "there is no stream processor here; filters such as rewrite_tag do most of what it is used for",
+    }
+)
+ELSEWHERE = ("parsers_file", "plugins_file")
+"""Keys that name files; see config/files.py."""
+
+
+def read_service(sections: list[Section], values: Values, problems: Problems) -> Service:
+    """All [SERVICE] sections are one; of a key that is there twice the last one counts. On errors: the defaults."""
+    entries = [e for s in sections for e in s.entries]
+    place = sections[0].place if sections else Place("")
+    level = values.variables.get("FLB_LOG_LEVEL")
+    if level is not None:
+        for entry in [e for e in entries if e.key.lower() == "log_level"]:
+            message = "FLB_LOG_LEVEL is set in the environment and counts instead of Log_Level"
+            problems.warning("log-level-from-env", message, entry.place)
+    whole = Section("service", place, entries)
+    read = read_options(
+        Service,
+        "[SERVICE]",
+        whole,
+        values.text,
+        problems,
+        skip=ELSEWHERE,
+        ignored=IGNORED,
+        unknown_is_ignored=True,
+        last_wins=True,
+    )
+    service = read or Service()
+    if level is not None:
+        service = _with_level(service, level, problems)
+    if read is not None:
+        _check(service, whole, problems)
+    return service
+
+
+def _with_level(service: Service, text: str, problems: Problems) -> Service:
+    try:
+        return replace(service, log_level=read_level(text))
+    except ValueError as why:
+        problems.warning("bad-value", f"FLB_LOG_LEVEL is '{text}': {why}; it is ignored", None)
+        return service
+
+
+def _check(service: Service, section: Section, problems: Problems) -> None:
+    """What Fluent Bit refuses at its start."""
+
+    def wrong(key: str, expected: str) -> None:
+        entries = list(section.all(key))
+        entry = entries[-1] if entries else None
+        shown = entry.value if entry else ""
+        problems.error(
+            "bad-value", f"[SERVICE]: {key} is '{shown}': expected {expected}", entry.value_place if entry else None
+        )
+
+    page = os.sysconf("SC_PAGE_SIZE")
+    if not 0 < service.flush < float("inf"):
+        wrong("flush", "more than 0 seconds")
+    if service.coro_stack_size < page:
+        wrong("coro_stack_size", f"at least {page} bytes, as a plain number")
+    if service.http_server and not 0 < service.http_port < 65536:
+        wrong("http_port", "a port from 1 to 65535")
+    if service.storage_sync.lower() not in ("normal", "full"):
+        wrong("storage.sync", "normal or full")

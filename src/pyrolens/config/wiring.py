@@ -1,0 +1,244 @@
+"""Sections become plugins: built, named, and matched to tags.
+
+Source: Fluent Bit 5.1.1, src/flb_config.c (configure_plugins_type), flb_router.c, flb_input.c, flb_output.c.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from pyrolens.config.core import CORES, REASONS, InputCore, names_of
+from pyrolens.config.elsewhere import ALIASES, hint_for
+from pyrolens.config.files import found
+from pyrolens.config.match import TagTest, either, everything, nothing, pattern_test, regex_test
+from pyrolens.config.model import Built
+from pyrolens.config.registry import Registry
+from pyrolens.config.service import Service
+from pyrolens.config.unrouted import Unrouted
+from pyrolens.config.values import Values
+from pyrolens.language.document import Document, Entry, Section
+from pyrolens.options import read_options, spec_of
+from pyrolens.plugin import Filter, Input, Output, Plugin, PluginKind, find
+from pyrolens.problems import Problems
+
+URL = re.compile(r"([^:/]+)://(?:\[([^\]]*)\]|([^:/]*))(?::([^/]*))?(/.*)?", re.DOTALL)
+
+
+def wire(
+    document: Document, service: Service, registry: Registry, values: Values, problems: Problems
+) -> tuple[list[Built[Input]], list[Built[Filter]], list[Built[Output]]]:
+    """All inputs, filters and outputs of the document that can be built; the rest is in problems."""
+    builder = _Builder(document, service, values, problems)
+    for section in document.of("custom"):
+        entry = section.get("name")
+        name = values.text(entry, problems) if entry else ""
+        message = f"there is no custom plugin '{name}'"
+        problems.error("unknown-plugin", message, entry.value_place if entry else section.place)
+    inputs = [i for s in document.of("input") if (i := builder.input(s))]
+    filters = [f for s in document.of("filter") if (f := builder.filter(s))]
+    pair = len(document.of("input")) == 1 and len(document.of("output")) == 1
+    outputs = [o for s in document.of("output") if (o := builder.output(s, pair))]
+    return inputs, filters, outputs
+
+
+class _Builder:
+    def __init__(self, document: Document, service: Service, values: Values, problems: Problems) -> None:
+        self.document, self.service, self.values, self.problems = document, service, values, problems
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    # -- the three kinds -----------------------------------------------------------------------------------------
+
+    def input(self, section: Section) -> Built[Input] | None:
+        made = self._plugin("input", section)
+        if made is None:
+            return None
+        plugin, name, core = made
+        processors = self._processors(section)
+        if isinstance(core, InputCore):
+            if not core.routable:
+                processors.append(Built(Unrouted(), f"{name}.unrouted", section.place))
+            if core.storage_type == "filesystem":
+                self._stored(name, section)
+        tag = plugin.tag if plugin.tag is not None else name
+        return Built(plugin, name, section.place, tag=tag, processors=processors, section=section)
+
+    def _stored(self, name: str, section: Section) -> None:
+        entry = section.get("storage.type")
+        if self.service.storage_path is None:
+            message = f"input {name} is to wait on disk, but storage.path is not set"
+            place = entry.value_place if entry else section.place
+            self.problems.error("no-storage-path", message, place, "set storage.path in [SERVICE]")
+
+    def filter(self, section: Section) -> Built[Filter] | None:
+        made = self._plugin("filter", section)
+        if made is None:
+            return None
+        plugin, name, _ = made
+        matches = self._matches(plugin, section)
+        if matches is None:
+            hint = "add Match * to see all records"
+            self.problems.error("no-match", f"filter {plugin.name} needs Match or Match_Regex", section.place, hint)
+            return None
+        if self._inactive(section):
+            self.problems.warning("inactive", f"filter {name} is switched off by Active", section.place)
+            return None
+        return Built(plugin, name, section.place, matches, section=section)
+
+    def output(self, section: Section, pair: bool) -> Built[Output] | None:
+        made = self._plugin("output", section)
+        if made is None:
+            return None
+        plugin, name, _ = made
+        matches = self._matches(plugin, section)
+        if matches is None:
+            if pair:
+                matches = everything
+            else:
+                message = f"output {name} has no Match, so it gets nothing"
+                hint = "add Match * to get all records"
+                self.problems.warning("no-match", message, section.place, hint)
+        processors = self._processors(section)
+        return Built(plugin, name, section.place, matches, processors=processors, section=section)
+
+    # -- what they have in common ----------------------------------------------------------------------------------
+
+    def _plugin(self, kind: PluginKind, section: Section) -> tuple[Any, str, Any] | None:
+        """The plugin of a section with its options, its name (plugin.number), and what the core reads for it."""
+        named = section.get("name")
+        if named is None:
+            hint = "write Name, as in Fluent Bit; @type is Fluentd's" if section.get("@type") else ""
+            self.problems.error("missing-option", f"[{section.name or kind}] needs Name", section.place, hint)
+            return None
+        name = self.values.text(named, self.problems)
+        url = URL.fullmatch(name)
+        cls = self._class(kind, url[1] if url else name, named)
+        if cls is None:
+            return None
+        entries = [e for e in section.entries if e.key.lower() not in ("name", "active", "condition", "routes")]
+        if url and kind != "filter":
+            entries = self._from_url(cls, url, named, entries)
+        number = self.counts[kind, cls.name]
+        self.counts[kind, cls.name] += 1
+        who = f"{kind} {cls.name}"
+        own = {n for s in spec_of(cls) for n in s.names}
+        core_names = {n for n in names_of(kind) if n not in own and n not in cls.ignored}
+        core = self._core(kind, who, section, entries, core_names)
+        rest = Section(section.kind, section.place, [e for e in entries if e.key.lower() not in core_names])
+        foreign = self._foreign(cls, kind, own, rest.entries)
+        plugin = read_options(
+            cls,
+            who,
+            rest,
+            self.values.text,
+            self.problems,
+            ignored={**cls.ignored, **foreign},
+            empty_is_unset=kind != "filter",
+        )
+        if plugin is None or core is None:
+            return None
+        plugin = self._with_upstream(plugin, who, section)
+        if plugin is None or not self._checked(plugin, who, section):
+            return None
+        return plugin, f"{cls.name}.{number}", core
+
+    def _class(self, kind: PluginKind, name: str, named: Entry) -> type[Any] | None:
+        name = ALIASES.get((kind, name.lower()), name)
+        cls = find(kind, name)
+        if cls is None:
+            message = f"there is no {kind} '{name}'"
+            self.problems.error("unknown-plugin", message, named.value_place, hint_for(kind, name))
+        return cls
+
+    def _from_url(self, cls: type[Plugin], url: re.Match[str], named: Entry, entries: list[Entry]) -> list[Entry]:
+        """`Name forward://host:port/path`: as if Host, Port and (where there is one) URI stood first."""
+        known = {n for s in spec_of(cls) for n in s.names}
+        given = [("host", url[2] or url[3]), ("listen", url[2] or url[3]), ("port", url[4])]
+        if "uri" in known and url[5] and url[5] != "/":
+            entries = [e for e in entries if e.key.lower() != "uri"]
+            given.append(("uri", url[5]))
+        if not (url[2] or url[3]):
+            message = f"'{named.value}' names no host"
+            self.problems.error("bad-value", message, named.value_place, "write name://host:port")
+        place = named.value_place
+        written = {e.key.lower() for e in entries}
+        made = [Entry(k, v, place, place) for k, v in given if v and k in known and k not in written]
+        return made + entries
+
+    def _core(self, kind: str, who: str, section: Section, entries: list[Entry], names: set[str]) -> Any | None:
+        if kind not in CORES:
+            return ()
+        mine = [e for e in entries if e.key.lower() in names]
+        for entry in mine:
+            reason = REASONS.get(entry.key.lower())
+            if reason:
+                self.problems.warning("option-ignored", f"{who}: {entry.key} has no effect: {reason}", entry.place)
+            elif entry.key.lower() in ("host", "port", "listen"):
+                message = f"{who}: {entry.key} has no effect: it opens no connection of that kind"
+                self.problems.warning("option-ignored", message, entry.place)
+        core = Section(section.kind, section.place, mine)
+        return read_options(
+            CORES[kind], who, core, self.values.text, self.problems, empty_is_unset=kind != "filter", last_wins=True
+        )
+
+    def _foreign(self, cls: type[Plugin], kind: str, own: set[str], entries: Iterable[Entry]) -> dict[str, str]:
+        """Options of Fluent Bit's core for connections that the plugin does not declare: accepted, and said so."""
+        if kind not in ("input", "output"):
+            return {}
+        out = {}
+        for entry in entries:
+            key = entry.key.lower()
+            if key in own or key in cls.ignored:
+                continue
+            if key == "tls" or (key.startswith(("tls.", "net.")) and not self._mistyped(key, own)):
+                out[key] = "this plugin has no such option of its connections"
+        return out
+
+    def _mistyped(self, key: str, own: set[str]) -> bool:
+        """Whether the plugin has options of that family, so that this one must be a mistake."""
+        family = key.split(".")[0] + "."
+        return any(name.startswith(family) for name in own)
+
+    def _checked(self, plugin: Plugin, who: str, section: Section) -> bool:
+        ok = True
+        for option, message in plugin.check():
+            ok = False
+            entry = section.get(option)
+            place = entry.value_place if entry else section.place
+            self.problems.error("bad-value", message if who in message else f"{who}: {message}", place)
+        return ok
+
+    def _with_upstream(self, plugin: Any, who: str, section: Section) -> Any | None:
+        """The plugin with the path of its upstream file as it is to be opened."""
+        path = getattr(plugin, "upstream", None)
+        if not path:
+            return plugin
+        where = found(path, self.document.folder)
+        if where is None:
+            entry = section.get("upstream")
+            place = entry.value_place if entry else section.place
+            self.problems.error("no-upstream-file", f"{who}: no such file: {path}", place)
+            return None
+        return replace(plugin, upstream=where)
+
+    def _matches(self, plugin: Any, section: Section) -> TagTest | None:
+        regex = None
+        if plugin.match_regex is not None:
+            try:
+                regex = regex_test(plugin.match_regex)
+            except ValueError as why:
+                entries = list(section.all("match_regex"))
+                place = entries[-1].value_place if entries else section.place
+                message = f"{plugin.kind} {plugin.name}: Match_Regex does not compile, so it counts as not given: {why}"
+                self.problems.warning("bad-regex", message, place)
+        pattern = plugin.match
+        if pattern == "":
+            return either(nothing, regex)
+        return either(pattern_test(pattern), regex)
+
+    def _inactive(self, section: Section) -> bool:
+        return any(str(e.value).lower() in ("false", "0") for e in section.all("active"))
+
+    def _processors(self, section: Section) -> list[Built[Filter]]:
+        return []

@@ -1,0 +1,100 @@
+"""pyrolens run: the router, with the command line of Fluent Bit."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+import pyrolens
+from pyrolens.config import Config, load
+from pyrolens.config.files import check_library
+from pyrolens.problems import ConfigError, Problem, Problems
+from pyrolens.tools.run_arguments import RunArguments, read_arguments
+
+HELP = """usage: pyrolens run [OPTION]…
+
+  -c, --config=FILE        the config: classic, or YAML if it is named .yaml or .yml
+  -D, --dry-run            say what is wrong with the config, and stop
+  -i, --input=NAME         an input; -t and -p that follow belong to it
+  -F, --filter=NAME        a filter; -m and -p that follow belong to it
+  -o, --output=NAME        an output; -m and -p that follow belong to it
+  -p, --prop=KEY=VALUE     an option of the plugin before it
+  -t, --tag=TAG            the same as -p tag=TAG
+  -m, --match=PATTERN      the same as -p match=PATTERN
+  -R, --parser=FILE        a file of parsers
+  -f, --flush=SECONDS      seconds between deliveries (default: 1)
+  -l, --log_file=FILE      write the log there
+  -b, --storage_path=DIR   folder for what is kept on disk
+  -H, --http               serve the HTTP API
+  -L, --http_listen=ADDR   its address (default: 0.0.0.0)
+  -P, --port=PORT          its port (default: 2020)
+  -v, --verbose            more log; twice for all of it
+  -q, --quiet              no log
+  -w, --workdir=DIR        change to this folder first
+  -Y, --enable-hot-reload  read the config again at SIGHUP
+  -V, --version            the version
+  -h, --help               this text
+
+What the file says in [SERVICE] counts before the command line. Options of Fluent Bit that mean nothing here are
+taken with a notice. The plugins and their options: pyrolens plugins."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs until it is told to stop. 1: the config is refused, or something could not be opened."""
+    problems = Problems()
+    args = read_arguments(argv, problems)
+    if args.action == "version":
+        print(f"pyrolens {pyrolens.__version__}, a drop-in for Fluent Bit v5.1.1")
+        return 0
+    if args.action == "help":
+        print(HELP)
+        return 0
+    told = 0
+    try:
+        problems.raise_if_any()
+        if args.action == "sosreport":
+            raise ConfigError([Problem("bad-option", "-S: there is no such report", None, "see pyrolens check")])
+        config = _load(args, problems)
+        told = tell(config.warnings)
+        from pyrolens.service import router
+
+        if args.action == "dry-run":
+            router.Router(config)
+            print("the config is good" if not told else f"the config is good, but see {told} above", file=sys.stderr)
+            return 0
+        return router.run(config)
+    except ConfigError as error:
+        tell(error.problems[told:] if told and error.problems[:told] == config.warnings else error.problems)
+        return 1
+
+
+def _load(args: RunArguments, problems: Problems) -> Config:
+
+    for path, place in args.libraries:
+        check_library(path, place, problems)
+    for path, place in args.parsers_files:
+        if not os.path.exists(path):
+            problems.error("no-parsers-file", f"no such file: {path}", place)
+    if args.workdir is not None:
+        try:
+            os.chdir(args.workdir)
+        except OSError as why:
+            problems.error("bad-option", f"-w {args.workdir}: {why.strerror}", None)
+    problems.raise_if_any()
+    config = load(args.config, args.sections)
+    config.warnings[:0] = problems
+    return config
+
+
+def tell(problems: Iterable[Problem]) -> int:
+    """Print them on stderr. Gives how many there were."""
+    shown = list(problems)
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    for problem in shown:
+        print(coloured(problem) if colour else problem, file=sys.stderr)
+    return len(shown)
+
+
+def coloured(problem: Problem) -> str:
+    code = "31" if problem.severity == "error" else "33"
+    label = f"{problem.severity}[{problem.code}]"
+    return str(problem).replace(label, f"\x1b[1;{code}m{label}\x1b[0m", 1)
