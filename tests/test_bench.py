@@ -1,12 +1,10 @@
 """The benchmark measures a router that does the work, and fails where records are lost."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from bench.corpus import EVENTS, Corpus
 from bench.pipelines import PIPELINES, Pipeline
 from bench.router import BenchError
@@ -17,8 +15,8 @@ IDS = [pipeline.name for pipeline in PIPELINES]
 
 
 @pytest.fixture(scope="module", params=PIPELINES, ids=IDS)
-def work(request: pytest.FixtureRequest) -> Iterator[tuple[Pipeline, Corpus]]:
-    yield request.param, request.param.corpus()
+def work(request: pytest.FixtureRequest) -> tuple[Pipeline, Corpus]:
+    return request.param, request.param.corpus()
 
 
 def test_the_corpus_is_the_same_each_time(work: tuple[Pipeline, Corpus]) -> None:
