@@ -1,0 +1,107 @@
+"""output firehose: the name and the options of AWS's plugin in Go.
+
+Source: aws/amazon-kinesis-firehose-for-fluent-bit (mainline)."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pyrolens.api import Commas, Net, Output, OutputEnv, Record, Tls, group, opt, plugin
+from pyrolens.aws import AWS_IGNORED, Aws, aws_client
+from pyrolens.aws.options import check_aws
+from pyrolens.net import compressor
+from pyrolens.outputs._firehose import FRACTIONS, FirehoseSink, Lines, time_text
+from pyrolens.outputs._oversized import SUFFIX
+from pyrolens.outputs._values import value_line
+from pyrolens.records.codecs import Json
+
+GO_FRACTIONS = {
+    **FRACTIONS,
+    "%L": lambda rest: f"{rest // 1_000_000:03d}",
+    "%f": lambda rest: f"{rest // 1000:06d}",
+}
+
+
+@plugin("firehose")
+class Firehose(Output):
+    """Send records to an Amazon Data Firehose delivery stream, with the options of AWS's older plugin."""
+
+    ignored = AWS_IGNORED
+    differs = (
+        "After a partial failure only the records that failed are sent again, and with the router's waits.",
+        "simple_aggregation joins all records of a call; the Go plugin only neighbours of one flush.",
+    )
+
+    delivery_stream: str = opt("Name of the delivery stream.", aliases=["delivery-stream"])
+    data_keys: Commas = opt("Send only these fields, with commas between.", default=[])
+    log_key: str | None = opt("Send only the value of this field.", default=None)
+    replace_dots: str = opt("Put this in place of each dot in the names of fields.", default="")
+    time_key: str | None = opt("Add the record's time as this field.", default=None)
+    time_key_format: str = opt(
+        "strftime format of that time; also %L (milliseconds) and %f (microseconds).", default="%Y-%m-%dT%H:%M:%S"
+    )
+    compression: Literal["gzip", "zstd", "snappy"] | None = opt("Compress each record.", default=None)
+    simple_aggregation: bool = opt("Join records to as few as possible, each with its newline.", default=False)
+    oversized: Literal["truncate", "split", "reject"] = opt(
+        "What becomes of a record over 1,000 KiB: truncate cuts it and says so at its end, split sends it in pieces.",
+        default="truncate",
+    )
+    extra_user_agent: str | None = opt("Text added to the User-Agent.", default=None)
+    aws: Aws = group(Aws)
+    tls: Tls = group(Tls, "tls.")
+    net: Net = group(Net, "net.")
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        yield from check_aws(self.aws)
+
+    def open(self, env: OutputEnv) -> FirehoseSink:
+        return FirehoseSink(
+            env,
+            aws_client(
+                "firehose",
+                "Firehose_20150804",
+                self.aws,
+                self.net,
+                self.tls,
+                service_id="FIREHOSE",
+                extra_user_agent=self.extra_user_agent,
+            ),
+            self.delivery_stream,
+            self.lines(env),
+            missing=f"no field '{self.log_key}'",
+            compress=compressor(self.compression) if self.compression else None,
+            aggregate=self.simple_aggregation,
+            oversized=self.oversized,
+            suffix=SUFFIX.encode() if self.oversized == "truncate" else b"",
+        )
+
+    def lines(self, env: OutputEnv) -> Lines:
+        edit = self.edited
+        key, escape = self.log_key, env.escape_unicode
+        time_key, text = self.time_key, time_text(self.time_key_format, GO_FRACTIONS)
+        json = Json(None, escape_unicode=escape)
+
+        def timed(ns: int, record: Record) -> Record:
+            return {**record, time_key: text(ns)} if time_key else record
+
+        def lines(events: list[tuple[int, Record]]) -> list[bytes | None]:
+            made = [(ns, edit(timed(ns, record))) for ns, record in events]
+            if key:
+                return [value_line(record[key], escape) if key in record else None for _, record in made]
+            return [line + b"\n" for line in json.each(made)]
+
+        return lines
+
+    def edited(self, record: Record) -> Record:
+        """The fields of data_keys, with the dots in their names replaced."""
+        if self.data_keys:
+            record = {k: v for k, v in record.items() if k in self.data_keys}
+        return without_dots(record, self.replace_dots) if self.replace_dots else record
+
+
+def without_dots(record: dict[Any, Any], replacement: str) -> dict[Any, Any]:
+    return {
+        k.replace(".", replacement) if isinstance(k, str) else k: without_dots(v, replacement)
+        if isinstance(v, dict)
+        else v
+        for k, v in record.items()
+    }

@@ -1,0 +1,83 @@
+"""output kinesis_firehose.
+
+Source: Fluent Bit 5.1.1 plugins/out_kinesis_firehose."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pyrolens.api import Net, Output, OutputEnv, Tls, group, opt, plugin
+from pyrolens.aws import AWS_IGNORED, Aws, aws_client
+from pyrolens.aws.options import check_aws
+from pyrolens.net import compressor
+from pyrolens.outputs._firehose import FirehoseSink, Lines, time_text
+from pyrolens.outputs._values import value_line
+from pyrolens.records.codecs import Json
+
+
+@plugin("kinesis_firehose")
+class KinesisFirehose(Output):
+    """Send records to an Amazon Data Firehose delivery stream, one JSON line each."""
+
+    ignored = AWS_IGNORED
+    differs = (
+        "After a partial failure only the records that failed are sent again; Fluent Bit sends the whole chunk.",
+        "log_key takes the field of exactly that name and sends its text as it is (a value that is no text as JSON); "
+        "Fluent Bit also takes fields whose name it begins with, keeps JSON's escapes, and cuts the first and last "
+        "character off other values.",
+        "time_key replaces a field of that name; Fluent Bit writes it twice.",
+        "simple_aggregation: several aggregated records share a request; Fluent Bit makes a request for each.",
+        "A record of exactly 1,024,000 bytes is sent, as the service allows; Fluent Bit discards it.",
+        "tls.verify Off is honoured; Fluent Bit checks the certificate all the same. A certificate of AWS's own "
+        "hosts is always checked for its name.",
+    )
+
+    delivery_stream: str = opt("Name of the delivery stream.")
+    log_key: str | None = opt("Send only the value of this field.", default=None)
+    time_key: str | None = opt("Add the record's time as this field.", default=None)
+    time_key_format: str = opt(
+        "strftime format of that time; also %3N (milliseconds), %9N and %L (nanoseconds).", default="%Y-%m-%dT%H:%M:%S"
+    )
+    compression: Literal["gzip", "zstd", "snappy"] | None = opt("Compress each record.", default=None)
+    simple_aggregation: bool = opt("Join records to as few as possible, each with its newline.", default=False)
+    oversized: Literal["reject", "truncate", "split"] = opt(
+        "What becomes of a record over 1,000 KiB: reject counts and logs it, split sends it in pieces.",
+        default="reject",
+    )
+    aws: Aws = group(Aws)
+    tls: Tls = group(Tls, "tls.")
+    net: Net = group(Net, "net.")
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        if self.log_key and self.time_key:
+            yield "time_key", "time_key cannot be combined with log_key"
+        yield from check_aws(self.aws)
+
+    def open(self, env: OutputEnv) -> FirehoseSink:
+        return FirehoseSink(
+            env,
+            aws_client("firehose", "Firehose_20150804", self.aws, self.net, self.tls, service_id="FIREHOSE"),
+            self.delivery_stream,
+            self.lines(env),
+            missing=f"no field '{self.log_key}'" if self.log_key else "the record is empty",
+            compress=compressor(self.compression) if self.compression else None,
+            aggregate=self.simple_aggregation,
+            aggregate_end=b"\n",
+            oversized=self.oversized,
+        )
+
+    def lines(self, env: OutputEnv) -> Lines:
+        key = self.log_key
+        if key:
+            escape = env.escape_unicode
+            return lambda events: [value_line(record[key], escape) if key in record else None for _, record in events]
+        json = Json(None, escape_unicode=env.escape_unicode)
+        name = self.time_key
+        if name:
+            text = time_text(self.time_key_format)
+            return lambda events: [
+                line + b"\n" if event[1] else None
+                for event, line in zip(
+                    events, json.each([(ns, {**r, name: text(ns)}) for ns, r in events]), strict=True
+                )
+            ]
+        return lambda events: [line + b"\n" if len(line) > 2 else None for line in json.each(events)]
