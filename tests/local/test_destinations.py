@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pyrolens.aws.options import Aws
 from pyrolens.config import Built
 from pyrolens.local.destinations import Destination, destinations, records_of
 from pyrolens.local.embedded_aws import EmbeddedAws, Where
@@ -25,7 +26,8 @@ def aws() -> Iterator[EmbeddedAws]:
 
 
 def output(name: str, label: str, **options: Any) -> Any:
-    known = {"endpoint": None, "region": None, "role_arn": None, "external_id": None, "auto_create_group": False}
+    who = {key: options.pop(key) for key in ("endpoint", "region", "role_arn") if key in options}
+    known = {"aws": Aws(**who), "auto_create_group": False, "compression": None}
     return Built(SimpleNamespace(name=name, alias=label, **{**known, **options}), label, Place("x.conf"))
 
 

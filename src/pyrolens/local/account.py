@@ -10,7 +10,7 @@ from pyrolens.local.destinations import Destination
 from pyrolens.local.trace import Arrival, Fate
 from pyrolens.records.event import Record
 
-RESHAPING = ("log_key", "data_keys", "time_key", "log_format", "compression", "format")
+RESHAPING = ("log_key", "data_keys", "time_key", "replace_dots", "log_format", "compression", "format")
 """Options that make something else of a record than its JSON; then only the numbers are compared."""
 
 

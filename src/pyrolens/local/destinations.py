@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pyrolens.aws.options import Aws
 from pyrolens.config import Built, Config
 from pyrolens.local.embedded_aws import EmbeddedAws, Where, missing
 from pyrolens.plugin import Output
@@ -158,13 +159,14 @@ def _destination(built: Built[Output], aws: EmbeddedAws) -> Destination:
     name = plugin.name
     if name not in LOGS + FIREHOSE:
         return Destination(title=f"{built.label} ({name})", outputs=[built])
-    if plugin.endpoint:
-        return Destination(title=f"{built.label} ({name} at {plugin.endpoint})", outputs=[built])
-    where = Where(plugin.region or aws.region, plugin.role_arn or "", plugin.external_id or "")
+    who: Aws = plugin.aws
+    if who.endpoint:
+        return Destination(title=f"{built.label} ({name} at {who.endpoint})", outputs=[built])
+    where = Where(who.region or aws.region, who.role_arn or "", who.external_id or "")
     if name in FIREHOSE:
         stream: str = plugin.delivery_stream
-        title = f"S3, through Firehose {stream}"
-        return DeliveryStream(title=title, outputs=[built], readable=True, aws=aws, where=where, name=stream)
+        title, readable = f"S3, through Firehose {stream}", plugin.compression in (None, "gzip")
+        return DeliveryStream(title=title, outputs=[built], readable=readable, aws=aws, where=where, name=stream)
     group: str = plugin.log_group_name or ""
     template: str = getattr(plugin, "log_group_template", None) or ""
     fixed = group.split("$")[0]

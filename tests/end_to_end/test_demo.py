@@ -1,0 +1,130 @@
+"""`pyrolens up` as a user runs it, on the example and on tasks that must not come out well."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "color-app" / "task-definition.json"
+
+
+def up(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pyrolens", "up", *arguments]
+
+
+def words(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "250", "NO_COLOR": "1"}
+
+
+def run(*arguments: str, **environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        up(*arguments), capture_output=True, text=True, timeout=120, env={**ENVIRONMENT, **environment}, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def row(shown: str, title: str) -> tuple[int, int, str]:
+    """(expected, arrived, sample) of a destination in the table."""
+    found = re.search(rf"^ *{re.escape(title)} +(\d+) +(\d+) +\d+ +(.*\S)", shown, re.MULTILINE)
+    assert found, shown
+    return int(found[1]), int(found[2]), found[3]
+
+
+def test_the_example_errors_to_cloudwatch_everything_to_s3_and_no_health_checks() -> None:
+    status, shown = run(str(EXAMPLE), "--demo", AWS_ACCESS_KEY_ID="real", AWS_SECRET_ACCESS_KEY="keys")
+    assert status == 0, shown
+    # 3 rounds of 4 health checks, 5 pages, 2 errors with an error line each, 1 page that is not there; start and end
+    assert row(shown, "CloudWatch Logs /ecs/color-app/errors")[:2] == (15, 15)
+    assert row(shown, "S3, through Firehose color-app-logs")[:2] == (32, 32)
+    assert "grep.0 12" in words(shown)
+    assert words(shown)[-1] == "Every one of 44 lines is accounted for."
+    made = [line.removeprefix("• ") for line in words(shown) if line.startswith("• Made")]
+    assert made == [
+        "Made log group /ecs/color-app/errors (us-east-1)",
+        "Made bucket color-app-logs-123456789012",
+        "Made delivery stream color-app-logs to that bucket (us-east-1)",
+    ]
+    errors = [line for line in words(shown) if "→ cloudwatch_logs.0, kinesis_firehose.0" in line]
+    assert len(errors) == 15
+    assert all(" 500 " in line or " 404 " in line or "ERROR" in line for line in errors)
+    sample = json.loads(row(shown, "CloudWatch Logs /ecs/color-app/errors")[2])
+    assert sorted(sample) == ["ecs_task_definition", "log"]
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    """A task whose app prints a few lines and ends; its router sends to CloudWatch Logs."""
+    file = tmp_path / "task.json"
+    options = {"Name": "cloudwatch_logs", "log_group_name": "/app", "log_stream_name": "s", "exclude-pattern": "DEBUG"}
+    definition = {
+        "family": "small",
+        "networkMode": "host",
+        "containerDefinitions": [
+            {
+                "name": "app",
+                "command": ["sh", "-c", "echo one; echo DEBUG two >&2; echo; printf three"],
+                "logConfiguration": {"logDriver": "awsfirelens", "options": options},
+            },
+            {"name": "router", "firelensConfiguration": {"type": "fluentbit"}},
+        ],
+    }
+    file.write_text(json.dumps(definition))
+    return file
+
+
+def test_a_task_that_ends_by_itself(task: Path) -> None:
+    status, shown = run(str(task), "--cluster", "shop")
+    assert status == 0, shown
+    assert row(shown, "CloudWatch Logs /app")[:2] == (3, 3)
+    assert "• Ended container 'app', with status 0; the task stops" in words(shown)
+    assert words(shown)[-1] == "Every one of 4 lines is accounted for."
+
+
+def test_another_command_and_ctrl_c(task: Path) -> None:
+    process = subprocess.Popen(
+        up(str(task), "--exec", "app=trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    assert process.stdout
+    shown = ""
+    while "→ cloudwatch_logs.0" not in shown and process.poll() is None:
+        shown += process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    shown += rest
+    assert process.returncode == 0, shown
+    assert row(shown, "CloudWatch Logs /app")[:2] == (2, 2)
+
+
+def test_a_line_that_no_output_takes_is_not_accounted_for(task: Path) -> None:
+    definition = json.loads(task.read_text())
+    definition["containerDefinitions"][0]["logConfiguration"]["options"] = {}
+    task.write_text(json.dumps(definition))
+    status, shown = run(str(task))
+    assert status == 1
+    assert "- 4 lines came through the filters and matched no output" in words(shown)
+
+
+def test_mistakes_are_told_and_nothing_starts(task: Path) -> None:
+    definition = json.loads(task.read_text())
+    del definition["containerDefinitions"][0]["command"]
+    task.write_text(json.dumps(definition))
+    status, shown = run(str(task), "--demo", "--exec", "web=true")
+    assert status == 1
+    assert [line.partition(": ")[2] for line in words(shown) if "error[" in line] == [
+        "--exec web: the task has no such container",
+        "container 'app' has no command, and its image '' cannot run here: say what to start with --exec app='…'",
+        "--demo needs a container with a portMapping",
+    ]
