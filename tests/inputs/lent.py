@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from pyrolens.api import Parse
+from pyrolens.api import Log, Parse
 from pyrolens.records.event import Event
 from tests.said import Said
 
@@ -19,7 +19,8 @@ class Lent:
 
     def __init__(self, name: str = "input.0", tag: str = "input.0", parsers: dict[str, Parse] | None = None) -> None:
         self.name, self.tag, self.flush = name, tag, 1.0
-        self.log = Said()
+        self.said = Said()
+        self.log: Log = self.said
         self.counts: dict[str, int] = {}
         self.batches: list[tuple[str, list[Event], int]] = []
         self.settle: list[Callable[[], None]] = []

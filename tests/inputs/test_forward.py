@@ -32,6 +32,10 @@ def at(seconds: int, ns: int = 0, code: int = 0) -> msgpack.ExtType:
     return msgpack.ExtType(code, seconds.to_bytes(4, "big") + ns.to_bytes(4, "big"))
 
 
+def forward(**options: Any) -> Forward:
+    return Forward(**options)
+
+
 class Peer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -52,7 +56,7 @@ class Peer:
 
     async def closed(self) -> bool:
         with contextlib.suppress(ConnectionError):
-            return await soon(self.reader.read) == b""
+            return bool(await soon(self.reader.read) == b"")
         return True
 
     def close(self) -> None:
@@ -77,7 +81,7 @@ async def running(**options: Any) -> AsyncIterator[Running]:
     with tempfile.TemporaryDirectory() as folder:
         env = Lent("forward.0", "forward.0")
         path = f"{folder}/s"
-        source = ForwardSource(Forward(unix_path=path, **options), env)
+        source = ForwardSource(forward(unix_path=path, **options), env)
         await source.start()
         router = Running(env, source, path)
         try:
@@ -241,7 +245,7 @@ def test_a_bad_message_is_refused_alone(message: Any) -> None:
         assert env.records == [{"n": n} for n in range(4)]
         assert env.counts.pop("refused_records") >= 1
         assert env.counts == {}
-        assert [(level, event) for level, event, _ in env.log.lines] == [("warning", "refused what came in")]
+        assert [(level, event) for level, event, _ in env.said.lines] == [("warning", "refused what came in")]
 
     run(check())
 
@@ -261,7 +265,7 @@ def test_the_log_is_not_filled() -> None:
     async def check() -> None:
         env = await taken(pack(["t", 1]) * 500 + pack(["t", 1, {}]), 1)
         assert env.counts == {"refused_records": 500}
-        assert env.log.lines == [("warning", "refused what came in", {"reason": "it has no record", "number": 1})]
+        assert env.said.lines == [("warning", "refused what came in", {"reason": "it has no record", "number": 1})]
 
     run(check())
 
@@ -396,7 +400,7 @@ def test_permissions_and_an_old_socket(tmp_path: Path) -> None:
         old = socket.socket(socket.AF_UNIX)
         old.bind(str(path))
         old.close()
-        source = Forward(unix_path=str(path), unix_perm="0622").open(Lent())
+        source = forward(unix_path=str(path), unix_perm="0622").open(Lent())
         await source.start()
         assert stat.S_IMODE(path.stat().st_mode) == 0o622
         await source.stop()
@@ -410,10 +414,10 @@ def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
         path = tmp_path / "s"
         path.write_text("precious")
         with pytest.raises(ConfigError, match="exists and is not a socket"):
-            await Forward(unix_path=str(path)).open(Lent()).start()
+            await forward(unix_path=str(path)).open(Lent()).start()
         assert path.read_text() == "precious"
         with pytest.raises(ConfigError, match="the folder must exist"):
-            await Forward(unix_path=str(tmp_path / "no" / "s")).open(Lent()).start()
+            await forward(unix_path=str(tmp_path / "no" / "s")).open(Lent()).start()
 
     run(check())
 
@@ -421,7 +425,7 @@ def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
 def test_tcp_and_a_port_in_use() -> None:
     async def check() -> None:
         env = Lent("forward.0")
-        source = ForwardSource(Forward(listen="127.0.0.1", port=0), env)
+        source = ForwardSource(forward(listen="127.0.0.1", port=0), env)
         await source.start()
         assert source.server.address
         host, port = source.server.address
@@ -429,7 +433,7 @@ def test_tcp_and_a_port_in_use() -> None:
         await peer.send(pack(["t", 1, {"n": 1}]))
         await env.until_events(1)
         with pytest.raises(ConfigError, match=f"forward.0 cannot listen on 127.0.0.1:{port}: address already in use"):
-            await Forward(listen="127.0.0.1", port=port).open(env).start()
+            await forward(listen="127.0.0.1", port=port).open(env).start()
         peer.close()
         await source.stop()
 
@@ -477,7 +481,7 @@ def test_a_wrong_key_or_password_does_not(key: bytes, user: str, password: str, 
             assert await peer.closed()
             assert router.env.records == []
             assert router.env.counts == {"closed_connections": 1}
-            assert "secret" not in str(router.env.log.lines)
+            assert "secret" not in str(router.env.said.lines)
 
     run(check())
 
@@ -515,9 +519,9 @@ def test_records_before_the_handshake_are_not_taken() -> None:
     ],
 )
 def test_wrong_combinations(options: dict[str, Any], wrong: list[str]) -> None:
-    assert [option for option, _ in Forward(**options).check()] == wrong
+    assert [option for option, _ in forward(**options).check()] == wrong
 
 
 def test_tls_needs_a_certificate() -> None:
     with pytest.raises(ConfigError, match=r"tls\.crt_file is missing"):
-        Forward(tls=True).open(Lent())
+        forward(tls=True).open(Lent())

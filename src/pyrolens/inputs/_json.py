@@ -14,6 +14,19 @@ LEAST, MOST = -(1 << 63), (1 << 64) - 1
 HALVES = re.compile("[\ud800-\udfff]")
 
 
+LONGEST_TOKEN = 6
+"""Characters of a token that may be cut off, such as fals and \\ud83d."""
+
+
+class NotJsonError(ValueError):
+    """`at`: the character at which it stops to be JSON. `cut_off`: only more text can tell."""
+
+    def __init__(self, reason: str, at: int, cut_off: bool = False) -> None:
+        super().__init__(reason)
+        self.at = at
+        self.cut_off = cut_off
+
+
 def _int(text: str) -> int | float:
     number = int(text) if len(text) < 25 else float(text)
     return number if LEAST <= number <= MOST else _float(text)
@@ -34,22 +47,25 @@ DECODE = json.JSONDecoder(strict=False, parse_int=_int, parse_float=_float, pars
 
 
 def values(text: str) -> Iterator[Any]:
-    """Each JSON value of the text. Raises: ValueError at the first place that is not JSON."""
+    """Each JSON value of the text. Raises: NotJsonError."""
     for value, _ in values_and_ends(text):
         yield value
 
 
 def values_and_ends(text: str) -> Iterator[tuple[Any, int]]:
-    """Each JSON value, and where in the text it ends. Raises: ValueError at the first place that is not JSON."""
+    """Each JSON value, and where in the text it ends. Raises: NotJsonError."""
     escapes = "\\ud" in text or "\\uD" in text
     at, end = _blanks(text, 0), len(text)
     while at < end:
         try:
             value, at = DECODE(text, at)
         except json.JSONDecodeError as why:
-            raise ValueError(f"not JSON at character {why.pos}") from None
+            cut_off = why.msg.startswith("Unterminated") or end - why.pos <= LONGEST_TOKEN
+            raise NotJsonError(f"not JSON at character {why.pos}", why.pos, cut_off) from None
         except RecursionError:
-            raise ValueError("JSON nested too deeply") from None
+            raise NotJsonError("JSON nested too deeply", at) from None
+        except ValueError as number:
+            raise NotJsonError(str(number), at) from None
         yield (_whole(value) if escapes else value), at
         at = _blanks(text, at)
 

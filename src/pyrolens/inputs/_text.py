@@ -1,0 +1,43 @@
+"""Text that inputs read: bytes to text, lines to events."""
+
+import re
+
+from pyrolens.api import ConfigError, Event, InputEnv, Parse, Problem
+
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
+
+
+def text_of(data: bytes) -> str:
+    """Bytes that are not UTF-8 become surrogate escapes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def unescaped(text: str) -> bytes:
+    r"""What a config means by a text with \n, \t or \x00 in it."""
+
+    def one(found: "re.Match[str]") -> str:
+        hexed, octal, letter = found.groups()
+        if hexed or octal:
+            return chr(int(hexed, 16) if hexed else int(octal, 8) & 0xFF)
+        return ESCAPES.get(letter, letter)
+
+    return ESCAPE.sub(one, text).encode("utf-8", "surrogateescape")
+
+
+def find_parser(env: InputEnv, name: str) -> Parse:
+    """Raises: ConfigError."""
+    parse = env.parser(name)
+    if parse is None:
+        hint = "parsers are read from the files of Parsers_File in [SERVICE]"
+        raise ConfigError([Problem("unknown-parser", f"{env.name}: there is no parser '{name}'", hint=hint)])
+    return parse
+
+
+def parsed(parse: Parse, text: str, now: int) -> Event | None:
+    """The event that the parser makes of a text, or None when the text does not fit."""
+    found = parse(text)
+    if found is None:
+        return None
+    record, ns = found
+    return (now if ns is None else ns), record
