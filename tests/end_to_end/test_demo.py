@@ -32,19 +32,19 @@ def run(*arguments: str, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def row(shown: str, title: str) -> tuple[int, int, str]:
-    """(expected, arrived, sample) of a destination in the table."""
-    found = re.search(rf"^ *{re.escape(title)} +(\d+) +(\d+) +\d+ +(.*\S)", shown, re.MULTILINE)
+def row(shown: str, title: str) -> tuple[int, int]:
+    """(expected, arrived) of a destination in the table."""
+    found = re.search(rf"^ *{re.escape(title)} +(\d+) +(\d+) +\d+ +read back", shown, re.MULTILINE)
     assert found, shown
-    return int(found[1]), int(found[2]), found[3]
+    return int(found[1]), int(found[2])
 
 
 def test_the_example_errors_to_cloudwatch_everything_to_s3_and_no_health_checks() -> None:
     status, shown = run(str(EXAMPLE), "--demo", AWS_ACCESS_KEY_ID="real", AWS_SECRET_ACCESS_KEY="keys")
     assert status == 0, shown
     # 3 rounds of 4 health checks, 5 pages, 2 errors with an error line each, 1 page that is not there; start and end
-    assert row(shown, "CloudWatch Logs /ecs/color-app/errors")[:2] == (15, 15)
-    assert row(shown, "S3, through Firehose color-app-logs")[:2] == (32, 32)
+    assert row(shown, "CloudWatch Logs /ecs/color-app/errors") == (15, 15)
+    assert row(shown, "S3, through Firehose color-app-logs") == (32, 32)
     assert "grep.0 12" in words(shown)
     assert words(shown)[-1] == "Every one of 44 lines is accounted for."
     made = [line.removeprefix("• ") for line in words(shown) if line.startswith("• Made")]
@@ -56,7 +56,7 @@ def test_the_example_errors_to_cloudwatch_everything_to_s3_and_no_health_checks(
     errors = [line for line in words(shown) if "→ cloudwatch_logs.0, kinesis_firehose.0" in line]
     assert len(errors) == 15
     assert all(" 500 " in line or " 404 " in line or "ERROR" in line for line in errors)
-    sample = json.loads(row(shown, "CloudWatch Logs /ecs/color-app/errors")[2])
+    sample = json.loads(words(shown)[words(shown).index("One record of CloudWatch Logs /ecs/color-app/errors:") + 1])
     assert sorted(sample) == ["ecs_task_definition", "log"]
 
 
@@ -84,28 +84,61 @@ def task(tmp_path: Path) -> Path:
 def test_a_task_that_ends_by_itself(task: Path) -> None:
     status, shown = run(str(task), "--cluster", "shop")
     assert status == 0, shown
-    assert row(shown, "CloudWatch Logs /app")[:2] == (3, 3)
+    assert row(shown, "CloudWatch Logs /app") == (3, 3)
     assert "• Ended container 'app', with status 0; the task stops" in words(shown)
     assert words(shown)[-1] == "Every one of 4 lines is accounted for."
 
 
-def test_another_command_and_ctrl_c(task: Path) -> None:
-    process = subprocess.Popen(
-        up(str(task), "--exec", "app=trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=ENVIRONMENT,
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        up(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT
     )
-    assert process.stdout
+
+
+def until(process: "subprocess.Popen[str]", text: str) -> str:
+    """What it prints, up to the line that holds the text."""
     shown = ""
-    while "→ cloudwatch_logs.0" not in shown and process.poll() is None:
-        shown += process.stdout.readline()
+    while text not in shown and process.stdout and (line := process.stdout.readline()):
+        shown += line
+    return shown
+
+
+ENDLESS = "app=trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done"
+
+
+def test_another_command_and_ctrl_c(task: Path) -> None:
+    process = start(str(task), "--exec", ENDLESS)
+    shown = until(process, "→ cloudwatch_logs.0")
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=60)
-    shown += rest
+    shown += process.communicate(timeout=60)[0]
     assert process.returncode == 0, shown
-    assert row(shown, "CloudWatch Logs /app")[:2] == (2, 2)
+    assert row(shown, "CloudWatch Logs /app") == (2, 2)
+
+
+def test_who_asks_twice_does_not_wait(task: Path) -> None:
+    process = start(str(task), "--exec", "app=trap '' TERM; echo $$; exec 2>/dev/null; while :; do sleep 0.1; done")
+    shown = until(process, "→ cloudwatch_logs.0")
+    process.send_signal(signal.SIGINT)
+    until(process, "Stopping")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+    app = re.search(r"app │ \S+ (\d+) ", shown)
+    assert app
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(app[1]), 0)
+
+
+def test_a_router_that_dies_is_no_good_end(task: Path) -> None:
+    process = start(str(task), "--exec", ENDLESS)
+    shown = until(process, "→ cloudwatch_logs.0")
+    router = re.search(r"• Router process (\d+)", shown)
+    assert router
+    os.kill(int(router[1]), signal.SIGKILL)
+    shown += process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "- the router left no books: it did not end as it should" in words(shown)
+    assert "- the router ended by itself, with status -9" in words(shown)
 
 
 def test_a_line_that_no_output_takes_is_not_accounted_for(task: Path) -> None:

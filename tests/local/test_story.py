@@ -47,8 +47,10 @@ def test_the_account_when_all_is_well() -> None:
         Account(3, [Row("S3", 2, 2, 33, b'{"log":"a"}', True), Row("x (http)", 1, 1, 5, b"", False)], {"grep.0": 1})
     )
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
-    assert 'S3 2 2 33 {"log":"a"}' in lines
-    assert "x (http) 1 1 5 (not read back: the router's own numbers)" in lines
+    assert "S3 2 2 33 read back" in lines
+    assert "x (http) 1 1 5 the router's count" in lines
+    assert lines[lines.index("One record of S3:") + 1] == '{"log":"a"}'
+    assert "One record of x (http):" not in lines
     assert "grep.0 1" in lines
     assert lines[-1] == "Every one of 3 lines is accounted for."
 

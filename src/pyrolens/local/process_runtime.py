@@ -71,6 +71,8 @@ class ProcessContainer:
         self._end = asyncio.gather(
             _copy("stdout", process.stdout, output), _copy("stderr", process.stderr, output), process.wait()
         )
+        # a run that is cut short ends without asking for it
+        self._end.add_done_callback(lambda end: end.cancelled() or end.exception())
 
     async def wait(self) -> int:
         *_, status = await asyncio.shield(self._end)
@@ -80,8 +82,11 @@ class ProcessContainer:
         self._signal(signal.SIGTERM)
         await asyncio.wait([self._end], timeout=within)
         # also what it left behind: a child that still holds the output would keep us waiting for ever
-        self._signal(signal.SIGKILL)
+        self.kill()
         return await self.wait()
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         try:

@@ -34,6 +34,9 @@ class Running(Protocol):
     async def stop(self, within: float) -> int:
         """End it: SIGTERM, then SIGKILL after so many seconds. Gives the exit status as `wait` does."""
 
+    def kill(self) -> None:
+        """End it at once, and do not wait. It may have ended already."""
+
 
 class Runtime(Protocol):
     def check(self, container: Container) -> str:

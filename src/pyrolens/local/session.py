@@ -60,7 +60,10 @@ class Asked:
 
 def run(asked: Asked) -> int:
     """Raises: ConfigError when it cannot start."""
-    return asyncio.run(Session(asked).run())
+    try:
+        return asyncio.run(Session(asked).run())
+    except asyncio.CancelledError:
+        return 130
 
 
 @dataclass
@@ -86,6 +89,7 @@ class Session:
         self.aws = EmbeddedAws(self.task.region)
         self.runtime = ProcessRuntime(asked.folder, asked.commands)
         self.running: dict[str, Running] = {}
+        self.router: Router | None = None
         self.logged: list[Logged] = []
         self.fates: list[Fate] = []
         self.lines = 0
@@ -94,12 +98,23 @@ class Session:
         """Why the run ended, when it was not meant to."""
 
     async def run(self) -> int:
-        loop = asyncio.get_running_loop()
+        loop, this = asyncio.get_running_loop(), asyncio.current_task()
+
+        def asked_to_stop() -> None:
+            # whoever asks twice does not want to wait for containers that take their time
+            if self.stop.is_set() and this:
+                this.cancel()
+            self.stop.set()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop.set)
+            loop.add_signal_handler(number, asked_to_stop)
         try:
             return await self._run()
         finally:
+            for running in self.running.values():
+                running.kill()
+            if self.router:
+                self.router.kill()
             self.aws.stop()
             if self.asked.keep:
                 self.story.say("Kept", self.task.folder)
@@ -118,11 +133,11 @@ class Session:
         for place in places:
             for made in await asyncio.to_thread(place.prepare):
                 self.story.say("Made", made)
-        router = Router(self, setup)
+        router = self.router = Router(self)
         try:
             await router.start()
             try:
-                await self._start_containers(setup, router)
+                await self._start_containers(setup)
                 await self._watch(router)
             finally:
                 unsent = await self._stop_containers(setup)
@@ -207,7 +222,7 @@ class Session:
 
     # -- the containers -------------------------------------------------------------------------------------------
 
-    async def _start_containers(self, setup: Setup, router: "Router") -> None:
+    async def _start_containers(self, setup: Setup) -> None:
         for started in setup.start_order:
             if started.container is setup.router:
                 continue
@@ -313,7 +328,7 @@ class Session:
 class Router:
     """The router's process."""
 
-    def __init__(self, session: Session, setup: Setup) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self.books_file = Path(session.task.folder, "books.json")
         self._process: asyncio.subprocess.Process | None = None
@@ -324,7 +339,7 @@ class Router:
         session = self.session
         kept = {k: os.environ[k] for k in (*KEPT, "PATH", "PYTHONPATH") if k in os.environ}
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pyrolens", "run", "-c", str(session.config_file),
+            sys.executable, "-m", "pyrolens.cli", "run", "-c", str(session.config_file),
             env={**kept, **session.router_environment, BOOKS: str(self.books_file)},
             cwd=session.asked.folder,
             stdin=asyncio.subprocess.DEVNULL,
@@ -364,6 +379,11 @@ class Router:
                 self._process.kill()
         if self._reading:
             await self._reading
+
+    def kill(self) -> None:
+        """At once. It may have ended already."""
+        if self._process and self._process.returncode is None:
+            self._process.kill()
 
     def books(self) -> dict[str, Any] | None:
         try:

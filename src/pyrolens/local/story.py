@@ -66,13 +66,18 @@ class Story:
         table.add_column("expected", justify="right")
         table.add_column("arrived", justify="right")
         table.add_column("bytes", justify="right")
-        table.add_column("a record", overflow="fold")
+        table.add_column("by")
         for row in account.rows:
             count = Text(str(row.arrived), "green" if row.arrived == row.expected else "bold red")
-            sample = readable(row.sample, 300) if row.read_back else "(not read back: the router's own numbers)"
-            table.add_row(Text(row.title), str(row.expected), count, str(row.size), Text(sample, "dim"))
+            told_by = Text("read back" if row.read_back else "the router's count", "dim")
+            table.add_row(Text(row.title), str(row.expected), count, str(row.size), told_by)
         self.console.print()
         self.console.print(table)
+        for row in account.rows:
+            if row.sample:
+                self.console.print(Text(f"  One record of {row.title}:", "bold"))
+                self.console.print(Text(f"  {readable(row.sample)}", "dim"), soft_wrap=True)
+        self.console.print()
         if account.dropped:
             dropped = Table(box=box.SIMPLE_HEAD, title="Dropped on purpose", title_justify="left", title_style="bold")
             dropped.add_column("filter")

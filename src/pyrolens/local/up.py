@@ -13,7 +13,7 @@ EXTRA = {"boto3", "botocore", "moto", "rich", "flask", "flask_cors", "werkzeug"}
 
 
 def main(argv: Sequence[str]) -> int:
-    """0: every line is accounted for. 1: it could not start, or something does not add up."""
+    """0: every line is accounted for. 1: it could not start, or something does not add up. 130: it was cut short."""
     parser = arguments()
     args = parser.parse_args(argv)
     try:
