@@ -4,10 +4,13 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pyrolens.api import ConfigError, Pair, Problem, Tls
 from pyrolens.options import read_bool
+from pyrolens.outputs._template import Template
+from pyrolens.records.event import Record
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -42,6 +45,19 @@ class Peer:
         """How it gets entries: event [[time, metadata], record], plain [time, record], integer [seconds, record]."""
         return "integer" if self.time_as_integer else "event" if self.retain_metadata else "plain"
 
+    @cached_property
+    def template(self) -> Template | None:
+        """Of the tag. Raises: ValueError("expected ...")."""
+        return None if self.tag is None else Template(self.tag)
+
+    @property
+    def by_record(self) -> bool:
+        """Each record has its own tag, so each is a message of its own."""
+        return self.template is not None and not self.template.of_tag
+
+    def tag_of(self, tag: str, record: Record | None = None) -> str:
+        return tag if self.template is None else self.template.text(tag, record)
+
     def mistakes(self) -> list[tuple[str, str]]:
         """(option, message) for each wrong combination."""
         found = []
@@ -49,8 +65,11 @@ class Peer:
             found.append(("username", "username and password need shared_key (or empty_shared_key)"))
         if self.compress and self.time_as_integer:
             found.append(("compress", "compress gzip cannot be combined with time_as_integer"))
-        if self.compress and self.tag and "$" in self.tag and re.search(r"\$(?!TAG\b)", self.tag):
-            found.append(("compress", "compress gzip cannot be combined with a tag made from fields"))
+        try:
+            if self.compress and self.by_record:
+                found.append(("compress", "compress gzip cannot be combined with a tag made from fields"))
+        except ValueError as why:
+            found.append(("tag", f"tag is '{self.tag}': {why}"))
         return found
 
 

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Callable, Iterable
 from hashlib import sha512
 from itertools import cycle
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyrolens.api import (
     DELIVERED,
@@ -35,11 +35,14 @@ from pyrolens.net import NetError, compressor
 from pyrolens.outputs._forward_link import Link
 from pyrolens.outputs._forward_peer import Peer, extra_options, peers_of_file, read_compress
 from pyrolens.records.codecs import (
+    event_time,
     forward_message,
+    pack,
     pack_entries,
     pack_entries_integer_time,
     pack_entries_without_metadata,
 )
+from pyrolens.records.event import SECOND, metadata_of
 
 FORMS: dict[str, Callable[[list[Event]], bytes]] = {
     "event": pack_entries,
@@ -85,11 +88,11 @@ class Forward(Output):
         try:
             read_compress(self.compress)
         except ValueError as why:
-            yield "compress", f"forward: compress is '{self.compress}': {why}"
+            yield "compress", f"compress is '{self.compress}': {why}"
             return
         if self.upstream is None:
             for option, message in self._peer().mistakes():
-                yield option, f"forward: {message}"
+                yield option, message
 
     def _peer(self) -> Peer:
         compress = read_compress(self.compress)
@@ -115,13 +118,23 @@ class Forward(Output):
         return ForwardSink(peers_of_file(self.upstream) if self.upstream else [self._peer()], self.net)
 
 
+class Message(NamedTuple):
+    """A record in a message of its own, and what its ack must say."""
+
+    data: bytes
+    token: str
+
+
 class ForwardSink:
+    """Items are (entries in each form that a peer wants, the message for each peer which gets records one by one)."""
+
     limits = Limits(size=LARGEST)
 
     def __init__(self, peers: list[Peer], net: Net) -> None:
         self.net = net
-        self.forms = sorted({peer.form for peer in peers})
         self.turns = cycle(peers)
+        self.forms = sorted({peer.form for peer in peers if not peer.by_record})
+        self.peers_by_record = [peer for peer in peers if peer.by_record]
         self.compress = compressor("gzip")
         self._idle: dict[int, list[Link]] = {id(peer): [] for peer in peers}
 
@@ -129,42 +142,56 @@ class ForwardSink:
         writers = [FORMS[form] for form in self.forms]
 
         def encode(events: list[Event]) -> list[Parcel]:
-            item = tuple([write(events) for write in writers])
-            size = max(map(len, item))
+            entries = [write(events) for write in writers]
+            size = max(map(len, entries))
             if size > LARGEST and len(events) > 1:
                 half = len(events) // 2
                 return encode(events[:half]) + encode(events[half:])
-            return [Parcel(tag, [item], len(events), size, [size])]
+            return [Parcel(tag, [(entries, ())], len(events), size, [size])]
 
-        return encode
+        def encode_each(events: list[Event]) -> list[Parcel]:
+            items = [([write([e]) for write in writers], [_message(p, tag, e) for p in by_record]) for e in events]
+            sizes = [max(map(len, entries + [m.data for m in messages])) for entries, messages in items]
+            return [Parcel(tag, items, len(items), sum(sizes), sizes)]
+
+        by_record = self.peers_by_record
+        return encode_each if by_record else encode
 
     async def start(self) -> None:
         pass
 
     async def deliver(self, chunk: Chunk) -> Outcome:
         peer = next(self.turns)
-        message, token = self._message(peer, chunk)
+        done = 0
         try:
             link = await self._link(peer)
             try:
-                await link.send(message)
-                if token:
-                    await link.acked(token)
+                for message, token, items in self._messages(peer, chunk):
+                    await link.send(message)
+                    if token:
+                        await link.acked(token)
+                        done += items
             except BaseException:
                 link.abort()
                 raise
         except NetError as why:
-            return Outcome.again(chunk, str(why))
+            return Outcome(range(done, len(chunk.items)), reason=str(why))
         await self._done(link)
         return DELIVERED
 
-    def _message(self, peer: Peer, chunk: Chunk) -> tuple[bytes, str]:
-        """The message, and what its ack must say."""
-        form = self.forms.index(peer.form)
-        entries = b"".join([item[form] for item in chunk.items])
-        tag = peer.tag if peer.tag is not None else chunk.key
+    def _messages(self, peer: Peer, chunk: Chunk) -> Iterable[tuple[bytes, str, int]]:
+        """Messages, what the ack of each must say, and how many items of the chunk it carries."""
+        if peer.by_record:
+            column = self.peers_by_record.index(peer)
+            messages: list[Message] = [each[column] for _, each in chunk.items]
+            if peer.require_ack:
+                return [(message.data, message.token, 1) for message in messages]
+            return [(b"".join([message.data for message in messages]), "", len(messages))]
+        column = self.forms.index(peer.form)
+        entries = b"".join([forms[column] for forms, _ in chunk.items])
+        tag = peer.tag_of(chunk.key)
         if not peer.send_options:
-            return forward_message(tag, entries, chunk.records, None), ""
+            return [(forward_message(tag, entries, chunk.records, None), "", len(chunk.items))]
         token = token_of(entries) if peer.require_ack else ""
         options: dict[str, Any] = {"chunk": token} if token else {}
         options["size"] = chunk.records
@@ -172,7 +199,8 @@ class ForwardSink:
             options["compressed"] = "gzip"
             entries = self.compress(entries)
         options |= {"fluent_signal": 0, **peer.extra}
-        return forward_message(tag, entries, chunk.records, options, packed=peer.compress), token
+        message = forward_message(tag, entries, chunk.records, options, packed=peer.compress)
+        return [(message, token, len(chunk.items))]
 
     async def _link(self, peer: Peer) -> Link:
         idle = self._idle[id(peer)]
@@ -201,3 +229,15 @@ class ForwardSink:
 def token_of(entries: bytes) -> str:
     """The name of a chunk in its ack. The same records have the same name, so that a receiver may know them again."""
     return base64.b64encode(sha512(entries).digest()[:16]).decode()
+
+
+def _message(peer: Peer, tag: str, event: Event) -> Message:
+    """Message mode: [tag, time, record, options]."""
+    ns, record = event
+    token = token_of(pack_entries([event])) if peer.require_ack else ""
+    options: dict[str, Any] = {"chunk": token} if token else {}
+    options |= {"fluent_signal": 0, **peer.extra}
+    if metadata_of(ns):
+        options["metadata"] = metadata_of(ns)
+    time = pack(ns // SECOND) if peer.time_as_integer else event_time(ns)
+    return Message(b"".join([b"\x94", pack(peer.tag_of(tag, record)), time, pack(record), pack(options)]), token)
