@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
+
 from dataclasses import dataclass, field
 
 from pyrolens.problems import ConfigError, Problem
@@ -77,8 +79,7 @@ class _Connection(asyncio.Protocol):
         self.timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
         if len(self.server.connections) >= CONNECTIONS:
             self._answer(Answer(503), head=False, close=True)
             return

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -191,6 +192,7 @@ def run(config: Config) -> int:
 async def _until_signal(router: Router) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unexpected(router, context))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await router.start()
@@ -198,3 +200,11 @@ async def _until_signal(router: Router) -> int:
     await stop.wait()
     await router.stop()
     return 0
+
+
+def unexpected(router: Router, context: dict[str, Any]) -> None:
+    """A defect of ours: said once with its traceback, and the router goes on."""
+    error = context.get("exception")
+    router.log.error("unexpected", what=context.get("message", ""), error=repr(error))
+    if error is not None:
+        router.log.debug("traceback", of="".join(traceback.format_exception(error)))
