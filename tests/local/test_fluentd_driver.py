@@ -1,8 +1,11 @@
 import asyncio
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 
 from pyrolens.local.copier import Message, Partial
 from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, encode, record_of
@@ -128,3 +131,26 @@ def test_a_broken_connection_is_made_again(tmp_path: Path) -> None:
             return [first.logs[0], second.logs[-1]]
 
     assert asyncio.run(scenario()) == ["a", "last"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much a peer has not read")
+def test_the_end_waits_until_the_router_has_read_everything(tmp_path: Path) -> None:
+    async def scenario() -> tuple[bool, bool]:
+        path = str(tmp_path / "s")
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            listener.setblocking(False)
+            sender = driver(path)
+            sender.log(lines("a")[0])
+            peer, _ = await loop.sock_accept(listener)
+            with peer:
+                closing = asyncio.create_task(sender.close(within=10))
+                done, _ = await asyncio.wait([closing], timeout=0.05)
+                early = bool(done)
+                peer.setblocking(False)
+                await loop.sock_recv(peer, 65536)
+                return early, await closing == 0
+
+    assert asyncio.run(scenario()) == (False, True)

@@ -6,7 +6,10 @@ does not is counted as lost.
 """
 
 import asyncio
+import fcntl
 import struct
+import sys
+import termios
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,10 +93,14 @@ class FluentdDriver:
         return True
 
     async def close(self, within: float) -> int:
-        """Send what waits, within so many seconds. Gives the number of messages that were not sent."""
+        """Send what waits and let the router read it, within so many seconds. Gives the number of messages that were not sent."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + within
         self._closing = True
         self._more.set()
         await asyncio.wait([self._task], timeout=within)
+        while self._task.done() and _unread(self._writer) and loop.time() < ends:
+            await asyncio.sleep(0.005)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._disconnect()
@@ -134,3 +141,14 @@ class FluentdDriver:
         if self._writer:
             self._writer.close()
             self._writer = None
+
+
+def _unread(writer: asyncio.StreamWriter | None) -> int:
+    """Bytes in the socket that the router has not read; 0 where the system does not tell."""
+    if writer is None or sys.platform != "linux":
+        return 0
+    try:
+        told = fcntl.ioctl(writer.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(told, sys.byteorder)
