@@ -93,7 +93,7 @@ class FluentdDriver:
         return True
 
     async def close(self, within: float) -> int:
-        """Send what waits and let the router read it, within so many seconds. Gives the number of messages that were not sent."""
+        """Send what waits and let the router read it, within so many seconds. Gives how many were not sent."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + within
         self._closing = True
