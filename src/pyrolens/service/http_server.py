@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
-
 from dataclasses import dataclass, field
+from typing import cast
 
 from pyrolens.problems import ConfigError, Problem
 
