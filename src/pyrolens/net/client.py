@@ -6,6 +6,7 @@ from typing import cast
 
 from pyrolens.net.connect import Place, connect
 from pyrolens.net.errors import NetError
+from pyrolens.net.tls import context
 from pyrolens.net.wire import Answer, Headers, Response, request_head
 
 SLICE = 256 * 1024
@@ -151,7 +152,10 @@ class Client:
     def __init__(self, place: Place, *, target_prefix: str = "", again_when_closed: bool = False) -> None:
         """target_prefix: before each target, for a plain proxy (http://host:port).
         again_when_closed: a request on a used connection that the server closed without a byte of an answer is
-        sent again at once on a new one. Only for calls that may arrive twice."""
+        sent again at once on a new one. Only for calls that may arrive twice.
+        Raises: ConfigError for TLS options that cannot be."""
+        if place.tls:
+            context(place.tls)
         self.place = place
         self.prefix = target_prefix
         self._again = again_when_closed

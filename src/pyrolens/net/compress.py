@@ -1,15 +1,20 @@
 """Compression of what is sent. The libraries are imported when they are first needed."""
 
+import struct
 import zlib
 from collections.abc import Callable
 
 Compress = Callable[[bytes], bytes]
 
 
+GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+"""No time, no name, and no system: equal data are equal bytes, as Fluent Bit's are."""
+
+
 def gzip(data: bytes) -> bytes:
-    """Level 6, and no time in the header, so that equal data are equal bytes."""
-    deflate = zlib.compressobj(6, zlib.DEFLATED, 31)
-    return deflate.compress(data) + deflate.flush()
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+    tail = struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+    return b"".join((GZIP_HEAD, deflate.compress(data), deflate.flush(), tail))
 
 
 def _zstd() -> Compress:

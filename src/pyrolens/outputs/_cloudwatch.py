@@ -4,12 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from pyrolens.api import Chunk, Encode, Event, Limits, Outcome, OutputEnv, Parcel
 from pyrolens.aws import AwsClient, Reply
 from pyrolens.outputs._oversized import Oversized, pieces
 from pyrolens.outputs._values import value_bytes
 from pyrolens.records.codecs import Json, json_value
 from pyrolens.records.codecs.json import valid_text
+
+encode = msgspec.json.Encoder().encode
 
 EVENTS = 10_000
 REQUEST = 1_048_576
@@ -255,12 +259,7 @@ def utf8(text: bytes, escape_unicode: bool) -> bytes:
 
 def quoted(messages: list[bytes]) -> list[bytes]:
     """Each message as a JSON string."""
-    return [
-        b'"' + m.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
-        if m.isascii() and m.decode().isprintable()
-        else json_value(m)
-        for m in messages
-    ]
+    return [encode(message.decode()) for message in messages]
 
 
 def spans(items: list[Item], order: list[int]) -> list[list[int]]:

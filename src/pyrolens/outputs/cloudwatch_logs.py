@@ -51,7 +51,9 @@ class CloudwatchLogs(Output):
     log_format: str | None = opt("Format that the service is told; json/emf makes it extract metrics.", default=None)
     auto_create_group: bool = opt("Create log groups that do not exist.", default=False)
     log_retention_days: int = opt("Days that events stay in groups that we create; 0: for ever.", default=0)
-    log_group_class: Literal["STANDARD", "INFREQUENT_ACCESS", ""] = opt("Class of groups that we create.", default="")
+    log_group_class: Literal["STANDARD", "INFREQUENT_ACCESS"] = opt(
+        "Class of groups that we create.", default="STANDARD"
+    )
     oversized: Literal["truncate", "split", "reject"] = opt(
         "What becomes of an event over 1 MiB; split sends it as several events.", default="truncate"
     )

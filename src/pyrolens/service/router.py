@@ -96,6 +96,7 @@ class Router:
         metrics = self.metrics.output(built.label, plugin.name)
         log = self._log_of(built)
         env = OutputRuntime(service.flush, plugin.workers or 0, built.label, log, metrics, self._parsers.get)
+        env.escape_unicode = service.json_escape_unicode
         sink = plugin.open(env)
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
         delivery = Delivery(sink, policy, metrics, log, plugin.workers)
