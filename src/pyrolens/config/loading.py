@@ -34,7 +34,7 @@ def read(path: str, problems: Problems) -> Document:
     folder = os.path.dirname(os.path.realpath(path))
     files = Files(folder)
     try:
-        text = files.read(path)
+        text = files.read(path, by_name=is_yaml(path))
     except UnreadableError as why:
         problems.error("no-config", str(why), Place(path), why.hint)
         raise ConfigError(problems) from None

@@ -25,21 +25,23 @@ class Files:
 
     folder: str
     """Of the main file."""
-    seen: set[tuple[int, int]] = field(default_factory=set)
+    seen: set[object] = field(default_factory=set)
     names: list[str] = field(default_factory=list)
 
-    def read(self, path: str) -> str:
+    def read(self, path: str, by_name: bool = False) -> str:
         """Its text; bytes that are not UTF-8 are surrogates. A folder is read as an empty file, as Fluent Bit does.
+        `by_name`: under another name it may be read again, as in YAML.
 
         Raises: UnreadableError."""
         if len(self.seen) >= MOST_FILES:
             raise UnreadableError(f"more than {MOST_FILES} files are included")
         try:
             status = os.stat(path)
-            if (status.st_dev, status.st_ino) in self.seen:
+            mark: object = path if by_name else (status.st_dev, status.st_ino)
+            if mark in self.seen:
                 hint = "include a file once; a file that includes itself never ends"
                 raise UnreadableError(f"{path} is read twice", hint)
-            self.seen.add((status.st_dev, status.st_ino))
+            self.seen.add(mark)
             self.names.append(path)
             if os.path.isdir(path):
                 return ""
@@ -55,9 +57,9 @@ class Files:
             return path
         return os.path.join(self.folder, path)
 
-    def matching(self, pattern: str) -> Iterator[str]:
+    def matching(self, pattern: str, in_folder: bool = True) -> Iterator[str]:
         """The files of a pattern with a star, sorted; relative ones count from the folder of the main file only."""
-        if not os.path.isabs(pattern):
+        if in_folder and not os.path.isabs(pattern):
             pattern = os.path.join(glob.escape(self.folder), pattern)
         return iter(sorted(glob.glob(pattern)))
 
