@@ -91,8 +91,7 @@ class Forward(Output):
             yield "compress", f"compress is '{self.compress}': {why}"
             return
         if self.upstream is None:
-            for option, message in self._peer().mistakes():
-                yield option, message
+            yield from self._peer().mistakes()
 
     def _peer(self) -> Peer:
         compress = read_compress(self.compress)

@@ -20,7 +20,8 @@ FLAT = frozenset({str, int, bool, type(None)})
 TOO_DEEP = 200
 """Levels of nesting after which a value is written as null, so that no record can exhaust the stack."""
 
-NOT_ASCII = re.compile("[^\x00-\x7f]+")
+ESCAPED = re.compile("[^\x00-\x7e]+")
+"""DEL included, which need not be escaped."""
 ENCODER = msgspec.json.Encoder()
 encode, encode_lines = ENCODER.encode, ENCODER.encode_lines
 
@@ -56,9 +57,8 @@ class Json:
             out = list(map(encode, dated))
         except (UnicodeEncodeError, TypeError, RecursionError):
             out = [encode(_cleaned(r, self.escape)) for r in dated]
-        if not self.escape:
-            return out
-        return [line if line.isascii() else _escaped(line) for line in out]
+        escape = self.escape
+        return [line if line.isascii() and b"\x7f" not in line else _escaped(line, escape) for line in out]
 
     def one(self, ns: int, record: Record) -> bytes:
         return self.each([(ns, record)])[0]
@@ -69,7 +69,7 @@ class Json:
             out: bytes = write(dated)
         except (UnicodeEncodeError, TypeError, RecursionError):
             out = write([_cleaned(r, self.escape) for r in dated])
-        return out if not self.escape or out.isascii() else _escaped(out)
+        return out if out.isascii() and b"\x7f" not in out else _escaped(out, self.escape)
 
     def _plain(self, records: list[Record]) -> list[Record]:
         """The same records, with raw text in place of doubles and of what JSON does not know."""
@@ -112,7 +112,7 @@ def json_value(value: Any, *, escape_unicode: bool = True) -> bytes:
         out = encode(value)
     except (UnicodeEncodeError, TypeError, RecursionError):
         out = encode(_cleaned(value, escape_unicode))
-    return out if not escape_unicode or out.isascii() else _escaped(out)
+    return out if out.isascii() and b"\x7f" not in out else _escaped(out, escape_unicode)
 
 
 def json_text(value: Any, *, escape_unicode: bool = True) -> str:
@@ -233,6 +233,8 @@ def _bytes(text: str) -> bytes:
         )
 
 
-def _escaped(line: bytes) -> bytes:
-    r"""The same JSON with \uXXXX for all that is not ASCII."""
-    return NOT_ASCII.sub(lambda m: encode_basestring_ascii(m[0])[1:-1], line.decode()).encode()
+def _escaped(line: bytes, escape_unicode: bool) -> bytes:
+    r"""The same JSON with \uXXXX for DEL and, if so wanted, for all that is not ASCII."""
+    if not escape_unicode:
+        return line.replace(b"\x7f", b"\\u007f")
+    return ESCAPED.sub(lambda m: encode_basestring_ascii(m[0])[1:-1], line.decode()).encode()
