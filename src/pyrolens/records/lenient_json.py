@@ -33,7 +33,7 @@ def _value_type(levels: int) -> Any:
 decode_strictly = msgspec.json.Decoder(dict[str, _value_type(LEVELS)]).decode  # type: ignore[misc]
 """An object as a dict. Raises: REFUSED, and then read_object still has to be asked."""
 
-REFUSED = (msgspec.MsgspecError, UnicodeEncodeError, RecursionError)
+REFUSED = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 def read_object(text: str) -> Record | None:

@@ -68,7 +68,7 @@ def find_zone(name: str) -> ZoneInfo:
     Raises: ValueError("expected ...")."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError("expected a time zone such as Asia/Tokyo that this system knows") from None
 
 

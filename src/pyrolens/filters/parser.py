@@ -1,0 +1,143 @@
+"""filter parser.
+
+Source: plugins/filter_parser/filter_parser.c (Fluent Bit 5.1.1).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pyrolens.api import Event, Filter, FilterEnv, Parse, Record, Stamp, Transform, opt, plugin
+from pyrolens.options import OptionError
+from pyrolens.records.lenient_json import REFUSED, PlainJson, decode_strictly
+
+Find = Callable[[Record], Any]
+Merge = Callable[[Record, Record], None]
+"""(what was parsed, the record it came from): adds to the first what is to be kept of the second."""
+
+
+@plugin("parser")
+class ParserFilter(Filter):
+    """Parse the text of a field into fields of the record.
+
+    A record whose field is missing, is no text, or does not parse stays as it is. The first parser that fits counts.
+    """
+
+    differs = (
+        "A record whose parsed time no event can carry (before 1970, from 2106 on) stays as it is; Fluent Bit loses it"
+        " unless it is alone in its chunk.",
+    )
+
+    key_name: str = opt("Field to parse; $ begins a record accessor such as $app['log'].")
+    parser: list[str] = opt("Name of a parser; several are tried in turn.")
+    preserve_key: bool = opt("Keep the field that was parsed.", default=False)
+    reserve_data: bool = opt("Keep the other fields.", default=False)
+
+    def compile(self, env: FilterEnv) -> Transform:
+        parses = self._parses(env)
+        parse = parses[0] if len(parses) == 1 else first_of(parses)
+        find, merge = self._find(), self._merge()
+        plain_json = isinstance(parse, PlainJson) and not self.key_name.startswith("$")
+        if isinstance(parse, PlainJson) and plain_json:
+            parse = parse.after_refusal
+
+        def one(event: Event) -> Event:
+            ns, record = event
+            text = find(record)
+            if type(text) is not str:
+                if type(text) is not bytes:
+                    return event
+                text = text.decode(errors="surrogateescape")
+            result = parse(text)
+            if result is None:
+                return event
+            parsed, parsed_ns = result
+            if merge:
+                merge(parsed, record)
+            if parsed_ns is None:
+                return ns, parsed
+            return Stamp(parsed_ns, ns.metadata) if isinstance(ns, Stamp) else parsed_ns, parsed
+
+        if plain_json:
+            return json_transform(self.key_name, merge, one)
+        return lambda tag, events: [one(event) for event in events]
+
+    def _parses(self, env: FilterEnv) -> list[Parse]:
+        found: list[Parse] = []
+        missing: list[str] = []
+        for name in self.parser:
+            parse = env.parser(name)
+            if parse:
+                found.append(parse)
+            else:
+                missing.append(name)
+        if not found:
+            raise OptionError("parser", "there is no parser " + " or ".join(f"'{name}'" for name in missing))
+        for name in missing:
+            env.log.error("there is no such parser; the others are used", parser=name)
+        return found
+
+    def _find(self) -> Find:
+        if self.key_name.startswith("$"):
+            raise NotImplementedError
+        key = self.key_name
+        return lambda record: record.get(key)
+
+    def _merge(self) -> Merge | None:
+        """A field that is in both: what the record held counts, for it comes last."""
+        if self.reserve_data and (self.preserve_key or self.key_name.startswith("$")):
+            return dict.update
+        key = self.key_name
+        if self.reserve_data:
+
+            def reserve(parsed: Record, record: Record) -> None:
+                if key in parsed:
+                    own = parsed[key]
+                    parsed.update(record)
+                    parsed[key] = own
+                else:
+                    parsed.update(record)
+                    del parsed[key]
+
+            return reserve
+        if self.preserve_key and not key.startswith("$"):
+
+            def preserve(parsed: Record, record: Record) -> None:
+                parsed[key] = record[key]
+
+            return preserve
+        return None
+
+
+def first_of(parses: list[Parse]) -> Parse:
+    def parse(text: str) -> tuple[Record, int | None] | None:
+        for each in parses:
+            result = each(text)
+            if result is not None:
+                return result
+        return None
+
+    return parse
+
+
+def json_transform(key: str, merge: Merge | None, one: Callable[[Event], Event]) -> Transform:
+    """The same for JSON without a time: most records go this way without a call, the others go through `one`."""
+
+    def transform(tag: str, events: list[Event]) -> list[Event]:
+        out: list[Event] = []
+        add = out.append
+        for event in events:
+            try:
+                ns, record = event
+                parsed = decode_strictly(record[key])
+            except REFUSED_OR_ABSENT:
+                add(one(event))
+                continue
+            if merge:
+                merge(parsed, record)
+            add((ns, parsed))
+        return out
+
+    return transform
+
+
+REFUSED_OR_ABSENT = (*REFUSED, KeyError, TypeError)

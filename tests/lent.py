@@ -1,0 +1,41 @@
+"""What tests lend to a parser or a filter in place of the router."""
+
+from collections.abc import Callable, Mapping
+
+from pyrolens.api import Event, Held, Log, Parse
+from tests.said import Said
+
+
+class Lent:
+    """A FilterEnv which remembers what it was asked."""
+
+    def __init__(self, parsers: Mapping[str, Parse] | None = None) -> None:
+        self.name = "x.0"
+        self.said = Said()
+        self.log: Log = self.said
+        self.time = 1_780_000_000_000_000_000
+        """ns"""
+        self.counts: dict[str, int] = {}
+        self.emitted: list[tuple[str, list[Event], int]] = []
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+        self._parsers = parsers or {}
+
+    def now(self) -> int:
+        return self.time
+
+    def count(self, counter: str, n: int = 1) -> None:
+        self.counts[counter] = self.counts.get(counter, 0) + n
+
+    def parser(self, name: str) -> Parse | None:
+        return self._parsers.get(name)
+
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
+        self.emitted.append((tag, events, moved))
+
+    def hold(self, records: int = 0) -> Held:
+        raise NotImplementedError
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        timer = (seconds, call)
+        self.timers.append(timer)
+        return lambda: self.timers.remove(timer)
