@@ -56,6 +56,9 @@ class InputEnv(Env, Protocol):
         `settled` is called once all of the batch is delivered, filtered out or given up. The records now belong to
         the router. May call `pause` of the source before it returns."""
 
+    def exit(self, status: int = 0) -> None:
+        """Stop the router as a signal would, for an input that has nothing more to read. `status`: its exit status."""
+
 
 class Held(Protocol):
     """What a filter with memory keeps of the batch whose records it remembers."""

@@ -108,6 +108,11 @@ class InputRuntime(PluginEnv):
         """Bytes handed over and not settled."""
         self._pipeline = pipeline
         self._processors = processors
+        self.stop_router: Callable[[int], None] = lambda status: None
+        """Put in by whoever runs the router: stops it, and takes its exit status."""
+
+    def exit(self, status: int = 0) -> None:
+        self.stop_router(status)
 
     def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
         metrics = self.metrics

@@ -196,11 +196,20 @@ async def _until_signal(router: Router) -> int:
     loop.set_exception_handler(lambda _, context: unexpected(router, context))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    status = 0
+
+    def leave(wanted: int) -> None:
+        nonlocal status
+        status = wanted
+        stop.set()
+
+    for env in router.inputs:
+        env.stop_router = leave
     await router.start()
     router.log.info("started", inputs=len(router.inputs), outputs=len(router.deliveries))
     await stop.wait()
     await router.stop()
-    return 0
+    return status
 
 
 def unexpected(router: Router, context: dict[str, Any]) -> None:
