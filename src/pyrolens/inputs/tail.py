@@ -1,0 +1,453 @@
+"""input tail: the lines of files, as they are written.
+
+Source: Fluent Bit 5.1.1 plugins/in_tail (tail.c, tail_file.c, tail_scan_glob.c, tail_config.c).
+"""
+
+import asyncio
+import contextlib
+import fnmatch
+import glob
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable
+from types import MappingProxyType
+from typing import Literal
+
+from pyrolens.api import (
+    Commas,
+    Event,
+    Input,
+    InputEnv,
+    Parse,
+    Record,
+    Seconds,
+    Size,
+    Source,
+    opt,
+    plugin,
+)
+from pyrolens.inputs._offsets import MARKED, Offsets, mark_of
+from pyrolens.inputs._tail_file import Line, TailFile, TooLongError
+from pyrolens.inputs._tail_tag import tag_of_path
+from pyrolens.inputs._text import text_of
+
+POLL = 0.25
+"""Seconds between two looks at the files."""
+ROTATION = 1.0
+"""Seconds between two looks at the names of the files."""
+TURN = 4
+"""Reads of one file before the next has its turn."""
+LAST_READS = 64
+"""Reads of one file when the input stops."""
+MOST_REMEMBERED = 10_000
+"""Files that were read and closed, whose offsets are kept in memory."""
+ENCODINGS = {
+    "shiftjis": "shift_jis", "uhc": "cp949", "gbk": "gbk", "gb18030": "gb18030", "big5": "big5",
+    "win866": "cp866", "win874": "cp874", **{f"win125{n}": f"cp125{n}" for n in range(9)},
+}  # fmt: skip
+"""Fluent Bit's names of encodings, and Python's."""
+WILD = re.compile(r"[*?\[]")
+
+
+@plugin("tail")
+class Tail(Input):
+    """Read lines from files, through rotation and restarts."""
+
+    ignored = MappingProxyType(
+        {
+            "inotify_watcher": "files are looked at every 250 ms",
+            "watcher_interval": "rotation is looked for every second",
+            "progress_check_interval": "files are looked at every 250 ms",
+            "progress_check_interval_nsec": "files are looked at every 250 ms",
+            "static_batch_size": "files are read in turns, at most 1 MiB a turn",
+            "event_batch_size": "files are read in turns, at most 1 MiB a turn",
+            "buffer_chunk_size": "the buffer grows as it needs to, up to buffer_max_size",
+        }
+    )
+    differs = (
+        "offsets are saved in the DB once the records before them are delivered, so a crash repeats and never loses",
+        "a rotated file is read to its end before it is closed, also when rotate_wait is over",
+        "a rotated file that matches Path under its new name is not read again",
+        "a file that was replaced while the router did not run is read from its beginning",
+        "what was written before a stop is still read",
+    )
+
+    path: Commas = opt("Files to read: paths separated by commas, with wildcards.")
+    exclude_path: Commas = opt("Patterns of files not to read, separated by commas.", default=[])
+    key: str = opt("Field for the text of a line that is not parsed.", default="log")
+    path_key: str | None = opt("Put the path of the file into this field.", default=None)
+    offset_key: str | None = opt("Put the offset of the line in the file into this field.", default=None)
+    read_from_head: bool = opt("Read files that are there at the start from their beginning.", default=False)
+    read_newly_discovered_files_from_head: bool = opt(
+        "Read files that appear later from their beginning.", default=True
+    )
+    refresh_interval: Seconds = opt("Seconds between two searches for new files.", default=60.0)
+    rotate_wait: Seconds = opt("Seconds that a rotated file is still read.", default=5.0)
+    ignore_older: Seconds = opt("Leave out files that were last written longer ago than this; 0: none.", default=0.0)
+    ignore_active_older_files: bool = opt("Also stop to read files that become older than that.", default=False)
+    parser: str | None = opt("Parser of the lines.", default=None)
+    skip_long_lines: bool = opt("Leave out lines that do not fit into the buffer, and go on.", default=False)
+    truncate_long_lines: bool = opt("Cut lines that do not fit into the buffer.", default=False)
+    skip_empty_lines: bool = opt("Leave out empty lines.", default=False)
+    buffer_max_size: Size = opt("Bytes of the buffer of a file: the longest line.", default=32768)
+    file_cache_advise: bool = opt("Ask the system not to keep what was read in its cache.", default=True)
+    exit_on_eof: bool = opt("Stop the router when all files are read to their end.", default=False)
+    db: str | None = opt("SQLite file that keeps how far each file was read.", default=None)
+    db_sync: Literal["extra", "full", "normal", "off"] = opt("When it is synced.", default="normal", name="db.sync")
+    db_locking: bool = opt("Nobody else may open it meanwhile.", default=False, name="db.locking")
+    db_journal_mode: Literal["DELETE", "TRUNCATE", "PERSIST", "MEMORY", "WAL", "OFF"] = opt(
+        "Journal of SQLite.", default="WAL", name="db.journal_mode"
+    )
+    db_compare_filename: bool = opt(
+        "A file is known again by inode and name, not by inode alone.", default=False, name="db.compare_filename"
+    )
+
+    generic_encoding: str | None = opt(
+        "Encoding of the files, such as ShiftJIS or Win1252, if it is not UTF-8.", default=None, name="generic.encoding"
+    )
+    unicode_encoding: str | None = opt("Not supported: UTF-16.", default=None, name="unicode.encoding")
+    tag_regex: str | None = opt("Not supported: parts of the path for the tag.", default=None)
+    multiline_parser: list[str] = opt("Not supported: join lines.", default=[], name="multiline.parser")
+    multiline: bool = opt("Not supported: join lines.", default=False)
+    parser_firstline: str | None = opt("Not supported: the parser of the first line, for multiline.", default=None)
+    multiline_flush: Seconds = opt("Of multiline; without it there is nothing to wait for.", default=4.0)
+    docker_mode: bool = opt("Not supported: join the split lines of Docker's JSON files.", default=False)
+    docker_mode_flush: Seconds = opt("Of docker_mode; without it there is nothing to wait for.", default=4.0)
+    docker_mode_parser: str | None = opt("Of docker_mode.", default=None)
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        if self.generic_encoding and self.generic_encoding.lower() not in ENCODINGS:
+            known = ", ".join(sorted(ENCODINGS))
+            yield "generic.encoding", f"generic.encoding is '{self.generic_encoding}': expected one of {known}"
+        join = "use the filter multiline, which sees the lines after they are read"
+        if self.multiline_parser:
+            yield "multiline.parser", f"tail cannot join lines yet: {join}"
+        if self.multiline:
+            yield "multiline", f"tail cannot join lines yet: {join}"
+        if self.docker_mode:
+            yield "docker_mode", f"tail cannot join split lines yet: {join} (multiline.parser docker)"
+        if self.tag_regex:
+            yield "tag_regex", "tail cannot take parts of the path for the tag yet: use * in the tag for all of it"
+        if self.unicode_encoding:
+            yield "unicode.encoding", "tail cannot read UTF-16 yet"
+        if not self.path:
+            yield "path", "path names no file"
+        if self.refresh_interval <= 0:
+            yield "refresh_interval", "refresh_interval is 0: expected more"
+        if self.rotate_wait <= 0:
+            yield "rotate_wait", "rotate_wait is 0: expected more"
+        if 0 <= self.buffer_max_size < 3:
+            yield "buffer_max_size", "buffer_max_size leaves no room for a line"
+
+    def open(self, env: InputEnv) -> Source:
+        return TailSource(self, env)
+
+
+class TailSource:
+    def __init__(self, plan: Tail, env: InputEnv) -> None:
+        self.plan = plan
+        self.env = env
+        self.most = plan.buffer_max_size if plan.buffer_max_size > 0 else 1 << 40
+        encoding = ENCODINGS[plan.generic_encoding.lower()] if plan.generic_encoding else ""
+        self.text_of: Callable[[bytes], str] = (lambda line: line.decode(encoding, "replace")) if encoding else text_of
+        self.parse: Parse | None = None
+        if plan.parser:
+            self.parse = env.parser(plan.parser)
+            if self.parse is None:
+                # Fluent Bit starts, too
+                env.log.error("there is no such parser; lines stay as they are", parser=plan.parser)
+        self.offsets: Offsets | None = None
+        self.files: dict[tuple[int, int], TailFile] = {}
+        self.closed: dict[tuple[int, int], int] = {}
+        """Offsets of files that were read and are closed, by device and inode."""
+        self.too_old: dict[str, int] = {}
+        """Sizes of files that were left out for their age, by path."""
+        self.given_up: set[tuple[int, int]] = set()
+        self.complained: set[str] = set()
+        self.changed: dict[tuple[int, int], TailFile] = {}
+        """Files with an offset to save."""
+        self.paused = False
+        self.stopped = False
+        self.from_head = plan.read_from_head
+        self.scanned_at = self.checked_at = 0.0
+        self.timer: asyncio.Handle | None = None
+
+    async def start(self) -> None:
+        plan = self.plan
+        if plan.db:
+            self.offsets = Offsets(self.env.name, plan.db, plan.db_sync, plan.db_locking, plan.db_journal_mode)
+        self.scanned_at = self.checked_at = asyncio.get_running_loop().time()
+        self._scan(plan.path)
+        if self.offsets:
+            self.offsets.keep_only([inode for _, inode in self.files])
+        self.from_head = plan.read_from_head or plan.read_newly_discovered_files_from_head
+        self.timer = asyncio.get_running_loop().call_soon(self._poll)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+        if not self.stopped and self.timer:
+            self.timer.cancel()
+            self.timer = asyncio.get_running_loop().call_soon(self._poll)
+
+    async def stop(self) -> None:
+        if self.timer:
+            self.timer.cancel()
+        if not self.paused:
+            for file in list(self.files.values()):
+                self._read(file, LAST_READS)
+        self.stopped = True
+        for file in self.files.values():
+            file.close()
+        self._save()
+        if self.offsets and not any(file.parts for file in self.files.values()):
+            self.offsets.close()
+            self.offsets = None
+
+    # -- finding files ------------------------------------------------------------------------------------------
+
+    def _scan(self, patterns: Iterable[str]) -> None:
+        for pattern in patterns:
+            for path in sorted(glob.glob(os.path.expanduser(pattern))):
+                self._found(path)
+
+    def _found(self, path: str) -> None:
+        try:
+            found = os.stat(path)
+        except OSError:
+            return
+        key = found.st_dev, found.st_ino
+        if key in self.files or key in self.given_up or not stat.S_ISREG(found.st_mode):
+            return
+        if any(fnmatch.fnmatchcase(path, pattern) for pattern in self.plan.exclude_path):
+            return
+        offset: int | None = None
+        if self.plan.ignore_older > 0:
+            if self._is_old(found):
+                self.too_old[path] = found.st_size
+                return
+            offset = self.too_old.pop(path, None)
+        if key in self.closed:
+            offset = self.closed[key]
+            if found.st_size == offset:
+                return
+            del self.closed[key]
+        if offset is not None and offset > found.st_size:
+            offset = 0
+        self._open(path, offset)
+
+    def _is_old(self, found: os.stat_result) -> bool:
+        return found.st_mtime_ns < self.env.now() - int(self.plan.ignore_older * 10**9)
+
+    def _open(self, path: str, offset: int | None) -> None:
+        """`offset`: where to begin, if that is known."""
+        plan = self.plan
+        try:
+            file = TailFile(path, self.most, plan.skip_long_lines, plan.truncate_long_lines)
+        except OSError as why:
+            self._complain(path, "cannot open", why)
+            return
+        file.tag = tag_of_path(self.env.tag, path)
+        saved = self.offsets.find(file.inode, path if plan.db_compare_filename else None) if self.offsets else None
+        if saved is not None and self.offsets:
+            file.row = saved.id
+            if saved.offset > file.size or (saved.mark and saved.mark != self._mark(file, saved.offset)):
+                self.env.log.info("the file was replaced; it is read from its beginning", path=path)
+                offset = 0
+            else:
+                offset = saved.offset or offset or (0 if self.from_head else file.size)
+        elif offset is None:
+            offset = 0 if self.from_head else file.size
+        if offset and not (file.compressed and offset < file.size):
+            file.seek(offset)
+        if self.offsets and not file.row:
+            file.row = self.offsets.add(
+                file.inode, path, file.offset, self._mark(file, file.offset), self.env.now() // 10**9
+            )
+        self.files[file.key] = file
+        self.env.count("files_opened")
+        self.env.log.debug("reads a file", path=path, offset=file.offset)
+
+    def _mark(self, file: TailFile, offset: int) -> str:
+        if not offset or not self.offsets:
+            return ""
+        return mark_of(file.before(offset, MARKED))
+
+    def _complain(self, path: str, what: str, why: OSError) -> None:
+        if path not in self.complained:
+            self.complained.add(path)
+            self.env.log.error(what, path=path, reason=why.strerror or str(why))
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        more = False
+        if not self.paused:
+            self._search(now)
+            for file in list(self.files.values()):
+                more = self._read(file, TURN) or more
+                if self.paused:
+                    break
+            if now - self.checked_at >= ROTATION:
+                self.checked_at = now
+                for file in list(self.files.values()):
+                    self._check(file, now)
+            if self.plan.exit_on_eof and not more and not self.paused and self.files:
+                self.env.log.info("all files are read to their end")
+                self.env.exit()
+        self._save()
+        self.timer = loop.call_soon(self._poll) if more and not self.paused else loop.call_later(POLL, self._poll)
+
+    def _search(self, now: float) -> None:
+        if now - self.scanned_at >= self.plan.refresh_interval:
+            self.scanned_at = now
+            self._scan(self.plan.path)
+        else:
+            # plain paths cost no search
+            self._scan(p for p in self.plan.path if not WILD.search(p))
+
+    def _read(self, file: TailFile, turns: int) -> bool:
+        """Hand over what is new. True: there may be more."""
+        try:
+            if file.look():
+                self.env.log.info("the file was truncated; it is read from its beginning", path=file.path)
+                file.forget_parts()
+            for _ in range(turns):
+                if not file.has_more:
+                    return False
+                lines = file.read()
+                if lines is None:
+                    return False
+                if lines:
+                    self._hand_over(file, lines)
+                if self.paused:
+                    return True
+            if self.plan.file_cache_advise and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        except TooLongError:
+            self.env.log.error(
+                "a line does not fit into buffer_max_size; the file is not read any more",
+                path=file.path,
+                buffer_max_size=self.most,
+                hint="set skip_long_lines on, or a larger buffer_max_size",
+            )
+            self.env.count("long_lines")
+            self.given_up.add(file.key)
+            self._close(file)
+            return False
+        except OSError as why:
+            self._complain(file.path, "cannot read", why)
+            self.given_up.add(file.key)
+            self._close(file)
+            return False
+        return file.has_more
+
+    def _hand_over(self, file: TailFile, lines: list[Line]) -> None:
+        if file.long_lines:
+            self.env.count("long_lines", file.long_lines)
+            if file.path + "\0long" not in self.complained:
+                self.complained.add(file.path + "\0long")
+                what = "long lines are cut" if self.plan.truncate_long_lines else "long lines are left out"
+                self.env.log.warning(what, path=file.path, buffer_max_size=self.most)
+            file.long_lines = 0
+        events = self._events(file, lines)
+        if not events:
+            return
+        size = sum([len(line.text) for line in lines]) + len(lines)
+        settled = None
+        if self.offsets:
+            settled = file.sent(self._mark(file, file.resume_at), self._settled)
+        self.env.ingest(file.tag, events, size, settled)
+
+    def _events(self, file: TailFile, lines: list[Line]) -> list[Event]:
+        plan, now, parse, key, text_of = self.plan, self.env.now(), self.parse, self.plan.key, self.text_of
+        if plan.skip_empty_lines:
+            lines = [line for line in lines if line.text not in (b"", b"\r")]
+        if parse is None and not plan.path_key and not plan.offset_key:
+            return [(now, {key: text_of(_chomped(line.text))}) for line in lines]
+        events: list[Event] = []
+        for line in lines:
+            found = parse(text_of(_chomped(line.text))) if parse and not line.cut else None
+            extra: Record = {}
+            if plan.path_key:
+                extra[plan.path_key] = file.path
+            if plan.offset_key:
+                extra[plan.offset_key] = line.start
+            if found is not None:
+                record, ns = found
+                events.append((now if ns is None else ns, {**record, **extra}))
+            else:
+                # text that the parser refused keeps its carriage return
+                text = line.text if parse else _chomped(line.text)
+                events.append((now, {**extra, key: text_of(text)}))
+        return events
+
+    # -- rotation and ends ----------------------------------------------------------------------------------------
+
+    def _check(self, file: TailFile, now: float) -> None:
+        """See whether the file was rotated, deleted, or is no longer wanted."""
+        if file.rotated_at is not None:
+            if now - file.rotated_at >= self.plan.rotate_wait and not file.has_more:
+                self._close(file)
+            return
+        try:
+            found = os.stat(file.name)
+        except OSError:
+            found = None
+        if found is not None and (found.st_dev, found.st_ino) == file.key:
+            if self.plan.ignore_active_older_files and self.plan.ignore_older > 0 and self._is_old(found):
+                self.too_old[file.path] = file.resume_at
+                self._close(file)
+            return
+        if file.deleted:
+            if not file.has_more:
+                self._close(file)
+                self.closed.pop(file.key, None)
+                if self.offsets and file.row:
+                    self.offsets.remove(file.row)
+            return
+        file.rotated_at = now
+        self.env.count("files_rotated")
+        with contextlib.suppress(OSError):
+            file.name = os.readlink(f"/proc/self/fd/{file.fd}")
+        if self.offsets and file.row:
+            self.offsets.rename(file.row, file.name)
+        self.env.log.info("the file was rotated", path=file.path, to=file.name)
+        if found is not None:
+            self._found(file.path)
+
+    def _close(self, file: TailFile) -> None:
+        self.files.pop(file.key, None)
+        if len(self.closed) >= MOST_REMEMBERED:
+            self.closed.clear()
+        self.closed[file.key] = file.resume_at
+        file.close()
+        self.env.count("files_closed")
+
+    # -- what is done -----------------------------------------------------------------------------------------------
+
+    def _settled(self, file: TailFile) -> None:
+        self.changed[file.key] = file
+        if self.stopped:
+            self._save()
+            if self.offsets and not any(f.parts for f in self.files.values()):
+                self.offsets.close()
+                self.offsets = None
+
+    def _save(self) -> None:
+        if not self.offsets:
+            return
+        for file in self.changed.values():
+            if file.saved is not None and file.row:
+                self.offsets.save(file.row, *file.saved)
+                file.saved = None
+        self.changed.clear()
+
+
+def _chomped(text: bytes) -> bytes:
+    return text[:-1] if text[-1:] == b"\r" and len(text) >= 2 else text
