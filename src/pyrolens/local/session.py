@@ -339,7 +339,7 @@ class Router:
         session = self.session
         kept = {k: os.environ[k] for k in (*KEPT, "PATH", "PYTHONPATH") if k in os.environ}
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pyrolens.cli", "run", "-c", str(session.config_file),
+            sys.executable, "-m", "pyrolens", "run", "-c", str(session.config_file),
             env={**kept, **session.router_environment, BOOKS: str(self.books_file)},
             cwd=session.asked.folder,
             stdin=asyncio.subprocess.DEVNULL,
