@@ -156,7 +156,7 @@ def test_mistakes_are_told_and_nothing_starts(task: Path) -> None:
     task.write_text(json.dumps(definition))
     status, shown = run(str(task), "--demo", "--exec", "web=true")
     assert status == 1
-    assert [line.partition(": ")[2] for line in words(shown) if "error[" in line] == [
+    assert re.findall(r"error\[[\w-]+\]: (.*)", shown) == [
         "--exec web: the task has no such container",
         "container 'app' has no command, and its image '' cannot run here: say what to start with --exec app='…'",
         "--demo needs a container with a portMapping",
