@@ -1,0 +1,262 @@
+"""Regular expressions as Fluent Bit 5.1.1 takes them: Onigmo in Ruby's syntax.
+
+Onigmo itself has no binding on PyPI. onigurumacffi binds its ancestor Oniguruma, which reads \\K, \\R, (?~…), named
+and Unicode classes otherwise, and costs an encode and a cffi call (more than 1 us) per text. So patterns are read here
+(syntax.py) and written again for Python's `re` (emit.py), which since 3.11 has atomic groups and possessive repeats;
+compared with Onigmo on some ten thousand generated patterns the matches and groups are the same. The few constructs
+that `re` lacks run in a small matcher of our own (matcher.py). For the question whether a pattern occurs at all, the one
+that routing asks of every record, there are shorter ways (facts.py, scan.py).
+
+Source: Fluent Bit 5.1.1 src/flb_regex.c, lib/onigmo.
+Differs: [[:alpha:]] takes no combining marks that do not take space; a byte that is not UTF-8 is one character;
+backreferences with a recursion level, and properties other than categories, POSIX names and the common scripts, are
+refused.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from pyrolens.records.regex import facts, scan
+from pyrolens.records.regex.emit import FLAGS, NotExact, Way, emit
+from pyrolens.records.regex.nodes import Alt, Anchor, Class, Kind, Node, Seq, Text, walk
+from pyrolens.records.regex.syntax import Flags, Parsed, PatternError, parse
+
+__all__ = ["Pattern", "PatternError", "compile_pattern"]
+
+Groups = tuple[str | None, ...]
+"""The whole match, then each group; None: took no part."""
+
+
+class Pattern:
+    """A compiled pattern. All methods search: they are not bound to the start of the text."""
+
+    def __init__(self, text: str, parsed: Parsed) -> None:
+        self.text = text
+        """As written."""
+        self.groups = parsed.groups
+        """How many there are. Where there are named groups, plain brackets do not count."""
+        self.names = parsed.names
+        """Name -> the numbers of its groups, in the order of the pattern."""
+        self.find: Callable[[str], Groups | None] = _finder(parsed)
+        """The first match: (all of it, group 1, …), or None."""
+        self.test, self.which = _tests(parsed, self.find)
+        """test(text): whether it occurs. which(values): the indexes of the values in which it occurs; values that are
+        no text never match."""
+
+    def named(self, text: str) -> dict[str, str | None] | None:
+        """The named groups of the first match in the order of the pattern, or None. Of groups of the same name, the
+        last that took part."""
+        found = self.find(text)
+        if found is None:
+            return None
+        if self.groups == len(self.names):
+            return dict(zip(self.names, found[1:], strict=True))
+        return {
+            name: next((found[n] for n in reversed(numbers) if found[n] is not None), None)
+            for name, numbers in self.names.items()
+        }
+
+    def __repr__(self) -> str:
+        return f"compile_pattern({self.text!r})"
+
+
+@lru_cache(maxsize=512)
+def compile_pattern(text: str) -> Pattern:
+    """A pattern as a config writes it, with or without /…/imx around it. Raises: PatternError (a ValueError)."""
+    inner, flags, offset = unwrapped(text)
+    try:
+        return Pattern(text, parse(inner, flags))
+    except PatternError as why:
+        raise why.moved(offset) from None
+
+
+def unwrapped(text: str) -> tuple[str, Flags, int]:
+    """(pattern, its flags, where in the text it begins). /…/ is taken off where Fluent Bit does; an unknown flag
+    makes the slashes part of the pattern."""
+    end = text.rfind("/")
+    if text.startswith("/") and end > 0:
+        letters = text[end + 1 :]
+        if set(letters) & set("imx") and set(letters) <= set("imxo"):
+            return text[1:end], Flags("i" in letters, "m" in letters, "x" in letters), 1
+        if not letters:
+            return text[1:end], Flags(), 1
+    return text, Flags(), 0
+
+
+def starts_line(node: Node) -> bool:
+    """Whether every match begins at the start of a line."""
+    match node:
+        case Anchor(kind="^" | "A"):
+            return True
+        case Seq(items):
+            return bool(items) and starts_line(items[0])
+        case Alt(items):
+            return all(map(starts_line, items))
+        case _:
+            return hasattr(node, "number") and hasattr(node, "item") and starts_line(node.item)
+
+
+def needs_unicode(node: Node) -> bool:
+    """Whether it can be written more simply for text that is all ASCII."""
+    return any(
+        (isinstance(n, Text | Class) and n.fold)
+        or (isinstance(n, Anchor) and n.kind in "bB" and n.wide)
+        or (isinstance(n, Class) and _wide(n))
+        for n in walk(node)
+    )
+
+
+def _wide(node: Class) -> bool:
+    return any(i.wide if isinstance(i, Kind) else isinstance(i, Class) and _wide(i) for i in (*node.items, *node.both))
+
+
+def _groups(match: Callable[[str], re.Match[str] | None]) -> Callable[[str], Groups | None]:
+    def find(text: str) -> Groups | None:
+        found = match(text)
+        return None if found is None else (found[0], *found.groups())
+
+    return find
+
+
+def _engine(node: Node, groups: int, way: Way, at_start: bool = False) -> Callable[[str], Groups | None]:
+    try:
+        compiled = re.compile(emit(node, way), FLAGS)
+    except NotExact:
+        from pyrolens.records.regex.matcher import finder
+
+        spans_of = finder(node, groups)
+
+        def find(text: str) -> Groups | None:
+            spans = spans_of(text)
+            if spans is None:
+                return None
+            return tuple(
+                text[start:end] if end >= 0 else None for start, end in zip(spans[::2], spans[1::2], strict=True)
+            )
+
+        return find
+    return _groups(compiled.match if at_start else compiled.search)
+
+
+def _later(make: Callable[[], Callable[[str], Any]]) -> Callable[[str], Any]:
+    """What `make` gives, made at the first call: the form for text beyond ASCII may need Unicode tables."""
+    made: list[Callable[[str], Any]] = []
+
+    def call(text: str) -> Any:
+        if not made:
+            made.append(make())
+        return made[0](text)
+
+    return call
+
+
+def _finder(parsed: Parsed) -> Callable[[str], Groups | None]:
+    node, groups = parsed.node, parsed.groups
+    line, ascii_only = starts_line(node), needs_unicode(node)
+    if not line and not ascii_only:
+        return _engine(node, groups, Way())
+    if not line:
+        plain, full = _engine(node, groups, Way(ascii=True)), _later(lambda: _engine(node, groups, Way()))
+        return lambda text: plain(text) if text.isascii() else full(text)
+    # a text of one line has one place where ^ is: no search
+    one = _engine(node, groups, Way(ascii_only, True), at_start=True)
+    several = _later(lambda: _engine(node, groups, Way()))
+    if not ascii_only:
+        return lambda text: one(text) if "\n" not in text else several(text)
+    return lambda text: one(text) if "\n" not in text and text.isascii() else several(text)
+
+
+def _tests(
+    parsed: Parsed, find: Callable[[str], Groups | None]
+) -> tuple[Callable[[str], bool], Callable[[list[Any]], list[int]]]:
+    general = facts.formula(parsed.node, line=False)
+    in_line = facts.formula(parsed.node, line=True)
+    line = in_line != general or starts_line(parsed.node)
+    formula = in_line if line else general
+    nodes = [o.node for o in occurrences(formula)]
+    only_ascii = any(h.fold for h in literals(formula)) or any(map(needs_unicode, nodes))
+    way = Way(only_ascii, line)
+
+    def otherwise() -> Callable[[str], bool]:
+        """For text beyond ASCII, and of several lines."""
+        try:
+            return written(general, Way(), None)
+        except NotExact:
+            return lambda text: find(text) is not None
+
+    try:
+        test = written(formula, way, _later(otherwise))
+    except NotExact:
+        test = otherwise()
+        return test, _each(test)
+    wanted = scan.scans(formula)
+    if not wanted:
+        return test, _each(test)
+    finders = [
+        (scan.literal_finder(w.literal), w.fold)
+        if isinstance(w, facts.Has)
+        else (scan.pattern_finder(re.compile(emit(w.node, Way(way.ascii)), FLAGS).search), False)
+        for w in wanted
+    ]
+    return test, scan.which_by_scan(test, finders, only_ascii, line)
+
+
+def _each(test: Callable[[str], bool]) -> Callable[[list[Any]], list[int]]:
+    return lambda values: [n for n, v in enumerate(values) if type(v) is str and test(v)]
+
+
+def occurrences(formula: facts.Formula) -> list[facts.Occurs]:
+    return [f for f in leaves(formula) if isinstance(f, facts.Occurs)]
+
+
+def literals(formula: facts.Formula) -> list[facts.Has]:
+    return [f for f in leaves(formula) if isinstance(f, facts.Has)]
+
+
+def leaves(formula: facts.Formula) -> list[facts.Formula]:
+    match formula:
+        case facts.All(items) | facts.Any(items):
+            return [leaf for item in items for leaf in leaves(item)]
+        case facts.Not(item):
+            return leaves(item)
+        case _:
+            return [formula]
+
+
+def written(formula: facts.Formula, way: Way, otherwise: Callable[[str], bool] | None) -> Callable[[str], bool]:
+    """The formula as one Python function. Text, because a call per question would cost as much as the answer.
+
+    `otherwise` is asked about text to which `way` does not apply. Raises: NotExact."""
+    names: dict[str, Any] = {"otherwise": otherwise}
+
+    def expression(part: facts.Formula) -> str:
+        match part:
+            case facts.Has(literal, fold) if not fold or way.ascii:
+                return f"{literal!r} in {'small' if fold else 'text'}"
+            case facts.Has(literal):
+                return expression(facts.Occurs(Text(literal, True)))
+            case facts.Occurs(node, start):
+                compiled = re.compile(emit(node, way), FLAGS)
+                name = f"search{len(names)}"
+                names[name] = compiled.match if start else compiled.search
+                return f"{name}(text) is not None"
+            case facts.All(items):
+                return f"({' and '.join(map(expression, items))})" if items else "True"
+            case facts.Any(items):
+                return f"({' or '.join(map(expression, items))})"
+            case facts.Not(item):
+                return f"not ({expression(item)})"
+
+    body = expression(formula)
+    unless = ["'\\n' in text"] * way.line + ["not text.isascii()"] * way.ascii
+    lines = ["def test(text):"]
+    if unless:
+        lines.append(f"    if {' or '.join(unless)}: return otherwise(text)")
+    if " in small" in body:
+        lines.append("    small = text.lower()")
+    lines.append(f"    return {body}")
+    exec("\n".join(lines), names)
+    test: Callable[[str], bool] = names["test"]
+    return test
