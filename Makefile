@@ -9,7 +9,7 @@ EXAMPLE := examples/color-app/task-definition.json
 EVENTS ?= 1000000
 JOBS ?= 2
 
-.PHONY: demo test lint format bench docs conformance clean help
+.PHONY: demo test conformance lint format bench docs picture clean help
 
 help:
 	@echo "make demo          the example task, run here from its task definition"
@@ -17,14 +17,14 @@ help:
 	@echo "make conformance   only the cases recorded from Fluent Bit, with the table"
 	@echo "make lint          ruff and mypy"
 	@echo "make bench         CPU per event; PEER=/path/to/fluent-bit runs it beside ours, EVENTS=100000 is quicker"
-	@echo "make docs          write the generated pages again"
+	@echo "make docs          write the generated pages again; make picture: the picture of the demo"
 	@echo "make clean         remove what was built, .venv too"
 
 demo: $(READY)
 	$(BIN)/pyrolens up $(EXAMPLE) --demo
 
 test: $(READY)
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 conformance: $(READY)
 	$(BIN)/pytest tests/conformance
@@ -43,6 +43,9 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/build.py
+
+picture: $(READY)
+	$(BIN)/python docs/build.py picture
 
 $(READY): pyproject.toml
 	@python=$$(sh .ci/python "$(PYTHON)") && \

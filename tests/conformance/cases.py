@@ -13,18 +13,18 @@ HERE = Path(__file__).parent
 
 class Found(NamedTuple):
     kind: str
-    """The folder: filters or config."""
+    """The folder: config, filters or outputs."""
     file: str
     case: dict[str, Json]
 
     @property
     def id(self) -> str:
-        """As in the table of known differences: of filters file/name, of the configuration language only a name."""
+        """Unique over all files."""
         return str(self.case["id"])
 
 
 def all_cases() -> Iterator[Found]:
-    for kind in ("config", "filters"):
+    for kind in ("config", "filters", "outputs"):
         for path in sorted((HERE / "cases" / kind).glob("*.json")):
             for case in json.loads(path.read_text()):
                 yield Found(kind, path.stem, case)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from tests.conformance import configs, filters
 from tests.conformance.cases import Found
+from tests.conformance.outputs import running
 from tests.conformance.verdict import Verdict
 
+RUN = {"config": configs.run, "filters": filters.run, "outputs": running.run}
 JOBS = int(os.environ.get("CONFORMANCE_JOBS", 6 * (os.cpu_count() or 1)))
 
 
@@ -43,8 +45,7 @@ class Pool:
 
     async def _run(self, found: Found) -> Verdict:
         async with self.jobs:
-            run = configs.run if found.kind == "config" else filters.run
-            return await run(router(), found.case)
+            return await RUN[found.kind](router(), found.case)
 
     def close(self) -> None:
         async def cancel() -> None:

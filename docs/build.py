@@ -1,0 +1,94 @@
+"""Writes the pages that come from the code: docs/plugins and docs/compatibility.md; with `picture`, docs/demo.svg.
+
+usage: python docs/build.py [picture]
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyrolens.plugin import Plugin, PluginKind, find, names
+from pyrolens.tools import reference
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+CONFORMANCE = ROOT / "tests" / "conformance"
+KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
+
+
+def pages() -> dict[Path, str]:
+    """Each generated page and its text."""
+    out = {DOCS / "plugins" / name: text for name, text in reference.pages().items()}
+    return {**out, DOCS / "compatibility.md": compatibility()}
+
+
+def compatibility() -> str:
+    known = tomllib.loads((CONFORMANCE / "known_differences.toml").read_text()).get("difference", [])
+    cases = sum(len(json.loads(path.read_text())) for path in (CONFORMANCE / "cases").glob("*/*.json"))
+    differing = sum(len(difference["cases"]) for difference in known)
+    parts = [
+        "# Compatibility",
+        "<!-- written by docs/build.py -->",
+        "What a configuration does is what Fluent Bit 5.1.1 does with it. "
+        f"{cases:,} cases, recorded from that program, are run against Pyrolens with every change: "
+        f"{cases - differing:,} pass, and the {differing:,} that do not are listed at the end of this page, each with "
+        "its reason. A case on that list that passes fails the test, so the list is up to date.",
+        "## Different on purpose",
+        "Where Fluent Bit loses, doubles or leaks records, or lets pass what cannot work, ours is safer.",
+        *per_plugin("differs"),
+        "## Accepted without effect",
+        "Options of Fluent Bit that mean nothing here. Each use is a warning that names it.",
+        *per_plugin("ignored"),
+        "## Cases in which we differ",
+    ]
+    for difference in known:
+        parts += [f"**{difference['reason']}**", ", ".join(f"`{case}`" for case in sorted(difference["cases"]))]
+    return "\n\n".join(parts) + "\n"
+
+
+def per_plugin(what: str) -> Iterator[str]:
+    for kind in KINDS:
+        for name in names(kind):
+            cls: type[Plugin] | None = find(kind, name)
+            entries = getattr(cls, what)
+            lines = [f"`{option}`: {why}" for option, why in entries.items()] if what == "ignored" else list(entries)
+            if lines:
+                yield f"{kind} **{name}**\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def picture(width: int = 118, head: int = 34, tail: int = 40) -> str:
+    """The demo as a terminal shows it, as SVG; of a long run the beginning and the end."""
+    from rich.console import Console
+    from rich.text import Text
+
+    command = [str(Path(sys.executable).parent / "pyrolens"), "up", "examples/color-app/task-definition.json", "--demo"]
+    environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(width), "TERM": "xterm-256color"}
+    ran = subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    lines = ran.stdout.splitlines()
+    if len(lines) > head + tail:
+        lines[head:-tail] = ["", f"  … {len(lines) - head - tail} lines more …", ""]
+    with open(os.devnull, "w") as nowhere:
+        console = Console(record=True, width=width, file=nowhere, force_terminal=True, color_system="truecolor")
+        console.print("[bold green]$[/] make demo")
+        console.print(Text.from_ansi("\n".join(lines)), soft_wrap=False)
+        return console.export_svg(title="pyrolens up", unique_id="demo")
+
+
+def main() -> None:
+    if sys.argv[1:] == ["picture"]:
+        (DOCS / "demo.svg").write_text(picture())
+        return
+    made = pages()
+    for path in {*(DOCS / "plugins").glob("**/*.md")} - made.keys():
+        path.unlink()
+    for path, text in made.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Run one case of an output and judge it."""
+
+import asyncio
+import json
+import os
+import re
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.outputs.captured import Canonical, Captured, Mark
+from tests.conformance.outputs.certificates import authority
+from tests.conformance.outputs.compare import difference, masked, without_ignored_headers
+from tests.conformance.outputs.servers import Forward, Http
+from tests.conformance.outputs.values import (
+    Json,
+    decompressed,
+    pack_events,
+    short,
+    short_bytes,
+    unpack_all,
+)
+from tests.conformance.verdict import Verdict
+
+Case = dict[str, Json]
+ENVIRON = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    "TZ": "UTC",
+    "LC_ALL": "C",
+    "HOME": "@DIR@",
+    "HOSTNAME": "testhost",
+}
+SERVICE = {"Flush": "0.5", "Grace": "2", "Log_Level": "info", "scheduler.base": "1", "scheduler.cap": "2"}
+START = 20.0
+
+
+async def run(command: list[str], case: Case) -> Verdict:
+    if any(spec.get("sts") or spec.get("addr") for spec in case.get("servers", [])):
+        return Verdict("apart", "needs addresses of its own")
+    async with AsyncExitStack() as stack:
+        return await Run(command, case, stack).verdict()
+
+
+class Run:
+    def __init__(self, command: list[str], case: Case, stack: AsyncExitStack) -> None:
+        self.command, self.case, self.stack = command, case, stack
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        self.got: list[Captured] = []
+        self.last = 0.0
+        self.tokens: dict[str, str] = {}
+
+    def record(self, captured: Captured) -> None:
+        self.last = time.monotonic()
+        self.got.append(captured)
+
+    def fill(self, text: str) -> str:
+        for token, value in self.tokens.items():
+            text = text.replace(token, value)
+        return text
+
+    async def verdict(self) -> Verdict:
+        case, folder = self.case, self.folder
+        await self.start_servers()
+        for name, text in case.get("files", {}).items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.fill(text))
+        service = {**SERVICE, **case.get("service", {})}
+        config = "[SERVICE]\n" + "".join(f"    {key} {value}\n" for key, value in service.items())
+        config += f"[INPUT]\n    Name forward\n    unix_path {folder}/in.sock\n"
+        config += "    buffer_chunk_size 1M\n    buffer_max_size 64M\n" + self.fill(case["config"]).rstrip() + "\n"
+        (folder / "router.conf").write_text(config)
+        with (folder / "log").open("wb") as log, (folder / "stdout").open("wb") as out:
+            process = await asyncio.create_subprocess_exec(
+                *self.command, "-c", f"{folder}/router.conf", stdout=out, stderr=log, cwd=folder, env=self.environ()
+            )
+        try:
+            refused = await self.exchange(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+        text = (folder / "log").read_text(errors="replace")[-700:]
+        if "expected_error" in case:
+            return Verdict("pass") if refused else Verdict("fail", f"started, but Fluent Bit refuses\n{text}")
+        if refused:
+            return Verdict("fail", f"ended with {process.returncode}: {text}")
+        told = self.difference()
+        return Verdict("fail", f"{told}\n{text}") if told else Verdict("pass")
+
+    async def start_servers(self) -> None:
+        certificate, tls = authority()
+        (self.folder / "ca.crt").write_bytes(certificate)
+        common = json.loads(json.dumps(self.case.get("answers", {})))
+        for number, spec in enumerate(self.case.get("servers", [])):
+            handler: Any
+            if spec["kind"] == "http":
+                own = json.loads(json.dumps(spec["answers"])) if "answers" in spec else common
+                handler = Http(number, spec, own, self.record)
+            else:
+                handler = Forward(number, spec, self.record)
+            if spec.get("unix"):
+                server = await asyncio.start_unix_server(handler, f"{self.folder}/s.sock", limit=1 << 26)
+                port = 0
+            else:
+                context = tls if spec.get("tls") else None
+                server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context, limit=1 << 26)
+                port = server.sockets[0].getsockname()[1]
+            if spec.get("down"):
+                server.close()
+            self.stack.callback(server.close)
+            self.tokens[f"@PORT{number + 1 if number else ''}@"] = str(port)
+        self.tokens |= {
+            "@DIR@": str(self.folder),
+            "@SOCK@": f"{self.folder}/s.sock",
+            "@CA@": f"{self.folder}/ca.crt",
+        }
+
+    def environ(self) -> dict[str, str]:
+        out = {key: value for key, value in os.environ.items() if key in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")}
+        for key, value in {**ENVIRON, **self.case.get("env", {})}.items():
+            if value is not None:
+                out[key] = self.fill(value)
+            else:
+                out.pop(key, None)
+        return out
+
+    async def exchange(self, process: asyncio.subprocess.Process) -> bool:
+        """Send, wait, stop; whether it refused to start."""
+        case, socket = self.case, self.folder / "in.sock"
+        until = time.monotonic() + START
+        while not socket.exists() and process.returncode is None and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+        try:
+            # A router that refuses may have opened its socket before it came to the error.
+            await asyncio.wait_for(process.wait(), 3 if "expected_error" in case else 0.25)
+        except TimeoutError:
+            pass
+        if process.returncode is not None or not socket.exists():
+            return True
+        if "expected_error" in case:
+            return False
+        _, writer = await asyncio.open_unix_connection(str(socket))
+        try:
+            for i, batch in enumerate(case.get("batches") or [case.get("input", [])]):
+                await asyncio.sleep(case.get("gap", 1) if i else 0)
+                writer.write(pack_events(batch, bool(case.get("split"))))
+                await writer.drain()
+        except ConnectionError:
+            return False  # the difference will show it
+        sent = self.last = time.monotonic()
+        settle, least, most = case.get("settle", 1.4), case.get("least", 1.6), case.get("most", 30)
+        want = 0 if "stop" in case else len(case.get("expected", []))
+        while process.returncode is None and (now := time.monotonic()) - sent < most:
+            await asyncio.sleep(0.1)
+            late = len(self.got) < want and now - sent < least + 3  # on a busy machine
+            if now - sent >= least and now - self.last >= settle and not late:
+                break
+        writer.close()
+        if case.get("stop") == "term" and process.returncode is None:
+            self.record(Mark("SIGTERM"))
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), case.get("stop_most", 12))
+            except TimeoutError:
+                pass
+        return process.returncode not in (None, 0) and not self.got
+
+    def difference(self) -> str | None:
+        case = self.case
+        have: dict[str, Json] = {}
+        canonical = Canonical("compression snappy" in case["config"])
+        requests = [canonical.of(captured) for captured in self.got]
+        if len(case.get("servers", [])) > 1:
+            requests = [
+                request if isinstance(captured, Mark) else {"server": captured.server, **request}
+                for captured, request in zip(self.got, requests, strict=True)
+            ]
+        if case.get("unordered"):
+            requests.sort(key=lambda request: json.dumps(request, sort_keys=True))
+        have["expected"] = without_ignored_headers(requests)
+        out = (self.folder / "stdout").read_bytes()
+        packed = case.get("stdout_msgpack")
+        have["expected_stdout"] = {"msgpack": short(unpack_all(out))} if packed else short_bytes(out)
+        have["expected_files"] = self.files()
+        for pattern in case.get("mask", []):
+            have = masked(have, re.compile(pattern))
+        for key in have.keys() & case.keys():
+            want = without_ignored_headers(case[key]) if key == "expected" else case[key]
+            if told := difference(want, have[key], f".{key}"):
+                return told
+        return None
+
+    def files(self) -> list[Json]:
+        out: list[Json] = []
+        for pattern in self.case.get("capture_files", []):
+            for path in sorted(self.folder.glob(pattern)):
+                if not path.is_file():
+                    continue
+                name, data = str(path.relative_to(self.folder)), path.read_bytes()
+                inner = decompressed(data) if name.endswith(".gz") else None
+                out.append(name if self.case.get("names_only") else [name, short_bytes(inner[1] if inner else data)])
+        return out
