@@ -413,7 +413,8 @@ MAY_BE_EMPTY = frozenset({"host", "listen", "match", "port", "retry_limit"})
 """Those of them which count as not given when a variable made them empty; the others are refused."""
 SWITCHES = frozenset({"ipv6", "tls", "tls.verify", "tls.verify_hostname"})
 """Booleans of the core: a value that is none is not refused."""
-SECRET_NAME = re.compile(r"passw|secret|token|api_?key|license|credential|shared_key|auth", re.IGNORECASE)
+SECRET_NAME = re.compile(r"pass|secret|token|key|license|credential|auth", re.IGNORECASE)
+"""Of an option that is not known, but may be a secret that was misspelt."""
 
 
 def is_core(name: str) -> bool:
