@@ -7,7 +7,9 @@ U+FFFD, and what comes before a mistake is taken.
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
+
+from pyrolens.inputs._text import text_of
 
 BLANKS = re.compile(r"[\s\0]*")
 LEAST, MOST = -(1 << 63), (1 << 64) - 1
@@ -68,6 +70,36 @@ def values_and_ends(text: str) -> Iterator[tuple[Any, int]]:
             raise NotJsonError(str(number), at) from None
         yield (_whole(value) if escapes else value), at
         at = _blanks(text, at)
+
+
+class Taken(NamedTuple):
+    values: list[Any]
+    rest: bytes
+    """What is no whole value yet."""
+    refused: int
+    """Places that were not JSON."""
+
+
+def take_values(data: bytes, last: bool) -> Taken:
+    """The values that are whole. What is not JSON is left out up to the end of its line. `last`: nothing follows."""
+    text, rest = text_of(data), ""
+    taken: list[Any] = []
+    refused = 0
+    while text:
+        done = 0
+        try:
+            for value, end in values_and_ends(text):
+                taken.append(value)
+                done = end
+            break
+        except NotJsonError as why:
+            line_end = text.find("\n", max(why.at, done))
+            if line_end < 0 and not last and why.cut_off:
+                rest = text[done:]
+                break
+            refused += 1
+            text = text[line_end + 1 :] if line_end >= 0 else ""
+    return Taken(taken, rest.encode("utf-8", "surrogateescape"), refused)
 
 
 def _blanks(text: str, at: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from pyrolens.api import Event, Input, InputEnv, Record, Source, group, opt, plugin
-from pyrolens.inputs._json import NotJsonError, values_and_ends
+from pyrolens.inputs._json import take_values
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import Connection, Server
 from pyrolens.inputs._text import find_parser, parsed, text_of, unescaped
@@ -146,25 +146,14 @@ class JsonConnection(TcpConnection):
                 return b""
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 pass
-        text, rest = text_of(data), ""
+        taken = take_values(data, last)
         events: list[Event] = []
-        while text:
-            done = 0
-            try:
-                for value, end in values_and_ends(text):
-                    self._add(value, now, events)
-                    done = end
-                break
-            except NotJsonError as why:
-                line_end = text.find("\n", max(why.at, done))
-                if line_end < 0 and not last and why.cut_off:
-                    rest = text[done:]
-                    break
-                self.source.refuse("not JSON")
-                text = text[line_end + 1 :] if line_end >= 0 else ""
-        left = rest.encode("utf-8", "surrogateescape")
-        self.ingest(events, len(data) - len(left))
-        return left
+        for value in taken.values:
+            self._add(value, now, events)
+        if taken.refused:
+            self.source.refuse("not JSON", taken.refused)
+        self.ingest(events, len(data) - len(taken.rest))
+        return taken.rest
 
     def _add(self, value: Any, now: int, events: list[Event]) -> None:
         if isinstance(value, list):
