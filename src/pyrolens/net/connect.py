@@ -48,7 +48,7 @@ async def connect(place: Place, factory: Callable[[], P]) -> tuple[asyncio.Trans
     except ssl.SSLCertVerificationError as why:
         raise NetError(f"{place.address}: certificate refused: {why.verify_message}") from None
     except ssl.SSLError as why:
-        raise NetError(f"{place.address}: TLS failed: {why.reason or why}") from None
+        raise NetError(f"{place.address}: TLS failed: {getattr(why, 'reason', '') or why}") from None
     except ConnectionRefusedError:
         raise NetError(f"{place.address}: connection refused") from None
     except OSError as why:

@@ -43,7 +43,7 @@ def context(tls: Tls) -> ssl.SSLContext:
         try:
             made.set_ciphers(tls.ciphers)
         except ssl.SSLError as why:
-            raise _refuse(f"tls.ciphers is '{tls.ciphers}': {why.reason or why}") from None
+            raise _refuse(f"tls.ciphers is '{tls.ciphers}': {_said(why)}") from None
     _load_authorities(made, tls)
     if tls.crt_file:
         password = tls.key_passwd or ""  # never ask on a terminal
@@ -72,7 +72,8 @@ def _load_authorities(made: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _said(why: Exception) -> str:
-    return (why.strerror if isinstance(why, OSError) and why.strerror else str(why)) or type(why).__name__
+    said = getattr(why, "reason", "") or getattr(why, "strerror", "") or str(why) or type(why).__name__
+    return str(said)
 
 
 def _refuse(message: str) -> ConfigError:
