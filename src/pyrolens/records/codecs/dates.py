@@ -12,7 +12,7 @@ SPELLINGS = {**{f: f for f in DATE_FORMATS}, "epoch_millis": "epoch_ms", "epoch_
 SNAP = 6755399441055744.0
 """1.5 * 2**52: adding it rounds a double to a whole number, taking it away leaves that number."""
 LEAST, MOST = 1_000_000_000 * SECOND, 2_200_000_000 * SECOND
-"""Between these a double of seconds with 16 digits is one of whole microseconds."""
+"""Between these 16 digits of seconds are whole microseconds."""
 
 Date = Callable[[int], float | int | str]
 """ns -> the value of the date field."""
@@ -31,9 +31,16 @@ def second_text(form: str, second: int) -> str:
 
 def double(ns: int) -> float:
     """Seconds with 16 digits, which is what %.16g leaves of them."""
-    if LEAST <= ns < MOST:
-        return ((ns / SECOND * 1e6 + SNAP) - SNAP) / 1e6
     return float(f"{ns / SECOND:.16g}")
+
+
+def doubles(times: list[int]) -> list[float]:
+    """double() of each, four times as fast for times of our days.
+
+    What is left of a double of seconds after taking whole seconds away is exact, and so are its microseconds."""
+    base = times[0] // SECOND if times else 0
+    snap, back = SNAP, SNAP - base * 1e6
+    return [((ns / SECOND - base) * 1e6 + snap - back) / 1e6 if LEAST <= ns < MOST else double(ns) for ns in times]
 
 
 def iso8601(ns: int) -> str:
