@@ -77,7 +77,7 @@ class Json:
         if not needs_care(records):
             return records
         escape = self.escape
-        return [r if FLAT.issuperset(map(type, r.values())) else _exact(r, escape, 0) for r in records]
+        return [_exact(r, escape, 0) for r in records]
 
     def _dated(self, events: list[Event], records: list[Record]) -> list[Record]:
         key = self.date_key
@@ -202,9 +202,16 @@ def _exact(value: Any, escape: bool, depth: int) -> Any:
     if depth > TOO_DEEP:
         return None
     if kind is dict:
-        out = {k if type(k) is str else _key(k, escape): v for k, v in value.items()}
-        for k in [k for k, v in out.items() if type(v) not in FLAT]:
-            out[k] = _exact(out[k], escape, depth + 1)
+        try:
+            "".join(value)  # are all keys text?
+        except TypeError:
+            value = {k if type(k) is str else _key(k, escape): v for k, v in value.items()}
+        odd = [(k, v) for k, v in value.items() if type(v) not in FLAT]
+        if not odd:
+            return value
+        out = value.copy()
+        for k, v in odd:
+            out[k] = _exact(v, escape, depth + 1)
         return out
     if kind in (list, tuple):
         return [_exact(v, escape, depth + 1) for v in value]
