@@ -167,7 +167,30 @@ def test_the_tag_of_a_path(tag: str, path: str, result: str) -> None:
     assert tag_of_path(tag, path) == result
 
 
-LONG = b"x" * 40 + b"\n"
+def test_parts_of_the_path_in_the_tag(tmp_path: Path) -> None:
+    async def check() -> None:
+        for name in ("web_7.log", "other.log"):
+            (tmp_path / name).write_bytes(b"x\n")
+        env = Lent("tail.0", "<app>.<no>.<n>")
+        options: dict[str, Any] = {"tag_regex": r"/(?<app>[^/_]+)_(?<n>\d+)\.log$", "read_from_head": True}
+        async with tailing(tmp_path / "*.log", env, **options) as (_, source):
+            look(source)
+            assert [tag for tag, _, _ in env.events] == ["web._.7"]
+            assert [event for level, event, _ in env.said.lines if level == "error"] == ["cannot make a tag"]
+
+    run(check())
+
+
+def test_a_bad_tag_regex_is_an_error_line(tmp_path: Path) -> None:
+    env = Lent()
+    tail(tmp_path, tag_regex="(").open(env)
+    assert [level for level, _, _ in env.said.lines] == ["error"]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10", 10.0), ("0.5", 0.5), ("5s", 5.0), ("1m", 1.0)])
+def test_the_refresh_interval(text: str, seconds: float) -> None:
+    assert module.read_interval(text) == seconds
+    assert bool(module.doubt_interval(text)) == (text == "1m")
 
 
 @pytest.mark.parametrize(

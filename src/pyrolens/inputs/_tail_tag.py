@@ -4,6 +4,7 @@ Source: tag_compose in plugins/in_tail/tail_file.c (Fluent Bit 5.1.1).
 """
 
 import re
+from collections.abc import Mapping
 
 SEPARATORS = re.compile(r"[/\\:]")
 
@@ -18,6 +19,6 @@ def tag_of_path(tag: str, path: str) -> str:
     return text.removesuffix(".")
 
 
-def tag_of_parts(tag: str, parts: dict[str, str]) -> str:
+def tag_of_parts(tag: str, parts: Mapping[str, str | None]) -> str:
     """`<name>` in the tag becomes that part of the path, or _ when there is none."""
     return re.sub("<([^<>]*)>", lambda found: parts.get(found[1]) or "_", tag)

@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from pyrolens.api import (
     Commas,
@@ -29,8 +29,10 @@ from pyrolens.api import (
 )
 from pyrolens.inputs._offsets import MARKED, Offsets, mark_of
 from pyrolens.inputs._tail_file import Line, TailFile, TooLongError
-from pyrolens.inputs._tail_tag import tag_of_path
+from pyrolens.inputs._tail_tag import tag_of_parts, tag_of_path
 from pyrolens.inputs._text import text_of
+from pyrolens.options import Kind
+from pyrolens.records.regex import Pattern, PatternError, compile_pattern
 
 POLL = 0.25
 """Seconds between two looks at the files."""
@@ -50,6 +52,23 @@ ENCODINGS = {
 WILD = re.compile(r"[*?\[]")
 
 
+def read_interval(text: str) -> float:
+    """Seconds, with fractions and without units."""
+    found = re.match(r"\s*([+-]?\d+(?:\.\d+)?)", text)
+    if not found:
+        raise ValueError("expected seconds such as 10 or 0.5")
+    return float(found[1])
+
+
+def doubt_interval(text: str) -> str:
+    if re.fullmatch(r"\s*\+?\d+(\.\d+)?s?\s*", text):
+        return ""
+    return f"seconds are expected here, so this counts as {read_interval(text):g}"
+
+
+Interval = Annotated[float, Kind("seconds", read_interval, doubt=doubt_interval)]
+
+
 @plugin("tail")
 class Tail(Input):
     """Read lines from files, through rotation and restarts."""
@@ -62,7 +81,6 @@ class Tail(Input):
             "progress_check_interval_nsec": "files are looked at every 250 ms",
             "static_batch_size": "files are read in turns, at most 1 MiB a turn",
             "event_batch_size": "files are read in turns, at most 1 MiB a turn",
-            "buffer_chunk_size": "the buffer grows as it needs to, up to buffer_max_size",
         }
     )
     differs = (
@@ -82,7 +100,7 @@ class Tail(Input):
     read_newly_discovered_files_from_head: bool = opt(
         "Read files that appear later from their beginning.", default=True
     )
-    refresh_interval: Seconds = opt("Seconds between two searches for new files.", default=60.0)
+    refresh_interval: Interval = opt("Seconds between two searches for new files.", default=60.0)
     rotate_wait: Seconds = opt("Seconds that a rotated file is still read.", default=5.0)
     ignore_older: Seconds = opt("Leave out files that were last written longer ago than this; 0: none.", default=0.0)
     ignore_active_older_files: bool = opt("Also stop to read files that become older than that.", default=False)
@@ -91,6 +109,10 @@ class Tail(Input):
     truncate_long_lines: bool = opt("Cut lines that do not fit into the buffer.", default=False)
     skip_empty_lines: bool = opt("Leave out empty lines.", default=False)
     buffer_max_size: Size = opt("Bytes of the buffer of a file: the longest line.", default=32768)
+    buffer_chunk_size: Size = opt(
+        "Bytes by which the buffer grows; it grows as it needs to, but this may not be more than buffer_max_size.",
+        default=32768,
+    )
     file_cache_advise: bool = opt("Ask the system not to keep what was read in its cache.", default=True)
     exit_on_eof: bool = opt("Stop the router when all files are read to their end.", default=False)
     db: str | None = opt("SQLite file that keeps how far each file was read.", default=None)
@@ -107,7 +129,7 @@ class Tail(Input):
         "Encoding of the files, such as ShiftJIS or Win1252, if it is not UTF-8.", default=None, name="generic.encoding"
     )
     unicode_encoding: str | None = opt("Not supported: UTF-16.", default=None, name="unicode.encoding")
-    tag_regex: str | None = opt("Not supported: parts of the path for the tag.", default=None)
+    tag_regex: str | None = opt("Pattern of paths whose named groups the tag may name as <group>.", default=None)
     multiline_parser: list[str] = opt("Not supported: join lines.", default=[], name="multiline.parser")
     multiline: bool = opt("Not supported: join lines.", default=False)
     parser_firstline: str | None = opt("Not supported: the parser of the first line, for multiline.", default=None)
@@ -127,8 +149,6 @@ class Tail(Input):
             yield "multiline", f"tail cannot join lines yet: {join}"
         if self.docker_mode:
             yield "docker_mode", f"tail cannot join split lines yet: {join} (multiline.parser docker)"
-        if self.tag_regex:
-            yield "tag_regex", "tail cannot take parts of the path for the tag yet: use * in the tag for all of it"
         if self.unicode_encoding:
             yield "unicode.encoding", "tail cannot read UTF-16 yet"
         if not self.path:
@@ -137,7 +157,9 @@ class Tail(Input):
             yield "refresh_interval", "refresh_interval is 0: expected more"
         if self.rotate_wait <= 0:
             yield "rotate_wait", "rotate_wait is 0: expected more"
-        if 0 <= self.buffer_max_size < 3:
+        if self.buffer_chunk_size > self.buffer_max_size:
+            yield "buffer_max_size", "buffer_max_size is less than buffer_chunk_size"
+        if self.buffer_max_size < 3:
             yield "buffer_max_size", "buffer_max_size leaves no room for a line"
 
     def open(self, env: InputEnv) -> Source:
@@ -148,7 +170,7 @@ class TailSource:
     def __init__(self, plan: Tail, env: InputEnv) -> None:
         self.plan = plan
         self.env = env
-        self.most = plan.buffer_max_size if plan.buffer_max_size > 0 else 1 << 40
+        self.most = plan.buffer_max_size
         encoding = ENCODINGS[plan.generic_encoding.lower()] if plan.generic_encoding else ""
         self.text_of: Callable[[bytes], str] = (lambda line: line.decode(encoding, "replace")) if encoding else text_of
         self.parse: Parse | None = None
@@ -157,6 +179,13 @@ class TailSource:
             if self.parse is None:
                 # Fluent Bit starts, too
                 env.log.error("there is no such parser; lines stay as they are", parser=plan.parser)
+        self.tag_regex: Pattern | None = None
+        if plan.tag_regex:
+            try:
+                self.tag_regex = compile_pattern(plan.tag_regex)
+            except PatternError as why:
+                # Fluent Bit starts, too
+                env.log.error("tag_regex is no pattern; the tag stays as it is", reason=why)
         self.offsets: Offsets | None = None
         self.files: dict[tuple[int, int], TailFile] = {}
         self.closed: dict[tuple[int, int], int] = {}
@@ -250,7 +279,12 @@ class TailSource:
         except OSError as why:
             self._complain(path, "cannot open", why)
             return
-        file.tag = tag_of_path(self.env.tag, path)
+        file.tag = self._tag(path)
+        if not file.tag:
+            self._complain(path, "cannot make a tag", OSError(0, "tag_regex does not fit the path"))
+            self.given_up.add(file.key)
+            file.close()
+            return
         saved = self.offsets.find(file.inode, path if plan.db_compare_filename else None) if self.offsets else None
         if saved is not None and self.offsets:
             file.row = saved.id
@@ -270,6 +304,13 @@ class TailSource:
         self.files[file.key] = file
         self.env.count("files_opened")
         self.env.log.debug("reads a file", path=path, offset=file.offset)
+
+    def _tag(self, path: str) -> str:
+        """ "": none can be made."""
+        if self.tag_regex is None:
+            return tag_of_path(self.env.tag, path)
+        parts = self.tag_regex.named(path)
+        return tag_of_parts(self.env.tag, parts) if parts is not None else ""
 
     def _mark(self, file: TailFile, offset: int) -> str:
         if not offset or not self.offsets:
