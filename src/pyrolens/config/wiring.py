@@ -19,7 +19,7 @@ from pyrolens.config.service import Service
 from pyrolens.config.unrouted import Unrouted
 from pyrolens.config.values import Values
 from pyrolens.language.document import Document, Entry, Section
-from pyrolens.options import read_options, spec_of
+from pyrolens.options import TRUE, read_options, spec_of
 from pyrolens.plugin import Filter, Input, Output, Plugin, PluginKind, find
 from pyrolens.problems import Problems
 
@@ -124,7 +124,7 @@ class _Builder:
         who = f"{kind} {cls.name}"
         own = {n for s in spec_of(cls) for n in s.names}
         core_names = {n for n in names_of(kind) if n not in own and n not in cls.ignored}
-        core = self._core(kind, who, section, entries, core_names)
+        core = self._core(kind, who, section, entries, core_names, own)
         rest = Section(section.kind, section.place, [e for e in entries if e.key.lower() not in core_names])
         foreign = self._foreign(cls, kind, own, rest.entries)
         plugin = read_options(
@@ -166,7 +166,9 @@ class _Builder:
         made = [Entry(k, v, place, place) for k, v in given if v and k in known and k not in written]
         return made + entries
 
-    def _core(self, kind: str, who: str, section: Section, entries: list[Entry], names: set[str]) -> Any | None:
+    def _core(
+        self, kind: str, who: str, section: Section, entries: list[Entry], names: set[str], own: set[str]
+    ) -> Any | None:
         if kind not in CORES:
             return ()
         mine = [e for e in entries if e.key.lower() in names]
@@ -177,10 +179,22 @@ class _Builder:
             elif entry.key.lower() in ("host", "port", "listen"):
                 message = f"{who}: {entry.key} has no effect: it opens no connection of that kind"
                 self.problems.warning("option-ignored", message, entry.place)
+            elif entry.key.lower() == "tls":
+                self._tls(who, entry, own)
         core = Section(section.kind, section.place, mine)
         return read_options(
             CORES[kind], who, core, self.values.text, self.problems, empty_is_unset=kind != "filter", last_wins=True
         )
+
+    def _tls(self, who: str, entry: Entry, own: set[str]) -> None:
+        """`tls` of an output that does not declare it."""
+        if str(entry.value).lower() not in TRUE:
+            return
+        if own & {"host", "endpoint", "region", "url"}:
+            message = f"{who}: {entry.key} has no effect: the plugin knows by itself whether to speak TLS"
+            self.problems.warning("option-ignored", message, entry.place)
+        else:
+            self.problems.error("bad-value", f"{who} does not speak TLS", entry.place, "remove it")
 
     def _foreign(self, cls: type[Plugin], kind: str, own: set[str], entries: Iterable[Entry]) -> dict[str, str]:
         """Options of Fluent Bit's core for connections that the plugin does not declare: accepted, and said so."""
