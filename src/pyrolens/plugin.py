@@ -227,7 +227,7 @@ KINDS: dict[str, type[Plugin]] = {"input": Input, "parser": Parser, "filter": Fi
 C = TypeVar("C", bound=type[Plugin])
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(opt, lines, group))
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(opt,))
 def plugin(name: str) -> Callable[[C], C]:
     """Make a class of options a plugin of that name, which is also the name of its file."""
 
