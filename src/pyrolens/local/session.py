@@ -308,7 +308,8 @@ class Session:
             running = self.running.get(started.container.name)
             if running:
                 await running.stop(STOP_WITHIN)
-        return sum([await logged.driver.close(SEND_WITHIN) for logged in self.logged])
+        within = SEND_WITHIN if self.router and self.router.alive else 0.0
+        return sum([await logged.driver.close(within) for logged in self.logged])
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -366,12 +367,16 @@ class Router:
         for message in copier.end():
             self.session.story.router(message.line)
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def wait(self) -> int:
         return await self._process.wait() if self._process else 0
 
     async def stop(self) -> None:
         """SIGTERM, and time for what it holds: its own Grace decides. Stopping twice does no harm."""
-        if self._process and self._process.returncode is None:
+        if self._process and self.alive:
             self._process.terminate()
             try:
                 await asyncio.wait_for(self._process.wait(), 2 * STOP_WITHIN)
@@ -382,7 +387,7 @@ class Router:
 
     def kill(self) -> None:
         """At once. It may have ended already."""
-        if self._process and self._process.returncode is None:
+        if self._process and self.alive:
             self._process.kill()
 
     def books(self) -> dict[str, Any] | None:
