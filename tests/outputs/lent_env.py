@@ -2,20 +2,24 @@
 
 from dataclasses import dataclass, field
 
-from pyrolens.api import Chunk, Event, Parcel, Parse, Sink
+from pyrolens.api import Chunk, Event, Log, Parcel, Parse, Sink
 from tests.said import Said
 
 
 @dataclass
 class Env:
     name: str = "output.0"
-    log: Said = field(default_factory=Said)
+    said: Said = field(default_factory=Said)
+    log: Log = field(init=False)
     flush: float = 1.0
     workers: int = 0
     escape_unicode: bool = True
     time: int = 1718000000_123456789
     counts: dict[str, int] = field(default_factory=dict)
     rejected: list[tuple[list[Event], str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.log = self.said
 
     def now(self) -> int:
         return self.time

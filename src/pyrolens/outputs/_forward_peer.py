@@ -66,7 +66,7 @@ class Peer:
         if self.compress and self.time_as_integer:
             found.append(("compress", "compress gzip cannot be combined with time_as_integer"))
         try:
-            if self.compress and self.by_record:
+            if self.by_record and self.compress:
                 found.append(("compress", "compress gzip cannot be combined with a tag made from fields"))
         except ValueError as why:
             found.append(("tag", f"tag is '{self.tag}': {why}"))
