@@ -169,3 +169,11 @@ def test_entries() -> None:
 def test_what_is_no_entry(entry: Any) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_entry(entry)
+
+
+def test_times_of_several_seconds_and_odd_nanoseconds() -> None:
+    times = [(7, 5), (8, 0), (0, 999_999_999), (2**32 - 1, 2**32 - 1), (7, 5)]
+    packed = [msgpack.ExtType(0, s.to_bytes(4, "big") + n.to_bytes(4, "big")) for s, n in times]
+    messages = frames.decode_messages(whole(*[["t", time, {}] for time in packed]))
+    assert [ns for ns, _ in frames.events_of(messages)] == [s * SECOND + n for s, n in times]
+    assert frames.events_of([]) == []

@@ -17,6 +17,9 @@ from pyrolens.records.event import SECOND, Event, Record, Stamp
 
 Ext = msgspec.msgpack.Ext
 
+APART = (1 << 32) - SECOND
+"""An EventTime is a number with seconds in its upper half; each second makes it so much larger than the ns are."""
+
 CANNOT = (msgspec.MsgspecError, ValueError, TypeError, AttributeError, RecursionError, struct.error)
 """What decoding raises for a message that is not of the expected shape."""
 
@@ -158,10 +161,14 @@ def events_of(items: list[Any]) -> list[Event]:
     """The events of Messages or Entries. Raises: one of CANNOT for a time that is none."""
     try:
         # another ext type than EventTime (0) makes the text too short
-        times = b"".join([m.time.data for m in items if not m.time.code])
-        halves = iter(struct.unpack(f">{2 * len(items)}I", times))
-        return [(seconds * SECOND + rest, m.record) for seconds, rest, m in zip(halves, halves, items, strict=False)]
-    except (AttributeError, struct.error):
+        text = b"".join([m.time.data for m in items if not m.time.code])
+        times = struct.unpack(f">{len(items)}Q", text)
+        first = times[0] >> 32
+        if min(times) >> 32 == first == max(times) >> 32:
+            apart = first * APART
+            return [(time - apart, m.record) for time, m in zip(times, items, strict=True)]
+        return [(time - (time >> 32) * APART, m.record) for time, m in zip(times, items, strict=True)]
+    except (AttributeError, IndexError, struct.error):
         return [(time_ns(m.time), m.record) for m in items]
 
 
