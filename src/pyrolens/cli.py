@@ -44,12 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from pyrolens.problems import nearest
 
         hint = nearest(verb, [v for v, (module, _) in VERBS.items() if exists(module)])
-        print(
-            f"pyrolens: there is no '{verb}'" + (f": {hint}" if hint else ""),
-            "see pyrolens --help",
-            sep="\n",
-            file=sys.stderr,
-        )
+        print(f"pyrolens: there is no '{verb}'; {hint or 'see pyrolens --help'}", file=sys.stderr)
         return 2
     call: Callable[[Sequence[str]], int] = import_module(VERBS[verb][0]).main
     try:

@@ -4,6 +4,7 @@ Source: Fluent Bit 5.1.1, src/flb_parser.c. In a parser's section the first of t
 """
 
 from dataclasses import replace
+from typing import cast
 
 from pyrolens.config.values import Values
 from pyrolens.language.document import Entry, Section
@@ -59,7 +60,7 @@ class Registry:
     def _compiles(self, parser: Parser, who: str, section: Section) -> bool:
         """Whether it compiles, for Fluent Bit refuses to start with a bad parser even if nothing uses it."""
         try:
-            parser.compile(_NoEnv())
+            parser.compile(cast(Env, _NoEnv()))
         except ValueError as why:
             entry = section.get(why.option) if isinstance(why, OptionError) else None
             option = f"{entry.key}: " if entry else ""
@@ -174,7 +175,7 @@ class _Quiet:
     def debug(self, event: str, **fields: object) -> None: ...
 
 
-class _NoEnv(Env):
+class _NoEnv:
     """To compile a parser only to see if it does."""
 
     name = ""
