@@ -33,6 +33,17 @@ def _key(secret: str, day: str, region: str, service: str) -> bytes:
     return key
 
 
+def _normal(path: str) -> str:
+    """The path as it is signed: without empty parts, and without . and .. (but not for S3)."""
+    out: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del out[-1:]
+        elif part not in ("", "."):
+            out.append(part)
+    return "/" + "/".join(out) + ("/" if out and path.endswith("/") else "")
+
+
 def sign(
     credentials: Credentials,
     service: str,
@@ -63,7 +74,7 @@ def sign(
     request = "\n".join(
         [
             method,
-            quote(path or "/", safe="/-_.~%") if service == "s3" else quote(path or "/", safe="/-_.~"),
+            path or "/" if service == "s3" else quote(_normal(path), safe="/-_.~"),
             "&".join(f"{name}={value}" for name, value in pairs),
             *(f"{name}:{canonical[name]}" for name in sorted(canonical)),
             "",
