@@ -168,7 +168,8 @@ async def task_metadata(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def group_name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_./-]", ".", text)
+    """With a dot for each byte that the name of a group may not have."""
+    return re.sub(rb"[^A-Za-z0-9_./-]", b".", text.encode("utf-8", "surrogateescape")).decode()
 
 
 def stream_name(text: str) -> str:
