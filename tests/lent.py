@@ -17,6 +17,7 @@ class Lent:
         """ns"""
         self.counts: dict[str, int] = {}
         self.emitted: list[tuple[str, list[Event], int]] = []
+        self.exits: list[int] = []
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self._parsers = parsers or {}
 
@@ -28,6 +29,9 @@ class Lent:
 
     def parser(self, name: str) -> Parse | None:
         return self._parsers.get(name)
+
+    def exit(self, status: int = 0) -> None:
+        self.exits.append(status)
 
     def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
         self.emitted.append((tag, events, moved))

@@ -6,8 +6,8 @@ Source: plugins/filter_parser/filter_parser.c (Fluent Bit 5.1.1).
 from collections.abc import Callable
 from typing import Any
 
-from pyrolens.api import Event, Filter, FilterEnv, Parse, Record, Stamp, Transform, opt, plugin
-from pyrolens.options import OptionError
+from pyrolens.api import Event, Filter, FilterEnv, OptionError, Parse, Record, Stamp, Transform, opt, plugin
+from pyrolens.records.accessor import accessor
 from pyrolens.records.lenient_json import REFUSED, PlainJson, decode_strictly
 
 Find = Callable[[Record], Any]
@@ -78,7 +78,10 @@ class ParserFilter(Filter):
 
     def _find(self) -> Find:
         if self.key_name.startswith("$"):
-            raise NotImplementedError
+            try:
+                return accessor(self.key_name)
+            except ValueError as why:
+                raise OptionError("key_name", str(why)) from None
         key = self.key_name
         return lambda record: record.get(key)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pyrolens.api import opt
-from pyrolens.options import FALSE, TRUE, Kind, OptionError
+from pyrolens.api import OptionError, opt
+from pyrolens.options import FALSE, TRUE, Kind
 from pyrolens.records.times import ReadTime, TimeFormat, find_zone, read_offset
 
 
