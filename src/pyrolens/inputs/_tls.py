@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pyrolens.api import ConfigError, Problem, Secret, opt
-from pyrolens.net.tls import VERSIONS
 
 TLS_NOT_SERVER: Mapping[str, str] = MappingProxyType(
     {
@@ -36,6 +35,8 @@ class ServerTls:
 
 def server_context(tls: ServerTls) -> ssl.SSLContext:
     """Raises: ConfigError for files that cannot be read and versions that do not exist."""
+    from pyrolens.net.tls import VERSIONS  # all of net comes with it, so only who speaks TLS pays for it
+
     if not tls.crt_file:
         raise _refuse("tls is on and tls.crt_file is missing: a server needs a certificate")
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -52,7 +53,7 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
         try:
             made.set_ciphers(tls.ciphers)
         except ssl.SSLError as why:
-            raise _refuse(f"tls.ciphers is '{tls.ciphers}': {why.reason or why}") from None
+            raise _refuse(f"tls.ciphers is '{tls.ciphers}': {_said(why)}") from None
     if tls.verify_client_cert:
         made.verify_mode = ssl.CERT_REQUIRED
         try:
