@@ -73,7 +73,7 @@ def old_prometheus(metrics: Metrics) -> str:
     now = round(metrics.clock() * 1000)
     read = as_json(metrics)
     lines: list[str] = []
-    for kind, key, help_ in sorted(_old_names(), key=lambda n: f"{n[0]}_{n[1]}"):
+    for kind, key, help_ in sorted(_old_names(), key=lambda n: f"{n[0]}_{n[1]}_total"):
         name = f"fluentbit_{kind}_{key}_total"
         named = sorted(read[kind].items())
         if named:
