@@ -281,10 +281,7 @@ def test_emf() -> None:
         ({"log_stream_name": "s", "tls_on": False}, []),
         (
             {"log_stream_name": "s", "log_group_template": "$a-$b"},
-            [
-                "log_group_template is '$a-$b': expected accessors such as $key or $key['sub'], with a dot or a comma "
-                "between them"
-            ],
+            ["log_group_template: '$a-$b' is no accessor: expected $key, $key['sub'] or $key[0]"],
         ),
     ],
 )

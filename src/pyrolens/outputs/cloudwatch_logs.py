@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pyrolens.api import Net, Output, OutputEnv, Tls, group, opt, plugin
 from pyrolens.aws import AWS_IGNORED, Aws, aws_client
 from pyrolens.aws.options import check_aws
-from pyrolens.outputs._accessor import compile_template
 from pyrolens.outputs._cloudwatch import CloudwatchSink, Groups, Messages, Names, NamesOf
+from pyrolens.records.template import Template
 
 
 @plugin("cloudwatch_logs")
@@ -73,9 +73,9 @@ class CloudwatchLogs(Output):
             ("log_stream_template", self.log_stream_template),
         ):
             try:
-                compile_template(text or "")
+                Template(text or "")
             except ValueError as why:
-                yield name, f"{name} is '{text}': {why}"
+                yield name, f"{name}: {why}"
         if self.tls_on:
             yield "tls", "tls cannot be set for cloudwatch_logs: it always speaks TLS"
         yield from check_aws(self.aws)
@@ -106,12 +106,12 @@ class CloudwatchLogs(Output):
         stream_name = self.log_stream_name or f"{self.log_stream_prefix}{tag}"
         if not self.log_group_template and not self.log_stream_template:
             return group_name, stream_name
-        group_of = compile_template(self.log_group_template) if self.log_group_template else None
-        stream_of = compile_template(self.log_stream_template) if self.log_stream_template else None
+        group_of = Template(self.log_group_template).render(tag, strict=True) if self.log_group_template else None
+        stream_of = Template(self.log_stream_template).render(tag, strict=True) if self.log_stream_template else None
 
         def names(ns: int, record: dict[str, Any]) -> Names:
-            group_found = group_of(tag, record) if group_of else None
-            stream_found = stream_of(tag, record) if stream_of else None
+            group_found = group_of(record, ()) if group_of else None
+            stream_found = stream_of(record, ()) if stream_of else None
             return (
                 group_name if group_found is None else group_found,
                 stream_name if stream_found is None else stream_found,

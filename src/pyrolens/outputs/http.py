@@ -37,8 +37,8 @@ from pyrolens.net import Client, NetError, Response, compressor
 from pyrolens.net.client import header_names
 from pyrolens.net.connect import Place
 from pyrolens.net.proxy import from_environment, read_proxy
-from pyrolens.outputs._accessor import compile_accessor
 from pyrolens.outputs._gelf import Gelf, GelfKeys
+from pyrolens.records.accessor import accessor
 from pyrolens.records.codecs import Json, pack_entries, read_date_format
 from pyrolens.records.event import Record
 
@@ -108,11 +108,11 @@ class Http(Output):
         if (self.body_key is None) != (self.headers_key is None):
             missing = "headers_key" if self.headers_key is None else "body_key"
             yield "body_key" if self.body_key else "headers_key", f"http needs {missing}, too: they go together"
-        for name, accessor in (("body_key", self.body_key), ("headers_key", self.headers_key)):
+        for name, text in (("body_key", self.body_key), ("headers_key", self.headers_key)):
             try:
-                compile_accessor(accessor or "$x")
+                accessor(text or "")
             except ValueError as why:
-                yield name, f"{name} is '{accessor}': {why}"
+                yield name, f"{name}: {why}"
         if self.aws_auth:
             if not self.aws_service:
                 yield "aws_auth", "http needs aws_service for aws_auth"
@@ -183,8 +183,8 @@ class HttpSink:
 
     def own_requests(self, tag: str) -> Encode:
         """With body_key: each record is a request."""
-        body_of_record = compile_accessor(self.options.body_key or "")
-        headers_of_record = compile_accessor(self.options.headers_key or "")
+        body_of_record = accessor(self.options.body_key or "")
+        headers_of_record = accessor(self.options.headers_key or "")
 
         def request(record: Record) -> tuple[bytes, Headers] | None:
             body, headers = body_of_record(record), headers_of_record(record)
