@@ -2,7 +2,7 @@
 
 Source: Forward Protocol Specification v1; plugins/in_forward/fw_prot.c (Fluent Bit 5.1.1).
 Differs: Fluent Bit closes the connection at the first message that it does not understand, and what the peer sent
-after it is lost; here that message alone is refused.
+after it is lost; here that message alone is refused, if it is an array as all messages are.
 """
 
 import importlib
@@ -18,6 +18,11 @@ from pyrolens.records.frames import CANNOT, Whole
 
 GROUP_MARKS = (0xFFFFFFFF, 0xFFFFFFFE)
 """Seconds of the marks that Fluent Bit puts around groups of records; they are no events."""
+
+
+class NotForwardError(Exception):
+    """What came is MessagePack and no message of the protocol, such as the letters of an HTTP request."""
+
 
 TagOf = Callable[[str], str]
 Refuse = Callable[[str, int], None]
@@ -43,7 +48,8 @@ class Protocol:
         self.refuse = refuse
 
     def batches(self, whole: Whole) -> Iterator[Batch]:
-        """The events in their order, neighbours of one tag together."""
+        """The events in their order, neighbours of one tag together.
+        Raises: NotForwardError, once what came before has been given."""
         try:
             messages = frames.decode_messages(whole)
             first = messages[0].tag
@@ -73,6 +79,10 @@ class Protocol:
             except ValueError as why:
                 self.refuse(str(why), 1)
                 continue
+            except NotForwardError:
+                if run is not None:
+                    yield run
+                raise
             if run is None:
                 run = batch
             elif run.tag == batch.tag:
@@ -86,7 +96,7 @@ class Protocol:
             yield run
 
     def _message(self, frame: bytes) -> Batch:
-        """One message of any mode. Raises: ValueError with the reason."""
+        """One message of any mode. Raises: ValueError with the reason, NotForwardError."""
         try:
             message = frames.MESSAGE.decode(frame)
             if message.tag:
@@ -94,7 +104,9 @@ class Protocol:
         except CANNOT:
             pass
         value = self._long_message(frame) or frames.decode_any(frame)
-        if not isinstance(value, list) or len(value) < 2:
+        if not isinstance(value, list):
+            raise NotForwardError("not the forward protocol")
+        if len(value) < 2:
             raise ValueError("it is not an array of a tag and more")
         tag, second = value[0], value[1]
         if not isinstance(tag, str):

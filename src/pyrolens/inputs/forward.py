@@ -12,7 +12,7 @@ import msgpack
 
 from pyrolens.api import Input, InputEnv, Pair, Secret, Size, Source, group, opt, plugin
 from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
-from pyrolens.inputs._forward_protocol import Protocol
+from pyrolens.inputs._forward_protocol import NotForwardError, Protocol
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import Connection, Server
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
@@ -124,11 +124,15 @@ class ForwardConnection(Connection):
         if self.handshake is not None and whole.ends:
             whole = self._shake(self.handshake, whole)
         if whole.ends:
-            for tag, events, size, acks in self.source.protocol.batches(whole):
-                if events:
-                    self.env.ingest(tag, events, size)
-                for chunk in acks:
-                    self.transport.write(msgpack.packb({"ack": chunk}, unicode_errors="surrogateescape"))
+            try:
+                for tag, events, size, acks in self.source.protocol.batches(whole):
+                    if events:
+                        self.env.ingest(tag, events, size)
+                    for chunk in acks:
+                        self.transport.write(msgpack.packb({"ack": chunk}, unicode_errors="surrogateescape"))
+            except NotForwardError as why:
+                self._close(str(why))
+                return
         if frames.broken:
             self._close(frames.broken)
 
