@@ -21,3 +21,14 @@ def glob(pattern: str) -> TagTest:
         return lambda tag: len(tag) >= least and tag.startswith(head) and tag.endswith(tail)
     compiled = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
     return lambda tag: compiled.fullmatch(tag) is not None
+
+
+@lru_cache(maxsize=1024)
+def anchored_regex(pattern: str) -> TagTest:
+    """A test for Match_Regex: the pattern must match at the start of the tag, and take at least one character.
+
+    Raises: ValueError when it does not compile."""
+    from pyrolens.records.regex import length_at_start
+
+    length = length_at_start(pattern)
+    return lambda tag: length(tag) > 0

@@ -4,8 +4,8 @@ Onigmo itself has no binding on PyPI. onigurumacffi binds its ancestor Oniguruma
 and Unicode classes otherwise, and costs an encode and a cffi call (more than 1 us) per text. So patterns are read here
 (syntax.py) and written again for Python's `re` (emit.py), which since 3.11 has atomic groups and possessive repeats;
 compared with Onigmo on some ten thousand generated patterns the matches and groups are the same. The few constructs
-that `re` lacks run in a small matcher of our own (matcher.py). For the question whether a pattern occurs at all, the one
-that routing asks of every record, there are shorter ways (facts.py, scan.py).
+that `re` lacks run in a small matcher of our own (matcher.py). For the question whether a pattern occurs at all, which
+routing asks of every record, there are shorter ways (facts.py, scan.py).
 
 Source: Fluent Bit 5.1.1 src/flb_regex.c, lib/onigmo.
 Differs: [[:alpha:]] takes no combining marks that do not take space; a byte that is not UTF-8 is one character;
@@ -19,11 +19,11 @@ from functools import lru_cache
 from typing import Any
 
 from pyrolens.records.regex import facts, scan
-from pyrolens.records.regex.emit import FLAGS, NotExact, Way, emit
-from pyrolens.records.regex.nodes import Alt, Anchor, Class, Kind, Node, Seq, Text, walk
+from pyrolens.records.regex.emit import FLAGS, NotExactError, Way, emit
+from pyrolens.records.regex.nodes import Alt, Anchor, Class, Group, Kind, Node, Seq, Text, walk
 from pyrolens.records.regex.syntax import Flags, Parsed, PatternError, parse
 
-__all__ = ["Pattern", "PatternError", "compile_pattern"]
+__all__ = ["Pattern", "PatternError", "compile_pattern", "length_at_start"]
 
 Groups = tuple[str | None, ...]
 """The whole match, then each group; None: took no part."""
@@ -72,6 +72,22 @@ def compile_pattern(text: str) -> Pattern:
         raise why.moved(offset) from None
 
 
+def length_at_start(text: str) -> Callable[[str], int]:
+    """How many characters the pattern takes at the start of a text; -1: it does not match there.
+
+    Raises: PatternError."""
+    compile_pattern(text)
+    inner, flags, _ = unwrapped(text)
+    parsed = parse(inner, flags)
+    find = _engine(Seq((Anchor("A"), parsed.node)), parsed.groups, Way())
+
+    def length(subject: str) -> int:
+        found = find(subject)
+        return -1 if found is None else len(found[0] or "")
+
+    return length
+
+
 def unwrapped(text: str) -> tuple[str, Flags, int]:
     """(pattern, its flags, where in the text it begins). /…/ is taken off where Fluent Bit does; an unknown flag
     makes the slashes part of the pattern."""
@@ -95,7 +111,7 @@ def starts_line(node: Node) -> bool:
         case Alt(items):
             return all(map(starts_line, items))
         case _:
-            return hasattr(node, "number") and hasattr(node, "item") and starts_line(node.item)
+            return isinstance(node, Group) and starts_line(node.item)
 
 
 def needs_unicode(node: Node) -> bool:
@@ -123,7 +139,7 @@ def _groups(match: Callable[[str], re.Match[str] | None]) -> Callable[[str], Gro
 def _engine(node: Node, groups: int, way: Way, at_start: bool = False) -> Callable[[str], Groups | None]:
     try:
         compiled = re.compile(emit(node, way), FLAGS)
-    except NotExact:
+    except NotExactError:
         from pyrolens.records.regex.matcher import finder
 
         spans_of = finder(node, groups)
@@ -183,12 +199,12 @@ def _tests(
         """For text beyond ASCII, and of several lines."""
         try:
             return written(general, Way(), None)
-        except NotExact:
+        except NotExactError:
             return lambda text: find(text) is not None
 
     try:
         test = written(formula, way, _later(otherwise))
-    except NotExact:
+    except NotExactError:
         test = otherwise()
         return test, _each(test)
     wanted = scan.scans(formula)
@@ -228,7 +244,7 @@ def leaves(formula: facts.Formula) -> list[facts.Formula]:
 def written(formula: facts.Formula, way: Way, otherwise: Callable[[str], bool] | None) -> Callable[[str], bool]:
     """The formula as one Python function. Text, because a call per question would cost as much as the answer.
 
-    `otherwise` is asked about text to which `way` does not apply. Raises: NotExact."""
+    `otherwise` is asked about text to which `way` does not apply. Raises: NotExactError."""
     names: dict[str, Any] = {"otherwise": otherwise}
 
     def expression(part: facts.Formula) -> str:

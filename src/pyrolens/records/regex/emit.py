@@ -36,7 +36,7 @@ HOW = {"greedy": "", "lazy": "?", "possessive": "+"}
 FLAGS = re.ASCII | re.MULTILINE
 
 
-class NotExact(Exception):
+class NotExactError(Exception):
     """`re` cannot express this."""
 
 
@@ -49,7 +49,7 @@ class Way:
 
 
 def emit(node: Node, way: Way = Way()) -> str:
-    """Raises: NotExact."""
+    """Raises: NotExactError."""
     return Emitter(way).of(node)
 
 
@@ -86,17 +86,17 @@ class Emitter:
                 return self.anchor(node, follows)
             case Back(numbers, fold):
                 if self.behind or not set(numbers) <= self.closed:
-                    raise NotExact("a group that is not yet closed")
+                    raise NotExactError("a group that is not yet closed")
                 if fold and not self.way.ascii:
-                    raise NotExact("a group again, in any case")
+                    raise NotExactError("a group again, in any case")
                 backs = "|".join(f"\\{n}" for n in reversed(numbers))
                 return f"(?i:(?>{backs}))" if fold else f"(?>{backs})"
             case If(number, yes, no):
                 if number not in self.closed:
-                    raise NotExact("a group that is not yet closed")
+                    raise NotExactError("a group that is not yet closed")
                 return f"(?({number}){self.of(yes)}|{self.of(no)})" if no != Seq() else f"(?({number}){self.of(yes)})"
             case Call() | Absent():
-                raise NotExact(type(node).__name__)
+                raise NotExactError(type(node).__name__)
 
     def bare(self, node: Node) -> str:
         """Inside of brackets of its own."""
@@ -113,7 +113,7 @@ class Emitter:
             inner = f"(?:{inner})"
         if width(node.item)[0] == 0 and any(isinstance(n, Group) for n in walk(node)) and node.most != 1:
             # the engines differ in what a group holds after an empty turn of the loop
-            raise NotExact("a loop that may take nothing")
+            raise NotExactError("a loop that may take nothing")
         most = "" if node.most is None else str(node.most)
         times = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((node.least, node.most), f"{{{node.least},{most}}}")
         return f"{inner}{times}{HOW[node.how]}"
@@ -143,7 +143,7 @@ class Emitter:
             case "Z":
                 return r"\Z" if self.way.line else r"(?=\n?\Z)"
             case "K":
-                raise NotExact("\\K")
+                raise NotExactError("\\K")
             case _:
                 if self.way.ascii or not node.wide:
                     # Python's \B is nowhere in an empty text

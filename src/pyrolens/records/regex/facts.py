@@ -73,6 +73,8 @@ class Not:
 
 Formula = Has | Occurs | All | Any | Not
 ALWAYS = All(())
+RUN_UP = (Anchor("^"), Repeat(Dot(), 0, None))
+"""^.*"""
 
 
 def formula(node: Node, line: bool) -> Formula:
@@ -166,10 +168,9 @@ class Reducer:
         if items and isinstance(items[0], Repeat) and items[0].how != "possessive":
             # x+y occurs where xy does
             items = (self.shortened(items[0], "greedy"), *items[1:])
-        if len(items) > 2 and items[0] == Anchor("^") and not self.line:
-            # a line that has it: .* goes back to its start
-            if items[1] == Repeat(Dot(), 0, None, "greedy") and width(sequence(items[2:]))[0] > 0:
-                return self.trimmed(items[2:])
+        if not self.line and len(items) > 2 and items[:2] == RUN_UP and width(sequence(items[2:]))[0] > 0:
+            # the line that has the rest has it after its start
+            return self.trimmed(items[2:])
         return flat(plain(Seq(items)))
 
     def can_be_empty(self, node: Node) -> bool:

@@ -91,7 +91,9 @@ class Builder:
             case Back(numbers, fold):
                 return again(numbers, fold)
             case Call(number):
-                return lambda text, at, spans, then: self.calls[number](text, at, spans, then)
+                calls = self.calls
+                # looked up when it runs: the group may come later
+                return lambda text, at, spans, then: calls[number](text, at, spans, then)  # noqa: PLW0108
             case If(number, yes, no):
                 one, other = self.of(yes), self.of(no)
                 return lambda text, at, spans, then: (one if spans[2 * number + 1] >= 0 else other)(

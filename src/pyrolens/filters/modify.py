@@ -1,0 +1,319 @@
+"""filter modify.
+
+Source: plugins/filter_modify/modify.c, flb_utils_split_quoted (Fluent Bit 5.1.1).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pyrolens.api import Event, Filter, FilterEnv, Lines, OptionError, Record, Transform, lines, plugin
+from pyrolens.records.accessor import MISSING, pair_accessor
+from pyrolens.records.regex import PatternError, compile_pattern
+
+Edit = Callable[[Record], Record]
+"""Takes a record of our own, which it may edit, and gives it back or another."""
+Condition = Callable[[Record], bool]
+Test = Callable[[Any], bool]
+
+
+@plugin("modify")
+class Modify(Filter):
+    """Rename, copy, add, remove and move fields, of all records or of those that meet conditions."""
+
+    differs = ("a condition with a pattern that does not compile is refused; Fluent Bit aborts at the first record",)
+
+    rules: Lines = lines(
+        set="KEY VALUE: set a field, as the last one.",
+        add="KEY VALUE: add a field that is not there yet.",
+        remove="KEY: remove a field.",
+        remove_wildcard="PREFIX: remove the fields that begin so.",
+        remove_regex="PATTERN: remove the fields whose name matches.",
+        move_to_start="PREFIX: put the fields that begin so first.",
+        move_to_end="PREFIX: put the fields that begin so last.",
+        rename="KEY NEW: rename a field, unless NEW is there.",
+        hard_rename="KEY NEW: rename a field, in place of NEW if it is there.",
+        copy="KEY NEW: copy a field, unless NEW is there.",
+        hard_copy="KEY NEW: copy a field, in place of NEW if it is there.",
+        condition="What must hold of a record before any rule, such as Key_value_matches KEY PATTERN; all must hold.",
+    )
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        for line in self.rules:
+            try:
+                read_line(line.key, line.value)
+            except OptionError as why:
+                yield why.option, str(why)
+
+    def compile(self, env: FilterEnv) -> Transform:
+        conditions: list[Condition] = []
+        edits: list[Edit] = []
+        for line in self.rules:
+            read = read_line(line.key, line.value)
+            if line.key == "condition":
+                conditions.append(read)
+            else:
+                edits.append(read)
+        if not edits:
+            return lambda tag, events: events
+        edit = edits[0] if len(edits) == 1 else in_turn(edits)
+        if not conditions:
+            return lambda tag, events: [(ns, edit(record.copy())) for ns, record in events]
+        meets = conditions[0] if len(conditions) == 1 else all_of(conditions)
+
+        def transform(tag: str, events: list[Event]) -> list[Event]:
+            return [(e[0], edit(e[1].copy())) if meets(e[1]) else e for e in events]
+
+        return transform
+
+
+def in_turn(edits: list[Edit]) -> Edit:
+    def edit(record: Record) -> Record:
+        for each in edits:
+            record = each(record)
+        return record
+
+    return edit
+
+
+def all_of(conditions: list[Condition]) -> Condition:
+    return lambda record: all(condition(record) for condition in conditions)
+
+
+def read_line(option: str, text: str) -> Any:
+    """An Edit, or of a condition a Condition. Raises: OptionError."""
+    shown = f"{option} is '{text}'"
+    words = split_quoted(text)
+    if words is None:
+        raise OptionError(option, f"{shown}: a quote that does not end")
+    if not 1 <= len(words) <= 3:
+        raise OptionError(option, f"{shown}: expected one to three words, quoted where they hold blanks")
+    try:
+        if option == "condition":
+            return read_condition(words)
+        # every word is compiled, though most are no patterns
+        compile_pattern(words[0])
+        compile_pattern(words[-1])
+    except PatternError as why:
+        raise OptionError(option, f"{shown}: as a pattern it does not compile: {why}") from None
+    except ValueError as why:
+        raise OptionError(option, f"{shown}: {why}") from None
+    if len(words) == 3:
+        # whatever it is called
+        return rename(words[0], words[2])
+    if len(words) == 1 and option in ONE:
+        return ONE[option](words[0])
+    if len(words) == 2 and option in TWO:
+        return TWO[option](words[0], words[1])
+    raise OptionError(option, f"{shown}: expected {'KEY' if option in ONE else 'KEY and VALUE'}")
+
+
+def split_quoted(text: str, most: int = 3) -> list[str] | None:
+    """Words apart by blanks, in double or single quotes where they hold blanks; after `most`, the rest is one word.
+    None: a quote does not end."""
+    words: list[str] = []
+    at = 0
+    while at < len(text):
+        while text.startswith(" ", at):
+            at += 1
+        quote = text[at : at + 1]
+        if quote in ("'", '"') and quote:
+            at += 1
+            word = ""
+            while text[at : at + 1] != quote:
+                if at >= len(text):
+                    return None
+                at += text[at] == "\\" and text[at + 1 : at + 2] in (quote, "\\") and at + 1 < len(text)
+                word += text[at]
+                at += 1
+        else:
+            end = text.find(" ", at)
+            word = text[at:] if end < 0 else text[at:end]
+            at += len(word)
+        words.append(word)
+        at += 1
+        if len(words) >= most and at < len(text):
+            words.append(text[at:])
+            break
+    return words
+
+
+# rules
+
+
+def put(key: str, value: str) -> Edit:
+    def edit(record: Record) -> Record:
+        record.pop(key, None)
+        record[key] = value
+        return record
+
+    return edit
+
+
+def add(key: str, value: str) -> Edit:
+    def edit(record: Record) -> Record:
+        record.setdefault(key, value)
+        return record
+
+    return edit
+
+
+def remove(key: str) -> Edit:
+    def edit(record: Record) -> Record:
+        record.pop(key, None)
+        return record
+
+    return edit
+
+
+def remove_wildcard(prefix: str) -> Edit:
+    return lambda record: {k: v for k, v in record.items() if not begins(k, prefix)}
+
+
+def remove_regex(pattern: str) -> Edit:
+    test = compile_pattern(pattern).test
+    return lambda record: {k: v for k, v in record.items() if not (type(k) is str and test(k))}
+
+
+def begins(key: Any, prefix: str) -> bool:
+    return type(key) is str and key.startswith(prefix)
+
+
+def move(prefix: str, to_start: bool) -> Edit:
+    def edit(record: Record) -> Record:
+        those = {k: v for k, v in record.items() if begins(k, prefix)}
+        if not those:
+            return record
+        others = {k: v for k, v in record.items() if k not in those}
+        return those | others if to_start else others | those
+
+    return edit
+
+
+def rename(key: str, new: str) -> Edit:
+    def edit(record: Record) -> Record:
+        if key not in record or new in record:
+            return record
+        return {(new if k == key else k): v for k, v in record.items()}
+
+    return edit
+
+
+def hard_rename(key: str, new: str) -> Edit:
+    def edit(record: Record) -> Record:
+        if key not in record:
+            return record
+        # to its own name: it goes
+        return {(new if k == key else k): v for k, v in record.items() if k != new}
+
+    return edit
+
+
+def copy(key: str, new: str) -> Edit:
+    return lambda record: copied(record, key, new) if key in record and new not in record else record
+
+
+def hard_copy(key: str, new: str) -> Edit:
+    return lambda record: copied(record, key, new) if key in record and key != new else record
+
+
+def copied(record: Record, key: str, new: str) -> Record:
+    """With the copy right after what it is of."""
+    out: Record = {}
+    for k, v in record.items():
+        if k != new:
+            out[k] = v
+            if k == key:
+                out[new] = v
+    return out
+
+
+ONE: dict[str, Callable[[str], Edit]] = {
+    "remove": remove,
+    "remove_wildcard": remove_wildcard,
+    "remove_regex": remove_regex,
+    "move_to_start": lambda prefix: move(prefix, True),
+    "move_to_end": lambda prefix: move(prefix, False),
+}
+TWO: dict[str, Callable[[str, str], Edit]] = {
+    "set": put,
+    "add": add,
+    "rename": rename,
+    "hard_rename": hard_rename,
+    "copy": copy,
+    "hard_copy": hard_copy,
+}
+
+
+# conditions
+
+
+def read_condition(words: list[str]) -> Condition:
+    """Raises: ValueError."""
+    kind = words[0].lower()
+    if kind not in CONDITIONS:
+        raise ValueError(f"no such condition; expected one of {', '.join(k.capitalize() for k in CONDITIONS)}")
+    # without a key, the condition's own name is the key
+    return CONDITIONS[kind](words[1] if len(words) > 1 else words[0], words[2] if len(words) > 2 else "")
+
+
+def matches(pattern: str) -> Test:
+    """Text, and true and false as words. Raises: ValueError."""
+    if not pattern:
+        raise ValueError("expected a pattern")
+    test = compile_pattern(pattern).test
+    of_bool = {True: test("true"), False: test("false")}
+
+    def holds(value: Any) -> bool:
+        return test(value) if type(value) is str else type(value) is bool and of_bool[value]
+
+    return holds
+
+
+def equals(text: str) -> Test:
+    raw = text.encode(errors="surrogateescape")
+    return lambda value: value == text if type(value) is str else isinstance(value, bytes) and value == raw
+
+
+def exists(key: str) -> Condition:
+    get = pair_accessor(key)
+    return lambda record: get(record) is not MISSING
+
+
+def value_holds(key: str, test: Test, wanted: bool) -> Condition:
+    get = pair_accessor(key)
+    return lambda record: (value := get(record)) is not MISSING and test(value) is wanted
+
+
+def some_key(pattern: str) -> Condition:
+    test = key_test(pattern)
+    return lambda record: any(map(test, record))
+
+
+def key_test(pattern: str) -> Test:
+    if not pattern:
+        raise ValueError("expected a pattern for keys")
+    test = compile_pattern(pattern).test
+    return lambda key: type(key) is str and test(key)
+
+
+def matching_values(keys: str, values: str) -> Condition:
+    test_key, test_value = key_test(keys), matches(values)
+    return lambda record: all(test_value(v) for k, v in record.items() if test_key(k))
+
+
+def negated(condition: Condition) -> Condition:
+    return lambda record: not condition(record)
+
+
+CONDITIONS: dict[str, Callable[[str, str], Condition]] = {
+    "key_exists": lambda key, _: exists(key),
+    "key_does_not_exist": lambda key, _: negated(exists(key)),
+    "a_key_matches": lambda keys, _: some_key(keys),
+    "no_key_matches": lambda keys, _: negated(some_key(keys)),
+    "key_value_equals": lambda key, text: value_holds(key, equals(text), True),
+    "key_value_does_not_equal": lambda key, text: value_holds(key, equals(text), False),
+    "key_value_matches": lambda key, pattern: value_holds(key, matches(pattern), True),
+    "key_value_does_not_match": lambda key, pattern: value_holds(key, matches(pattern), False),
+    "matching_keys_have_matching_values": matching_values,
+    "matching_keys_do_not_have_matching_values": lambda keys, values: negated(matching_values(keys, values)),
+}
