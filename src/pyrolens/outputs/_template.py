@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pyrolens.outputs._accessor import compile_accessor
+from pyrolens.records.accessor import MISSING, accessor
 from pyrolens.records.codecs import json_text
 from pyrolens.records.event import Record
 
@@ -76,12 +76,22 @@ def _pieces(text: str) -> "list[Piece]":
             i = pre + 1
             continue
         end = _end_of_field(text, i)
-        out.append(compile_accessor(text[i:end]))
+        out.append(_field(text[i:end]))
         pre = end
         i = end + 1
     if (i - 1 > end and pre < i and pre < len(text)) or i == 1:
         out.append(text[pre:])
     return out
+
+
+def _field(text: str) -> Callable[[Record], Any]:
+    get = accessor(text)
+
+    def field(record: Record) -> Any:
+        value = get(record)
+        return None if value is MISSING else value
+
+    return field
 
 
 def _end_of_field(text: str, start: int) -> int:
