@@ -38,6 +38,7 @@ class File(Output):
     differs = (
         "a record without a file of its own is refused alone; Fluent Bit loses it and the rest of its chunk",
         "a file that cannot be opened or written is tried again, and half a write is taken back",
+        "csv_column_names: the names stand once, where a file begins; Fluent Bit repeats them with each chunk",
     )
 
     path: str | None = opt("Folder of the files; may use $field and, with enable_strftime, %Y.", default=None)

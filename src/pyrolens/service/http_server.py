@@ -1,6 +1,7 @@
 """A small HTTP/1.1 server for the API: GET, HEAD, POST; bounded in everything a client could make large."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -53,7 +54,8 @@ class HttpServer:
         try:
             self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), host, port)
         except (OSError, OverflowError) as why:
-            said = getattr(why, "strerror", None) or str(why)
+            number = getattr(why, "errno", None)
+            said = os.strerror(number) if number else str(why)
             raise ConfigError(
                 [Problem("cannot-listen", f"the HTTP API cannot listen on {host}:{port}: {said}")]
             ) from None

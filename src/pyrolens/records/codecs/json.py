@@ -21,8 +21,8 @@ NESTED = FLAT | {dict, list}
 TOO_DEEP = 200
 """Levels of nesting after which a value is written as null, so that no record can exhaust the stack."""
 
-ESCAPED = re.compile("[^\x00-\x7e]+")
-"""DEL included, which need not be escaped."""
+ESCAPED = re.compile("[^\x00-\x7e\ue000-\ue0ff]+")
+"""DEL included, and without what stands for wrong bytes, which Fluent Bit does not escape either."""
 ENCODER = msgspec.json.Encoder()
 encode, encode_lines = ENCODER.encode, ENCODER.encode_lines
 
@@ -87,10 +87,11 @@ class Json:
         if key is None:
             return records
         dates = doubles(times) if self.is_double else map(self.date, times)
-        return [{key: date, **r} for date, r in zip(dates, records, strict=True)]
+        return [r if key in r else {key: date, **r} for date, r in zip(dates, records, strict=True)]
 
     def _with_metadata(self, ns: int, record: Record) -> Record:
-        out: Record = {} if self.date_key is None else {self.date_key: self.date(int(ns))}
+        key = self.date_key
+        out: Record = {} if key is None or key in record else {key: self.date(int(ns))}
         if metadata_of(ns):
             out["__internal__"] = {"log_metadata": _exact(metadata_of(ns), self.escape, 0)}
         return {**out, **record}
