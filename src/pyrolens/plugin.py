@@ -43,6 +43,10 @@ class Env(Protocol):
     def parser(self, name: str) -> Parse | None:
         """The registered parser of that name."""
 
+    def exit(self, status: int = 0) -> None:
+        """Stop the router as a signal would: an input that has nothing more to read, a check that failed.
+        `status`: its exit status."""
+
 
 class InputEnv(Env, Protocol):
     tag: str
@@ -55,9 +59,6 @@ class InputEnv(Env, Protocol):
 
         `settled` is called once all of the batch is delivered, filtered out or given up. The records now belong to
         the router. May call `pause` of the source before it returns."""
-
-    def exit(self, status: int = 0) -> None:
-        """Stop the router as a signal would, for an input that has nothing more to read. `status`: its exit status."""
 
 
 class Held(Protocol):
@@ -146,6 +147,8 @@ class Filter(Plugin):
     kind = "filter"
     stateful: ClassVar[bool] = False
     """It has memory or emits, so a batch that made it raise is not run again record by record."""
+    only_processor: ClassVar[bool] = False
+    """It stands below `processors` of an input or an output, and cannot be a [FILTER]."""
 
     match: str | None = opt("Tags that the filter sees; * is a wildcard.", default=None, last_wins=True)
     match_regex: str | None = opt("The same as a regular expression.", default=None, last_wins=True)
@@ -256,3 +259,9 @@ def find(kind: PluginKind, name: str) -> type[Any] | None:
         for v in vars(module).values()
         if isinstance(v, type) and issubclass(v, Plugin) and v.name == name.lower() and v.__module__ == module.__name__
     )
+
+
+def builtin_parser(name: str) -> Parser | None:
+    """The parser of that name which is there without a Parsers_File, or None."""
+    parser: Parser | None = importlib.import_module("pyrolens.parsers._library").builtin(name)
+    return parser

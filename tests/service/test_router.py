@@ -127,12 +127,14 @@ def test_a_port_in_use_refuses_the_start_and_says_which(tmp_path: Path) -> None:
             port = taken.getsockname()[1]
             router = Router(
                 tmp_path,
-                f"[INPUT]\n    Name forward\n    Listen 127.0.0.1\n    Port {port}\n[OUTPUT]\n    Name null\n    Match *\n",
+                "[INPUT]\n  Name forward\n  unix_path {dir}/in.sock\n"
+                f"[INPUT]\n  Name forward\n  Listen 127.0.0.1\n  Port {port}\n[OUTPUT]\n  Name null\n  Match *\n",
             )
             await router.start()
             assert router.process is not None
             assert await asyncio.wait_for(router.process.wait(), 20) == 1
             assert str(port) in router.said()
             assert "Traceback" not in router.said()
+            assert not (tmp_path / "in.sock").exists()
 
     asyncio.run(main())

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.pipeline.pipeline import Pipeline
 from pyrolens.pipeline.step import Step
-from pyrolens.plugin import Env, Held, Log, Parse, Parser, Source
+from pyrolens.plugin import Env, Held, Log, Parse, Parser, Source, builtin_parser
 from pyrolens.records.event import Event
+from pyrolens.records.routes import Split
 from pyrolens.service.metrics import InputMetrics
 
 
@@ -19,7 +20,7 @@ class Counted(Protocol):
 
 
 class Parsers:
-    """The registered parsers by name, each compiled at its first use."""
+    """The registered parsers by name, and those that are always there; each is compiled at its first use."""
 
     def __init__(self, parsers: Mapping[str, Parser], env: Callable[[str], Env]) -> None:
         self._parsers = parsers
@@ -27,18 +28,29 @@ class Parsers:
         self.get = cache(self._get)
 
     def _get(self, name: str) -> Parse | None:
-        parser = self._parsers.get(name)
+        parser = self._parsers.get(name) or builtin_parser(name)
         return None if parser is None else parser.compile(self._env(name))
 
 
 class PluginEnv:
     """Of parsers and outputs, and the base of the others."""
 
-    def __init__(self, name: str, log: Log, counted: Counted, parsers: Callable[[str], Parse | None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        log: Log,
+        counted: Counted,
+        parsers: Callable[[str], Parse | None],
+        leave: Callable[[int], None],
+    ) -> None:
         self.name = name
         self.log = log
         self._counters = counted.counters
         self._parsers = parsers
+        self._leave = leave
+
+    def exit(self, status: int = 0) -> None:
+        self._leave(status)
 
     def now(self) -> int:
         return time.time_ns()
@@ -108,11 +120,8 @@ class InputRuntime(PluginEnv):
         """Bytes handed over and not settled."""
         self._pipeline = pipeline
         self._processors = processors
-        self.stop_router: Callable[[int], None] = lambda status: None
-        """Put in by whoever runs the router: stops it, and takes its exit status."""
-
-    def exit(self, status: int = 0) -> None:
-        self.stop_router(status)
+        self.split: Split | None = None
+        """Its routes."""
 
     def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
         metrics = self.metrics
@@ -129,7 +138,7 @@ class InputRuntime(PluginEnv):
                 self._settle(receipt)
 
             receipt = Receipt(size, settle)
-        self._pipeline.feed(tag, events, receipt, self._processors)
+        self._pipeline.feed(tag, events, receipt, self._processors, self.split)
         if 0 < self.limit <= self.unsettled and not metrics.paused:
             metrics.paused = True
             metrics.pauses += 1

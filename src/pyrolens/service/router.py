@@ -15,6 +15,7 @@ from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Filter, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.service.books import books, write_if_asked
+from pyrolens.records.routes import splitter
 from pyrolens.service.envs import FilterRuntime, InputRuntime, OutputRuntime, Parsers, PluginEnv
 from pyrolens.service.log import Logs
 from pyrolens.service.metrics import Metrics
@@ -35,6 +36,8 @@ class Router:
         self.log = self.logs.of("engine")
         self._problems = Problems()
         self._parsers = Parsers(config.parsers, self._parser_env)
+        self.leave: Callable[[int], None] = lambda status: None
+        """Called when a plugin wants the router to stop; gets the exit status."""
         self.deliveries: list[Delivery] = []
         self.pipeline = Pipeline([], [], self.logs.of("router"))
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
@@ -43,6 +46,9 @@ class Router:
         self._problems.raise_if_any()
         self.api = self._api() if service.http_server else None
         self._ticker: asyncio.TimerHandle | None = None
+
+    def _leave(self, status: int) -> None:
+        self.leave(status)
 
     def _api(self) -> Any:
         from pyrolens.service.http_api import HttpApi  # most routers run without it
@@ -56,7 +62,7 @@ class Router:
             for problem in error.problems:
                 self._problems.add(problem)
         except ValueError as error:
-            self._problems.error("bad-plugin", f"{built.plugin.name}: {error}", built.place)
+            self._problems.add(built.problem(error))
         return None
 
     def _log_of(self, built: Built[Any]) -> Any:
@@ -65,13 +71,13 @@ class Router:
 
     def _parser_env(self, name: str) -> PluginEnv:
         counted = self.metrics.filter(f"parser:{name}")
-        return PluginEnv(name, self.logs.of("parser", name), counted, self._parsers.get)
+        return PluginEnv(name, self.logs.of("parser", name), counted, self._parsers.get, self._leave)
 
     def _step(self, built: Built[Filter]) -> Step:
         metrics = self.metrics.filter(built.label, built.plugin.name)
         log = self._log_of(built)
         step = Step(built.label, built.matches, built.place, metrics, log, built.plugin.stateful)
-        env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers.get)
+        env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers.get, self._leave)
         step.transform = built.plugin.compile(env)
         return step
 
@@ -87,7 +93,9 @@ class Router:
             self._log_of(built),
             self.metrics.input(built.label, built.plugin.name),
             self._parsers.get,
+            self._leave,
         )
+        env.split = splitter(built.routes) if built.routes else None
         env.source = built.plugin.open(env)
         return env
 
@@ -95,7 +103,7 @@ class Router:
         plugin, service = built.plugin, self.config.service
         metrics = self.metrics.output(built.label, plugin.name)
         log = self._log_of(built)
-        env = OutputRuntime(service.flush, plugin.workers or 0, built.label, log, metrics, self._parsers.get)
+        env = OutputRuntime(service.flush, plugin.workers or 0, built.label, log, metrics, self._parsers.get, self._leave)
         env.escape_unicode = service.json_escape_unicode
         sink = plugin.open(env)
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
@@ -129,14 +137,17 @@ class Router:
     async def start(self) -> None:
         """Open outputs, then the HTTP API, then inputs. Raises: ConfigError when something cannot be opened; then
         nothing stays open."""
+        started: list[InputRuntime] = []
         try:
             for delivery in self.deliveries:
                 await delivery.sink.start()
             if self.api:
                 await self.api.start()
             for env in self.inputs:
+                started.append(env)
                 await env.source.start()
         except ConfigError:
+            await asyncio.gather(*(env.source.stop() for env in started), return_exceptions=True)
             await self._close()
             raise
         self._tick()
@@ -203,8 +214,7 @@ async def _until_signal(router: Router) -> int:
         status = wanted
         stop.set()
 
-    for env in router.inputs:
-        env.stop_router = leave
+    router.leave = leave
     await router.start()
     router.log.info("started", inputs=len(router.inputs), outputs=len(router.deliveries))
     await stop.wait()
