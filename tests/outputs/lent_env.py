@@ -16,6 +16,7 @@ class Env:
     escape_unicode: bool = True
     time: int = 1718000000_123456789
     counts: dict[str, int] = field(default_factory=dict)
+    exits: list[int] = field(default_factory=list)
     rejected: list[tuple[list[Event], str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -26,6 +27,9 @@ class Env:
 
     def count(self, counter: str, n: int = 1) -> None:
         self.counts[counter] = self.counts.get(counter, 0) + n
+
+    def exit(self, status: int = 0) -> None:
+        self.exits.append(status)
 
     def parser(self, name: str) -> Parse | None:
         return None

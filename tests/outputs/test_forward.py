@@ -11,7 +11,6 @@ import pytest
 
 from pyrolens.api import Chunk, ConfigError, Net, Outcome, Pair
 from pyrolens.outputs._forward_peer import peers_of_file
-from pyrolens.outputs._template import Template
 from pyrolens.outputs.forward import LARGEST, Forward, ForwardSink, token_of
 from pyrolens.records.codecs import pack_entries
 from pyrolens.records.event import Event, Stamp
@@ -353,28 +352,6 @@ def test_an_upstream_file_in_yaml(tmp_path: Path) -> None:
     assert (peer.host, peer.port, peer.shared_key, peer.tls is not None, peer.form) == ("h", 1, "k", True, "plain")
     with pytest.raises(ConfigError):
         peers_of_file(str(tmp_path / "none"))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("plain", "plain"),
-        ("a", "a"),
-        ("$TAG", "t.u"),
-        ("$TAG.x", "t.u.x"),
-        ("$TAG[0]-$TAG[5]", "t-"),
-        ("$app.log", "A.log"),
-        ("b.$app.", "b.A"),
-        ("$TAG$app", "t.u$app"),
-        ("$m['k.l'].x", "1.500000.x"),
-        ("$m", '{"k.l":1.5}'),
-        ("$yes $none", "true "),
-        ("x$1y", "xy"),
-    ],
-)
-def test_templates(text: str, expected: str) -> None:
-    record = {"app": "A", "m": {"k.l": 1.5}, "yes": True}
-    assert Template(text).text("t.u", record) == expected
 
 
 def test_a_chunk_keeps_its_key() -> None:

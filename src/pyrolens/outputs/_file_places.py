@@ -5,9 +5,10 @@ Source: Fluent Bit 5.1.1 plugins/out_file/file.c."""
 import os
 import re
 import time
+from functools import lru_cache
 
-from pyrolens.outputs._template import Template
 from pyrolens.records.event import SECOND, Record
+from pyrolens.records.template import Render, Template
 
 UNSAFE_FILE = re.compile(r"[/\\:*?\"<>|\x00-\x1f\x7f]")
 UNSAFE_PATH = re.compile(r"[\x00-\x1f\x7f]")
@@ -52,13 +53,20 @@ class Places:
             return None
         if timed:
             text = time.strftime(text, time.gmtime(ns // SECOND))
-            fields = Template(text) if fields else None
         if fields is None:
             return text
-        found = fields.complete(tag, record)
+        try:
+            found = _render(text, tag)(record, ())
+        except ValueError as why:  # what strftime made of it is no template
+            raise UnusableError(f"'{text}': {why}") from None
         if found is None:
             raise UnusableError(f"a field of {what} is missing in the record")
         return found
+
+
+@lru_cache(maxsize=256)
+def _render(text: str, tag: str) -> Render:
+    return Template(text).render(tag, strict=True)
 
 
 def joined(path: str | None, file: str) -> str:

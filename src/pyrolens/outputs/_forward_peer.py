@@ -9,8 +9,7 @@ from typing import Any
 
 from pyrolens.api import ConfigError, Pair, Problem, Tls
 from pyrolens.options import read_bool
-from pyrolens.outputs._template import Template
-from pyrolens.records.event import Record
+from pyrolens.records.template import Render, Template
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -53,10 +52,15 @@ class Peer:
     @property
     def by_record(self) -> bool:
         """Each record has its own tag, so each is a message of its own."""
-        return self.template is not None and not self.template.of_tag
+        return self.template is not None and (self.template.needs_record or self.template.needs_groups)
 
-    def tag_of(self, tag: str, record: Record | None = None) -> str:
-        return tag if self.template is None else self.template.text(tag, record)
+    def tag_of(self, tag: str) -> str:
+        """The tag of all records of that tag, where not each has its own."""
+        return tag if self.template is None else self.template.constant(tag) or ""
+
+    def tags_of(self, tag: str) -> Render | None:
+        """From a record (and no groups) to its tag, where each has its own."""
+        return self.template.render(tag) if self.template is not None and self.by_record else None
 
     def mistakes(self) -> list[tuple[str, str]]:
         """(option, message) for each wrong combination."""

@@ -7,6 +7,7 @@ Differs: where records are acknowledged one by one (a tag made from fields), onl
 import asyncio
 import base64
 from collections.abc import Callable, Iterable
+from functools import partial
 from hashlib import sha512
 from itertools import cycle
 from typing import Any, NamedTuple
@@ -43,6 +44,7 @@ from pyrolens.records.codecs import (
     pack_entries_without_metadata,
 )
 from pyrolens.records.event import SECOND, metadata_of
+from pyrolens.records.template import Render
 
 FORMS: dict[str, Callable[[list[Event]], bytes]] = {
     "event": pack_entries,
@@ -149,12 +151,12 @@ class ForwardSink:
             return [Parcel(tag, [(entries, ())], len(events), size, [size])]
 
         def encode_each(events: list[Event]) -> list[Parcel]:
-            items = [([write([e]) for write in writers], [_message(p, tag, e) for p in by_record]) for e in events]
-            sizes = [max(map(len, entries + [m.data for m in messages])) for entries, messages in items]
+            items = [([write([e]) for write in writers], [message(e) for message in messages]) for e in events]
+            sizes = [max(map(len, entries + [m.data for m in each])) for entries, each in items]
             return [Parcel(tag, items, len(items), sum(sizes), sizes)]
 
-        by_record = self.peers_by_record
-        return encode_each if by_record else encode
+        messages = [partial(_message, peer, peer.tags_of(tag)) for peer in self.peers_by_record]
+        return encode_each if messages else encode
 
     async def start(self) -> None:
         pass
@@ -230,7 +232,7 @@ def token_of(entries: bytes) -> str:
     return base64.b64encode(sha512(entries).digest()[:16]).decode()
 
 
-def _message(peer: Peer, tag: str, event: Event) -> Message:
+def _message(peer: Peer, tag_of: Render | None, event: Event) -> Message:
     """Message mode: [tag, time, record, options]."""
     ns, record = event
     token = token_of(pack_entries([event])) if peer.require_ack else ""
@@ -239,4 +241,5 @@ def _message(peer: Peer, tag: str, event: Event) -> Message:
     if metadata_of(ns):
         options["metadata"] = metadata_of(ns)
     time = pack(ns // SECOND) if peer.time_as_integer else event_time(ns)
-    return Message(b"".join([b"\x94", pack(peer.tag_of(tag, record)), time, pack(record), pack(options)]), token)
+    tag = (tag_of(record, ()) if tag_of else None) or ""
+    return Message(b"".join([b"\x94", pack(tag), time, pack(record), pack(options)]), token)
