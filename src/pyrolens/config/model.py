@@ -10,6 +10,7 @@ from pyrolens.multiline import MultilineParser
 from pyrolens.options import OptionError
 from pyrolens.plugin import Filter, Input, Output, Parser
 from pyrolens.problems import Place, Problem
+from pyrolens.records.routes import RouteRule
 
 P = TypeVar("P")
 
@@ -29,6 +30,8 @@ class Built(Generic[P]):
     processors: list["Built[Filter]"] = field(default_factory=list)
     section: Section | None = None
     """Where its options stand."""
+    routes: list[RouteRule] = field(default_factory=list)
+    """Of inputs: if there are any, they say which outputs get its records, and Match does not."""
 
     @property
     def label(self) -> str:

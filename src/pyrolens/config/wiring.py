@@ -40,6 +40,8 @@ def wire(
     filters = [f for s in document.of("filter") if (f := builder.filter(s))]
     pair = len(document.of("input")) == 1 and len(document.of("output")) == 1
     outputs = [o for s in document.of("output") if (o := builder.output(s, pair))]
+    if not pair and len(outputs) == len(document.of("output")):
+        inputs = [builder.routed(i, outputs) for i in inputs]
     return inputs, filters, outputs
 
 
@@ -63,6 +65,15 @@ class _Builder:
                 self._stored(name, section)
         tag = plugin.tag if plugin.tag is not None else name
         return Built(plugin, name, section.place, tag=tag, processors=processors, section=section)
+
+    def routed(self, built: Built[Input], outputs: list[Built[Output]]) -> Built[Input]:
+        """With its routes. With one input and one output there are none."""
+        entry = built.section.get("routes") if built.section else None
+        if entry is None or entry.value == {}:
+            return built
+        from pyrolens.config.routes import read_routes  # only YAML has routes, and few of them
+
+        return replace(built, routes=read_routes(entry, outputs, self.problems))
 
     def _stored(self, name: str, section: Section) -> None:
         entry = section.get("storage.type")
@@ -104,24 +115,27 @@ class _Builder:
 
     # -- what they have in common ----------------------------------------------------------------------------------
 
-    def _plugin(self, kind: PluginKind, section: Section) -> tuple[Any, str, Any] | None:
-        """The plugin of a section with its options, its name (plugin.number), and what the core reads for it."""
+    def _plugin(self, kind: PluginKind, section: Section, who: str = "") -> tuple[Any, str, Any] | None:
+        """The plugin of a section with its options, its name (plugin.number), and what the core reads for it.
+        `who`: what it is called in messages, if not by its kind."""
         named = section.get("name")
         if named is None:
             hint = "write Name, as in Fluent Bit; @type is Fluentd's" if section.get("@type") else ""
             self.problems.error("missing-option", f"[{section.name or kind}] needs Name", section.place, hint)
             return None
-        name = self.values.text(named, self.problems)
+        processor = section.kind == "processor"
+        name = str(named.value) if processor else self.values.text(named, self.problems)
         url = URL.fullmatch(name)
-        cls = self._class(kind, url[1] if url else name, named)
+        cls = self._class(kind, url[1] if url else name, named, who or kind)
         if cls is None:
             return None
-        entries = [e for e in section.entries if e.key.lower() not in ("name", "active", "condition", "routes")]
+        elsewhere = {"name", "active", "routes"} | ({"condition"} if processor else set())
+        entries = [e for e in section.entries if e.key.lower() not in elsewhere]
         if url and kind != "filter":
             entries = self._from_url(cls, url, named, entries)
         number = self.counts[kind, cls.name]
         self.counts[kind, cls.name] += 1
-        who = f"{kind} {cls.name}"
+        who = f"{who or kind} {cls.name}"
         own = {n for s in spec_of(cls) for n in s.names}
         core_names = {n for n in names_of(kind) if n not in own and n not in cls.ignored}
         core = self._core(kind, who, section, entries, core_names, own)
@@ -143,11 +157,16 @@ class _Builder:
             return None
         return plugin, f"{cls.name}.{number}", core
 
-    def _class(self, kind: PluginKind, name: str, named: Entry) -> type[Any] | None:
+    def _class(self, kind: PluginKind, name: str, named: Entry, who: str) -> type[Any] | None:
         name = ALIASES.get((kind, name.lower()), name)
         cls = find(kind, name)
+        if cls is not None and who == "filter" and cls.only_processor:
+            message = f"{name} is no filter but a processor"
+            hint = "in YAML, write it below processors: logs: of an input or an output"
+            self.problems.error("unknown-plugin", message, named.value_place, hint)
+            return None
         if cls is None:
-            message = f"there is no {kind} '{name}'"
+            message = f"there is no {who} '{name}'"
             self.problems.error("unknown-plugin", message, named.value_place, hint_for(kind, name))
         return cls
 
@@ -198,9 +217,9 @@ class _Builder:
 
     def _foreign(self, cls: type[Plugin], kind: str, own: set[str], entries: Iterable[Entry]) -> dict[str, str]:
         """Options of Fluent Bit's core for connections that the plugin does not declare: accepted, and said so."""
+        out = {} if "condition" in own else {"condition": "conditions belong to processors and routes"}
         if kind not in ("input", "output"):
-            return {}
-        out = {}
+            return out
         for entry in entries:
             key = entry.key.lower()
             if key in own or key in cls.ignored:
@@ -255,4 +274,34 @@ class _Builder:
         return any(str(e.value).lower() in ("false", "0") for e in section.all("active"))
 
     def _processors(self, section: Section) -> list[Built[Filter]]:
-        return []
+        return [b for p in section.processors if (b := self._processor(p))]
+
+    def _processor(self, section: Section) -> Built[Filter] | None:
+        # only YAML has processors, and few of them
+        from pyrolens.config.processors import conditional
+        from pyrolens.records.conditions import compile_condition
+
+        made = self._plugin("filter", _flat(section), who="processor")
+        condition = section.get("condition")
+        holds = None
+        if condition is not None:
+            try:
+                holds = compile_condition(condition.value)
+            except ValueError as why:
+                self.problems.error("bad-condition", f"condition: {why}", condition.value_place)
+                return None
+        if made is None or self._inactive(section):
+            return None
+        plugin, name, _ = made
+        if holds is not None:
+            plugin = conditional(plugin, holds)
+        return Built(plugin, name, section.place, everything, section=section)
+
+
+def _flat(section: Section) -> Section:
+    """With an entry for each item of a list."""
+    entries: list[Entry] = []
+    for entry in section.entries:
+        items = entry.value if isinstance(entry.value, list) else [entry.value]
+        entries += [replace(entry, value=item) for item in items]
+    return replace(section, entries=entries)

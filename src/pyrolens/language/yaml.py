@@ -225,7 +225,7 @@ class _Reader:
             word = key.text or ""
             if word == "processors":
                 self._processors(section, key, value)
-            elif word == "routes" and value.text is None:
+            elif word == "routes":
                 section.entries.append(Entry("routes", value.typed, key.place, value.place))
             elif word == "telemetry" and kind == "input" and value.pairs is not None:
                 self._telemetry(key, value, limits=False)

@@ -13,6 +13,7 @@ from pyrolens.delivery.receipt import Receipt
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Held, Log
 from pyrolens.records.event import Event
+from pyrolens.records.routes import Split
 
 Door = Callable[[list[Event], Receipt], None]
 """Where an output takes in the records of one tag."""
@@ -45,6 +46,8 @@ class Batch(NamedTuple):
     path: Path
     filtered: bool
     """It has met its filters, or must not meet any."""
+    outputs: tuple[int, ...] | None = None
+    """The numbers of the outputs that get it, whatever they match; None: those that match its tag."""
 
 
 class Memory:
@@ -71,21 +74,32 @@ class Pipeline:
         """Records that no output wanted."""
         self.loops = 0
         """Records that were taken out of a loop."""
-        self._plans: dict[tuple[str, Step | None], Plan] = {}
+        self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None], Plan] = {}
         self._waiting: deque[Batch] = deque()
         self._now: Batch | None = None
         """The batch that is being filtered."""
 
-    def feed(self, tag: str, events: list[Event], receipt: Receipt, before: Sequence[Step] = ()) -> None:
+    def feed(
+        self,
+        tag: str,
+        events: list[Event],
+        receipt: Receipt,
+        before: Sequence[Step] = (),
+        split: Split | None = None,
+    ) -> None:
         """Take a batch from its input through the filters to the doors of its outputs, and all that it makes
-        filters emit after it. `before`: the processors of the input."""
+        filters emit after it. `before`: the processors of the input. `split`: its routes, which come after them."""
         batch = Batch(tag, events, receipt, (), False)
         if before:
             self._now = batch
             for step in before:
                 events = step.run(tag, events)
             batch = batch._replace(events=events)
-        self._run(batch)
+        if split is None:
+            self._run(batch)
+        else:
+            for part in split(tag, events):
+                self._run(batch._replace(tag=part.tag, events=part.events, outputs=part.outputs))
         self._drain()
         receipt.release()
 
@@ -93,7 +107,8 @@ class Pipeline:
         self._now = batch
         tag, events, receipt = batch.tag, batch.events, batch.receipt
         last = batch.path[-1][0] if batch.path else None
-        plan = self._plans.get((tag, last)) or self._plan(tag, last)
+        outputs = batch.outputs
+        plan = self._plans.get((tag, last, outputs)) or self._plan(tag, last, outputs)
         if not batch.filtered:
             for step in plan.steps:
                 if not events:
@@ -107,12 +122,15 @@ class Pipeline:
         for door in plan.doors:
             door(events, receipt)
 
-    def _plan(self, tag: str, last: Step | None) -> Plan:
+    def _plan(self, tag: str, last: Step | None, outputs: tuple[int, ...] | None) -> Plan:
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
         steps = [s for s in self.steps if s is not last and s.matches is not None and s.matches(tag)]
-        doors = [r.door(tag) for r in self.routes if r.matches is not None and r.matches(tag)]
-        plan = self._plans[tag, last] = Plan(steps, doors)
+        if outputs is None:
+            routes = [r for r in self.routes if r.matches is not None and r.matches(tag)]
+        else:
+            routes = [self.routes[n] for n in outputs]
+        plan = self._plans[tag, last, outputs] = Plan(steps, [r.door(tag) for r in routes])
         return plan
 
     def emit(self, step: Step, tag: str, events: list[Event], moved: int, held: Held | None) -> None:

@@ -1,0 +1,176 @@
+"""`routes` of an input, in YAML.
+
+Source: Fluent Bit 5.1.1, src/flb_router_config.c.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyrolens.config.model import Built
+from pyrolens.language.document import Entry
+from pyrolens.plugin import Output
+from pyrolens.problems import Problems, nearest
+from pyrolens.records.conditions import OPS, compile_condition
+from pyrolens.records.routes import Holds, RouteRule
+
+SIGNALS = ("logs", "metrics", "traces", "any")
+CONTEXTS = (
+    "metadata", "record_metadata", "attributes", "body", "record", "message", "record_body", "group_metadata",
+    "group_attributes", "group_body", "otel_resource_attributes", "otel_scope_attributes", "otel_scope_name",
+    "otel_scope_version", "otel_scope_metadata",
+)  # fmt: skip
+METADATA = ("metadata", "record_metadata", "attributes")
+BODY = ("body", "record", "message", "record_body")
+
+
+def read_routes(entry: Entry, outputs: Sequence[Built[Output]], problems: Problems) -> list[RouteRule]:
+    """The routes of an input; what is wrong with them goes to problems."""
+    rules: list[RouteRule] = []
+    names: set[str] = set()
+    bound: set[int] = set()
+
+    def wrong(message: str, hint: str = "") -> None:
+        problems.error("bad-route", f"routes: {message}", entry.value_place, hint)
+
+    if not isinstance(entry.value, dict):
+        wrong("expected a map with logs and a list below it")
+        return []
+    for signal, block in entry.value.items():
+        kinds = str(signal).lower().replace(",", " ").replace("|", " ").replace("+", " ").split()
+        if not kinds or any(k not in SIGNALS for k in kinds):
+            wrong(f"'{signal}' is no kind of data", nearest(str(signal), SIGNALS))
+            continue
+        routes = block if isinstance(block, list) else [block]
+        if not routes:
+            wrong(f"{signal} is an empty list")
+        for route in routes:
+            try:
+                name, targets, holds, default = read_route(route)
+            except ValueError as why:
+                wrong(str(why))
+                continue
+            if name in names:
+                wrong(f"there are two of the name '{name}'")
+            names.add(name)
+            if "logs" not in kinds and "any" not in kinds:
+                message = f"routes: {name} has no effect: there are only logs"
+                problems.warning("option-ignored", message, entry.value_place)
+                continue
+            if route.get("processors"):
+                message = f"routes: the processors of {name} have no effect"
+                problems.warning("option-ignored", message, entry.value_place, "put them below the output")
+            numbers = []
+            for target, fallback in targets:
+                number = _find(outputs, target)
+                if number is None and fallback:
+                    number = _find(outputs, fallback)
+                if number is None:
+                    hint = nearest(target, [o.label for o in outputs])
+                    problems.warning("no-output", f"routes: {name}: no output '{target}'", entry.value_place, hint)
+                elif number in bound:
+                    message = f"routes: {name}: another route of this input has the output '{target}' already"
+                    problems.warning("no-output", message, entry.value_place, "each output has one route of an input")
+                else:
+                    bound.add(number)
+                    numbers.append(number)
+            if numbers:
+                per_record = str(route.get("per_record_routing")).lower() == "true"
+                rules.append(RouteRule(name, tuple(numbers), holds, default, per_record))
+    if rules and not any(r.holds or r.default or r.per_record for r in rules):
+        message = "routes: no route has a condition, so none takes anything"
+        problems.warning("no-output", message, entry.value_place, "condition: {default: true} takes all")
+    return rules
+
+
+def read_route(route: Any) -> tuple[str, list[tuple[str, str]], Holds | None, bool]:
+    """(name, outputs with what replaces them, condition, whether it is a default). Raises: ValueError."""
+    if not isinstance(route, dict):
+        raise ValueError("expected each route to be a map")
+    name = route.get("name")
+    if not isinstance(name, str) or not name:
+        raise ValueError("a route needs name")
+    to = route.get("to")
+    outputs = to.get("outputs") if isinstance(to, dict) else to
+    listed = outputs if isinstance(outputs, list) else [outputs]
+    targets = []
+    for output in listed:
+        target = output.get("name") if isinstance(output, dict) else output
+        fallback = output.get("fallback", "") if isinstance(output, dict) else ""
+        if not isinstance(target, str) or not isinstance(fallback, str):
+            raise ValueError(f"{name} needs to: outputs: and a list of outputs below it")
+        targets.append((target, fallback))
+    if not targets:
+        raise ValueError(f"{name} needs an output")
+    if "condition" not in route:
+        return name, targets, None, False
+    try:
+        holds, default = read_condition(route["condition"])
+    except ValueError as why:
+        raise ValueError(f"condition of {name}: {why}") from None
+    return name, targets, holds, default
+
+
+def read_condition(spec: Any) -> tuple[Holds | None, bool]:
+    """(what it takes; None: all, whether it is a default). Raises: ValueError for what Fluent Bit refuses; a rule that
+    it accepts and cannot use takes nothing."""
+    if not isinstance(spec, dict):
+        raise ValueError("expected a map")
+    default = str(spec.get("default", False)).lower()
+    if default not in ("true", "false", "on", "off", "yes", "no"):
+        raise ValueError(f"default is '{spec['default']}': expected true or false")
+    is_default = default in ("true", "on", "yes")
+    if str(spec.get("op", "and")).lower() not in ("and", "or"):
+        raise ValueError(f"op is '{spec['op']}': expected and, or or")
+    rules = spec.get("rules", [])
+    if not isinstance(rules, list):
+        raise ValueError("expected rules to be a list")
+    if not rules:
+        if is_default:
+            return None, True
+        raise ValueError("expected rules, a list with at least one rule")
+    checked = [_rule(rule) for rule in rules]
+    if any(rule is None for rule in checked):
+        return _nothing, is_default
+    try:
+        return compile_condition({**spec, "rules": checked}), is_default
+    except ValueError:
+        return _nothing, is_default
+
+
+def _rule(rule: Any) -> dict[str, Any] | None:
+    """The rule for conditions.py; None for one that takes nothing. Raises: ValueError."""
+    if not isinstance(rule, dict) or not all(isinstance(rule.get(k), str) for k in ("field", "op")):
+        raise ValueError("expected each rule to be a map with field, op and value")
+    value = rule.get("value")
+    if value is None or isinstance(value, dict):
+        raise ValueError("a rule needs value")
+    context = str(rule.get("context", "body")).lower()
+    if context not in CONTEXTS:
+        raise ValueError(f"context is '{rule['context']}': expected body or metadata")
+    if rule["op"].lower() not in OPS or context not in METADATA + BODY:
+        return None
+    if rule["op"].lower() in ("gt", "lt", "gte", "lte"):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return None
+    texts = [_text(v) for v in value] if isinstance(value, list) else _text(value)
+    return {**rule, "value": texts, "context": "metadata" if context in METADATA else "body"}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def _nothing(ns: int, record: dict[str, Any]) -> bool:
+    return False
+
+
+def _find(outputs: Sequence[Built[Output]], name: str) -> int | None:
+    """By alias, by name and number, or by the plugin; the first that fits."""
+    for number, output in enumerate(outputs):
+        if name in (output.plugin.alias, output.name, output.plugin.name):
+            return number
+    return None
