@@ -14,7 +14,7 @@ from tests.conformance.outputs import running
 from tests.conformance.verdict import Verdict
 
 RUN = {"config": configs.run, "filters": filters.run, "outputs": running.run}
-JOBS = int(os.environ.get("CONFORMANCE_JOBS", 6 * (os.cpu_count() or 1)))
+JOBS = int(os.environ.get("CONFORMANCE_JOBS", 8 * (os.cpu_count() or 1)))
 
 
 def router() -> list[str]:
