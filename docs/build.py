@@ -22,7 +22,7 @@ KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
 
 def pages() -> dict[Path, str]:
     """Each generated page and its text."""
-    out = {DOCS / "plugins" / name: text for name, text in reference.pages().items()}
+    out = {DOCS / "plugins" / name: text for name, text in reference.pages()}
     return {**out, DOCS / "compatibility.md": compatibility()}
 
 
@@ -86,7 +86,7 @@ def main() -> None:
     for path in {*(DOCS / "plugins").glob("**/*.md")} - made.keys():
         path.unlink()
     for path, text in made.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
 
