@@ -9,6 +9,7 @@ from typing import Any
 from pyrolens.api import Event, Filter, FilterEnv, Lines, OptionError, Record, Transform, lines, plugin
 from pyrolens.records.accessor import MISSING, pair_accessor
 from pyrolens.records.regex import PatternError, compile_pattern
+from pyrolens.records.remembered import Remembered
 
 Edit = Callable[[Record], Record]
 """Takes a record of our own, which it may edit, and gives it back or another."""
@@ -20,7 +21,7 @@ Test = Callable[[Any], bool]
 class Modify(Filter):
     """Rename, copy, add, remove and move fields, of all records or of those that meet conditions."""
 
-    differs = ("a condition with a pattern that does not compile is refused; Fluent Bit aborts at the first record",)
+    differs = ("a condition with a pattern that does not compile never holds; Fluent Bit aborts at the first record",)
 
     rules: Lines = lines(
         set="KEY VALUE: set a field, as the last one.",
@@ -40,7 +41,10 @@ class Modify(Filter):
     def check(self) -> Iterable[tuple[str, str]]:
         for line in self.rules:
             try:
-                read_line(line.key, line.value)
+                if line.key == "condition":
+                    read_condition(line.value)
+                else:
+                    read_rule(line.key, line.value)
             except OptionError as why:
                 yield why.option, str(why)
 
@@ -48,11 +52,10 @@ class Modify(Filter):
         conditions: list[Condition] = []
         edits: list[Edit] = []
         for line in self.rules:
-            read = read_line(line.key, line.value)
             if line.key == "condition":
-                conditions.append(read)
+                conditions.append(read_condition(line.value, env))
             else:
-                edits.append(read)
+                edits.append(read_rule(line.key, line.value))
         if not edits:
             return lambda tag, events: events
         edit = edits[0] if len(edits) == 1 else in_turn(edits)
@@ -79,24 +82,25 @@ def all_of(conditions: list[Condition]) -> Condition:
     return lambda record: all(condition(record) for condition in conditions)
 
 
-def read_line(option: str, text: str) -> Any:
-    """An Edit, or of a condition a Condition. Raises: OptionError."""
-    shown = f"{option} is '{text}'"
+def read_words(option: str, text: str) -> list[str]:
+    """Raises: OptionError."""
     words = split_quoted(text)
     if words is None:
-        raise OptionError(option, f"{shown}: a quote that does not end")
+        raise OptionError(option, f"{option} is '{text}': a quote does not end")
     if not 1 <= len(words) <= 3:
-        raise OptionError(option, f"{shown}: expected one to three words, quoted where they hold blanks")
-    try:
-        if option == "condition":
-            return read_condition(words)
+        raise OptionError(option, f"{option} is '{text}': expected one to three words, quoted where they hold blanks")
+    return words
+
+
+def read_rule(option: str, text: str) -> Edit:
+    """Raises: OptionError."""
+    words = read_words(option, text)
+    for word in (words[0], words[-1]):
         # every word is compiled, though most are no patterns
-        compile_pattern(words[0])
-        compile_pattern(words[-1])
-    except PatternError as why:
-        raise OptionError(option, f"{shown}: as a pattern it does not compile: {why}") from None
-    except ValueError as why:
-        raise OptionError(option, f"{shown}: {why}") from None
+        try:
+            compile_pattern(word)
+        except PatternError as why:
+            raise OptionError(option, f"'{word}' must compile as a pattern, even here: {why}") from None
     if len(words) == 3:
         # whatever it is called
         return rename(words[0], words[2])
@@ -104,7 +108,25 @@ def read_line(option: str, text: str) -> Any:
         return ONE[option](words[0])
     if len(words) == 2 and option in TWO:
         return TWO[option](words[0], words[1])
-    raise OptionError(option, f"{shown}: expected {'KEY' if option in ONE else 'KEY and VALUE'}")
+    raise OptionError(option, f"{option} is '{text}': expected {'KEY' if option in ONE else 'KEY and VALUE'}")
+
+
+def read_condition(text: str, env: FilterEnv | None = None) -> Condition:
+    """Raises: OptionError."""
+    words = read_words("condition", text)
+    kind = words[0].lower()
+    if kind not in CONDITIONS:
+        known = ", ".join(k.capitalize() for k in CONDITIONS)
+        raise OptionError("condition", f"there is no condition '{words[0]}'; there are {known}")
+    try:
+        # without a key, the condition's own name is the key
+        return CONDITIONS[kind](words[1] if len(words) > 1 else words[0], words[2] if len(words) > 2 else "")
+    except PatternError as why:
+        if env:
+            env.log.error("a pattern does not compile, so the condition never holds", condition=text, reason=str(why))
+        return lambda record: False
+    except ValueError as why:
+        raise OptionError("condition", f"condition is '{text}': {why}") from None
 
 
 def split_quoted(text: str, most: int = 3) -> list[str] | None:
@@ -166,24 +188,27 @@ def remove(key: str) -> Edit:
 
 
 def remove_wildcard(prefix: str) -> Edit:
-    return lambda record: {k: v for k, v in record.items() if not begins(k, prefix)}
+    goes = Remembered(begins(prefix))
+    return lambda record: {k: v for k, v in record.items() if not goes[k]}
 
 
 def remove_regex(pattern: str) -> Edit:
-    test = compile_pattern(pattern).test
-    return lambda record: {k: v for k, v in record.items() if not (type(k) is str and test(k))}
+    goes = Remembered(key_test(pattern))
+    return lambda record: {k: v for k, v in record.items() if not goes[k]}
 
 
-def begins(key: Any, prefix: str) -> bool:
-    return type(key) is str and key.startswith(prefix)
+def begins(prefix: str) -> Test:
+    return lambda key: type(key) is str and key.startswith(prefix)
 
 
 def move(prefix: str, to_start: bool) -> Edit:
+    moves = Remembered(begins(prefix))
+
     def edit(record: Record) -> Record:
-        those = {k: v for k, v in record.items() if begins(k, prefix)}
+        those = {k: v for k, v in record.items() if moves[k]}
         if not those:
             return record
-        others = {k: v for k, v in record.items() if k not in those}
+        others = {k: v for k, v in record.items() if not moves[k]}
         return those | others if to_start else others | those
 
     return edit
@@ -247,15 +272,6 @@ TWO: dict[str, Callable[[str, str], Edit]] = {
 # conditions
 
 
-def read_condition(words: list[str]) -> Condition:
-    """Raises: ValueError."""
-    kind = words[0].lower()
-    if kind not in CONDITIONS:
-        raise ValueError(f"no such condition; expected one of {', '.join(k.capitalize() for k in CONDITIONS)}")
-    # without a key, the condition's own name is the key
-    return CONDITIONS[kind](words[1] if len(words) > 1 else words[0], words[2] if len(words) > 2 else "")
-
-
 def matches(pattern: str) -> Test:
     """Text, and true and false as words. Raises: ValueError."""
     if not pattern:
@@ -285,8 +301,8 @@ def value_holds(key: str, test: Test, wanted: bool) -> Condition:
 
 
 def some_key(pattern: str) -> Condition:
-    test = key_test(pattern)
-    return lambda record: any(map(test, record))
+    test = Remembered(key_test(pattern))
+    return lambda record: any([test[key] for key in record])
 
 
 def key_test(pattern: str) -> Test:
@@ -297,8 +313,8 @@ def key_test(pattern: str) -> Test:
 
 
 def matching_values(keys: str, values: str) -> Condition:
-    test_key, test_value = key_test(keys), matches(values)
-    return lambda record: all(test_value(v) for k, v in record.items() if test_key(k))
+    test_key, test_value = Remembered(key_test(keys)), matches(values)
+    return lambda record: all(test_value(v) for k, v in record.items() if test_key[k])
 
 
 def negated(condition: Condition) -> Condition:

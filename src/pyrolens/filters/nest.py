@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pyrolens.api import Event, Filter, FilterEnv, Record, Transform, opt, plugin
+from pyrolens.records.remembered import Remembered
 
 Name = Callable[[Any], Any]
 
@@ -52,15 +53,14 @@ def nester(key: str, wildcards: list[str], name: Name | None) -> Transform:
     exact = {w for w in wildcards if not w.endswith("*")}
     prefixes = tuple(w[:-1] for w in wildcards if w.endswith("*"))
 
-    def goes(field: Any) -> bool:
-        return isinstance(field, str) and (field in exact or field.startswith(prefixes))
+    goes = Remembered(lambda field: isinstance(field, str) and (field in exact or field.startswith(prefixes)))
 
     def nest(event: Event) -> Event:
         ns, record = event
-        inner = {k: v for k, v in record.items() if goes(k)}
+        inner = {k: v for k, v in record.items() if goes[k]}
         if not inner:
             return event
-        out: Record = {k: v for k, v in record.items() if k not in inner}
+        out: Record = {k: v for k, v in record.items() if not goes[k]}
         out[key] = {name(k): v for k, v in inner.items()} if name else inner
         return ns, out
 

@@ -4,11 +4,11 @@ Source: plugins/filter_record_modifier/filter_modifier.c (Fluent Bit 5.1.1).
 """
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from pyrolens.api import Event, Filter, FilterEnv, Pair, Record, Transform, opt, plugin
+from pyrolens.records.remembered import Remembered
 
-MOST_NAMES = 10_000
 SMALL = {c: c + 32 for c in range(65, 91)}
 """Only ASCII letters have a case here."""
 
@@ -48,36 +48,21 @@ class RecordModifier(Filter):
         return transform
 
 
-class Stays(dict[str, bool]):
-    """Whether a field of this name stays, remembered: the names of a program's fields are few."""
-
-    def __init__(self, decide: Callable[[str], bool]) -> None:
-        super().__init__()
-        self.decide = decide
-
-    def __missing__(self, name: str) -> bool:
-        if len(self) >= MOST_NAMES:
-            self.clear()
-        stays = self[name] = self.decide(name)
-        return stays
-
-
 def remover(names: list[str], keep_listed: bool, added: Record, uuid_key: str | None) -> Transform:
     small = [name.translate(SMALL) for name in names]
     exact = {name for name in small if not name.endswith("*")}
     prefixes = tuple(name[:-1] for name in small if name.endswith("*"))
 
-    def decide(name: str) -> bool:
+    def decide(name: object) -> bool:
         if not isinstance(name, str):
             return not keep_listed
         plain = name.translate(SMALL)
         return (plain in exact or plain.startswith(prefixes)) is keep_listed
 
-    stays = Stays(decide)
+    stays = Remembered(decide)
 
     def keep_some(tag: str, events: list[Event]) -> list[Event]:
-        left = [(ns, {k: v for k, v in record.items() if stays[k]}, record) for ns, record in events]
-        return [(ns, some or record) for ns, some, record in left]
+        return [(ns, {k: v for k, v in record.items() if stays[k]} or record) for ns, record in events]
 
     def keep_and_add(tag: str, events: list[Event]) -> list[Event]:
         return [(ns, {k: v for k, v in record.items() if stays[k]} | added) for ns, record in events]

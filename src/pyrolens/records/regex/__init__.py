@@ -198,25 +198,25 @@ def _tests(
     def otherwise() -> Callable[[str], bool]:
         """For text beyond ASCII, and of several lines."""
         try:
-            return written(general, Way(), None)
+            return written(general, Way(), None)[0]
         except NotExactError:
             return lambda text: find(text) is not None
 
     try:
-        test = written(formula, way, _later(otherwise))
+        test, each = written(formula, way, _later(otherwise))
     except NotExactError:
         test = otherwise()
         return test, _each(test)
     wanted = scan.scans(formula)
     if not wanted:
-        return test, _each(test)
+        return test, each
     finders = [
         (scan.literal_finder(w.literal), w.fold)
         if isinstance(w, facts.Has)
         else (scan.pattern_finder(re.compile(emit(w.node, Way(way.ascii)), FLAGS).search), False)
         for w in wanted
     ]
-    return test, scan.which_by_scan(test, finders, only_ascii, line)
+    return test, scan.which_by_scan(test, each, finders, only_ascii, line)
 
 
 def _each(test: Callable[[str], bool]) -> Callable[[list[Any]], list[int]]:
@@ -241,8 +241,13 @@ def leaves(formula: facts.Formula) -> list[facts.Formula]:
             return [formula]
 
 
-def written(formula: facts.Formula, way: Way, otherwise: Callable[[str], bool] | None) -> Callable[[str], bool]:
-    """The formula as one Python function. Text, because a call per question would cost as much as the answer.
+Test = Callable[[str], bool]
+Which = Callable[[list[Any]], list[int]]
+
+
+def written(formula: facts.Formula, way: Way, otherwise: Test | None) -> tuple[Test, Which]:
+    """The formula as Python functions of one text and of many. Written as source, because a call per question or per
+    text would cost as much as the answer.
 
     `otherwise` is asked about text to which `way` does not apply. Raises: NotExactError."""
     names: dict[str, Any] = {"otherwise": otherwise}
@@ -258,6 +263,10 @@ def written(formula: facts.Formula, way: Way, otherwise: Callable[[str], bool] |
                 name = f"search{len(names)}"
                 names[name] = compiled.match if start else compiled.search
                 return f"{name}(text) is not None"
+            case facts.Begins(literals, ends):
+                if ends:
+                    return f"text == {literals[0]!r}" if len(literals) == 1 else f"text in {literals!r}"
+                return f"text.startswith({literals!r})"
             case facts.All(items):
                 return f"({' and '.join(map(expression, items))})" if items else "True"
             case facts.Any(items):
@@ -266,13 +275,17 @@ def written(formula: facts.Formula, way: Way, otherwise: Callable[[str], bool] |
                 return f"not ({expression(item)})"
 
     body = expression(formula)
-    unless = ["'\\n' in text"] * way.line + ["not text.isascii()"] * way.ascii
-    lines = ["def test(text):"]
-    if unless:
-        lines.append(f"    if {' or '.join(unless)}: return otherwise(text)")
     if " in small" in body:
-        lines.append("    small = text.lower()")
-    lines.append(f"    return {body}")
-    exec("\n".join(lines), names)
-    test: Callable[[str], bool] = names["test"]
-    return test
+        body = f"((small := text.lower()) is not None and {body})"
+    unless = ["'\\n' in text"] * way.line + ["not text.isascii()"] * way.ascii
+    if unless:
+        body = f"(otherwise(text) if {' or '.join(unless)} else {body})"
+    source = f"""
+def test(text):
+    return {body}
+
+def which(values):
+    return [n for n, text in enumerate(values) if type(text) is str and {body}]
+"""
+    exec(source, names)
+    return names["test"], names["which"]

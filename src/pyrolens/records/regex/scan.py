@@ -4,7 +4,9 @@ A scan of the joined text finds candidates only, each of which is then tested by
 characters, none of which matches): 0.1 us a line instead of 0.2-0.6, as most of the rest is the price of a call.
 """
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
 from typing import Any as Anything
 
 from pyrolens.records.regex import sets
@@ -12,6 +14,7 @@ from pyrolens.records.regex.facts import All, Any, Formula, Has, Occurs
 from pyrolens.records.regex.nodes import Anchor, Class, Dot, Node, Text, walk
 
 BETWEEN = "\0"
+ONE_MORE = len(BETWEEN).__add__
 FEWEST = 8
 """Texts for which joining pays."""
 
@@ -72,14 +75,15 @@ def pattern_finder(search: Callable[..., Anything]) -> Next:
 
 
 def which_by_scan(
-    test: Callable[[str], bool], finders: list[tuple[Next, bool]], only_ascii: bool, only_line: bool
+    test: Callable[[str], bool],
+    one_by_one: Callable[[list[Anything]], list[int]],
+    finders: list[tuple[Next, bool]],
+    only_ascii: bool,
+    only_line: bool,
 ) -> Callable[[list[Anything]], list[int]]:
     """The indexes of the texts for which `test` holds. What is not text does not match.
 
     `finders`: with whether to look in the joined text as it is, or in small letters."""
-
-    def one_by_one(values: Iterable[Anything], start: int = 0) -> list[int]:
-        return [n for n, v in enumerate(values, start) if type(v) is str and test(v)]
 
     def which(values: list[Anything]) -> list[int]:
         if len(values) < FEWEST:
@@ -90,31 +94,26 @@ def which_by_scan(
             return one_by_one(values)
         if (only_ascii and not joined.isascii()) or (only_line and "\n" in joined):
             return one_by_one(values)
-        small = ""
+        small = joined.lower() if any(lower for _, lower in finders) else ""
+        ends: list[int] = []
         matching: set[int] = set()
         limit = len(values) // 8 + 1
         for find, lower in finders:
-            if lower and not small:
-                small = joined.lower()
             text = small if lower else joined
             at = find(text, 0)
-            if at < 0:
-                continue
-            if joined.count(BETWEEN) != len(values) - 1:
-                return one_by_one(values)
-            index = counted = candidates = 0
+            if at >= 0 and not ends:
+                # where each text ends, and what is between
+                ends = list(accumulate(map(ONE_MORE, map(len, values))))
+            candidates = 0
             while at >= 0:
                 candidates += 1
                 if candidates > limit:
                     # so many that calls are cheaper than finding out which text it was
                     return one_by_one(values)
-                index += text.count(BETWEEN, counted, at)
+                index = bisect_right(ends, at)
                 if index not in matching and test(values[index]):
                     matching.add(index)
-                counted = text.find(BETWEEN, at)
-                if counted < 0:
-                    break
-                at = find(text, counted + 1)
+                at = find(text, ends[index]) if index < len(values) - 1 else -1
         return sorted(matching)
 
     return which
