@@ -60,7 +60,7 @@ def per_plugin(what: str) -> Iterator[str]:
                 yield f"{kind} **{name}**\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def picture(width: int = 118, head: int = 34, tail: int = 40) -> str:
+def picture(width: int = 172, head: int = 24, tail: int = 29) -> str:
     """The demo as a terminal shows it, as SVG; of a long run the beginning and the end."""
     from rich.console import Console
     from rich.text import Text
