@@ -3,7 +3,21 @@
 from collections.abc import Callable, Mapping
 
 from pyrolens.api import Event, Held, Log, Parse
+from pyrolens.multiline import MultilineParser
+from pyrolens.multiline.builtin import BUILTIN
 from tests.said import Said
+
+
+class Keeping:
+    """What hold() gives: whether the batch is still held."""
+
+    def __init__(self, records: int) -> None:
+        self.records = records
+        self.released = False
+
+    def release(self) -> None:
+        assert not self.released
+        self.released = True
 
 
 class Lent:
@@ -19,6 +33,9 @@ class Lent:
         self.emitted: list[tuple[str, list[Event], int]] = []
         self.exits: list[int] = []
         self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.multiline_limit = 0
+        self.multiline_parsers: dict[str, MultilineParser] = dict(BUILTIN)
+        self.held: list[Keeping] = []
         self._parsers = parsers or {}
 
     def now(self) -> int:
@@ -30,6 +47,9 @@ class Lent:
     def parser(self, name: str) -> Parse | None:
         return self._parsers.get(name)
 
+    def multiline_parser(self, name: str) -> MultilineParser | None:
+        return self.multiline_parsers.get(name.lower())
+
     def exit(self, status: int = 0) -> None:
         self.exits.append(status)
 
@@ -37,7 +57,9 @@ class Lent:
         self.emitted.append((tag, events, moved))
 
     def hold(self, records: int = 0) -> Held:
-        raise NotImplementedError
+        keeping = Keeping(records)
+        self.held.append(keeping)
+        return keeping
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         timer = (seconds, call)

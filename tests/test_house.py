@@ -21,7 +21,7 @@ SRC = ROOT / "src"
 KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
 PLUGINS = [(kind, name) for kind in KINDS for name in names(kind)]
 
-WORDS = {"problems", "records", "language", "options"}
+WORDS = {"problems", "records", "language", "options", "multiline"}
 CONTRACT = {"delivery.outcome", "delivery.receipt", "plugin", *WORDS}
 SHARED = {"api", "multiline", "net", "aws", *CONTRACT}
 ENGINE = {"config", "pipeline", "delivery", "service", "net", *CONTRACT}
@@ -32,11 +32,11 @@ MAY_IMPORT = {
     "options": {"problems", "language"},
     "delivery.outcome": {"records", "delivery.receipt"},
     "delivery.receipt": {"records"},
-    "plugin": {"options", "problems", "records", "delivery.outcome", "delivery.receipt"},
+    "plugin": {"multiline", "options", "problems", "records", "delivery.outcome", "delivery.receipt"},
     "api": CONTRACT,
     "net": CONTRACT,
     "aws": {"net", *CONTRACT},
-    "multiline": {"api", *CONTRACT},
+    "multiline": {"options", "problems", "records"},
     "inputs": SHARED,
     "parsers": SHARED,
     "filters": SHARED,

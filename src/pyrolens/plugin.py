@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
 
 from pyrolens.delivery.outcome import Sink
-from pyrolens.options import Level, Limit, Retries, Seconds, Secret, group, lines, opt
+from pyrolens.multiline import MultilineParser
+from pyrolens.options import Level, Limit, Retries, Seconds, Secret, opt
 from pyrolens.records.event import Event, Record
 
 PluginKind = Literal["input", "parser", "filter", "output"]
@@ -48,7 +49,17 @@ class Env(Protocol):
         `status`: its exit status."""
 
 
-class InputEnv(Env, Protocol):
+class JoiningEnv(Env, Protocol):
+    """For those who join lines."""
+
+    multiline_limit: int
+    """Bytes that a joined record may have; 0: no limit."""
+
+    def multiline_parser(self, name: str) -> MultilineParser | None:
+        """The multiline parser of that name, in any case."""
+
+
+class InputEnv(JoiningEnv, Protocol):
     tag: str
     """The tag of the input: as configured, or the plugin's name."""
     flush: float
@@ -68,7 +79,7 @@ class Held(Protocol):
         """Nothing of that batch is remembered any more. Call it after the emit of the last of its records."""
 
 
-class FilterEnv(Env, Protocol):
+class FilterEnv(JoiningEnv, Protocol):
     def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
         """Let records enter again at the first filter under another tag. `moved`: how many of them the filter
         takes out of the batch it was given (they are not dropped). Outside of a call of the transform, `held`

@@ -45,7 +45,7 @@ LOG = '{"level":"warn","log":"own","n":1}'
 def test_what_is_kept(options: dict[str, bool], expected: Record) -> None:
     given: Record = {"id": 7, "n": 2, "log": LOG}
     for names in (["j"], ["kv", "j"]):
-        assert run([given], *names, **options) == [(NOW, expected)]
+        assert run([given], *names, key="log", **options) == [(NOW, expected)]
 
 
 def test_order_of_the_fields() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from pyrolens.api import Log, Parse
+from pyrolens.multiline import MultilineParser
+from pyrolens.multiline.builtin import BUILTIN
 from pyrolens.records.event import Event
 from tests.said import Said
 
@@ -28,8 +30,12 @@ class Lent:
         self.time: int | None = None
         """ns; None: the real time."""
         self.on_ingest: Callable[[], None] = lambda: None
+        self.multiline_limit = 0
         self._parsers = parsers or {}
         self._news = asyncio.Event()
+
+    def multiline_parser(self, name: str) -> MultilineParser | None:
+        return BUILTIN.get(name.lower())
 
     def now(self) -> int:
         return time.time_ns() if self.time is None else self.time

@@ -284,10 +284,25 @@ SHIPPED: dict[str, Pattern | Parser] = {
 }
 
 
+def for_multiline(name: str) -> Parser | None:
+    """What the built-in multiline parsers docker and cri read their lines with."""
+    if name == "_ml_json_docker":
+        return Json(time=TimeOptions(key="time", format=ISO_FRACTION, keep=True, strict=False))
+    if name == "_ml_cri":
+        return Regex(
+            regex="^(?<time>.+?) (?<stream>stdout|stderr) (?<_p>[FP]) (?<log>.*)$",
+            time=TimeOptions(key="time", format=ISO_ZONE, keep=True, strict=False),
+            skip_empty_values=False,
+        )
+    return None
+
+
 @cache
 def builtin(name: str) -> Parser | None:
     """The parser of that name, or None."""
     shipped = SHIPPED.get(name)
+    if shipped is None:
+        return for_multiline(name)
     return shipped.parser() if isinstance(shipped, Pattern) else shipped
 
 

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from pyrolens.delivery.receipt import Receipt
+from pyrolens.multiline import MultilineParser
 from pyrolens.pipeline.pipeline import Pipeline
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Env, Held, Log, Parse, Parser, Source, builtin_parser
@@ -22,14 +24,28 @@ class Counted(Protocol):
 class Parsers:
     """The registered parsers by name, and those that are always there; each is compiled at its first use."""
 
-    def __init__(self, parsers: Mapping[str, Parser], env: Callable[[str], Env]) -> None:
+    def __init__(
+        self,
+        parsers: Mapping[str, Parser],
+        env: Callable[[str], Env],
+        multiline: Mapping[str, MultilineParser] = MappingProxyType({}),
+        multiline_limit: int = 0,
+    ) -> None:
         self._parsers = parsers
         self._env = env
+        self._multiline = {name.lower(): parser for name, parser in reversed(list(multiline.items()))}
+        self.multiline_limit = multiline_limit
         self.get = cache(self._get)
 
     def _get(self, name: str) -> Parse | None:
         parser = self._parsers.get(name) or builtin_parser(name)
         return None if parser is None else parser.compile(self._env(name))
+
+    def multiline(self, name: str) -> MultilineParser | None:
+        """Of two of the same name Fluent Bit takes its own, then the first one."""
+        from pyrolens.multiline.builtin import BUILTIN  # most routers join no lines
+
+        return BUILTIN.get(name.lower()) or self._multiline.get(name.lower())
 
 
 class PluginEnv:
@@ -40,13 +56,14 @@ class PluginEnv:
         name: str,
         log: Log,
         counted: Counted,
-        parsers: Callable[[str], Parse | None],
+        parsers: Parsers,
         leave: Callable[[int], None],
     ) -> None:
         self.name = name
         self.log = log
         self._counters = counted.counters
         self._parsers = parsers
+        self.multiline_limit = parsers.multiline_limit
         self._leave = leave
 
     def exit(self, status: int = 0) -> None:
@@ -59,7 +76,10 @@ class PluginEnv:
         self._counters[counter] = self._counters.get(counter, 0) + n
 
     def parser(self, name: str) -> Parse | None:
-        return self._parsers(name)
+        return self._parsers.get(name)
+
+    def multiline_parser(self, name: str) -> MultilineParser | None:
+        return self._parsers.multiline(name)
 
 
 class FilterRuntime(PluginEnv):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pyrolens.config import Built, Config
 from pyrolens.delivery.delivery import Delivery
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
+from pyrolens.multiline import read_limit
 from pyrolens.pipeline.pipeline import Door, Pipeline, Route
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Filter, Input, Output, Plugin
@@ -35,7 +36,8 @@ class Router:
         self.logs = Logs(service.log_level, service.log_file, self.metrics)
         self.log = self.logs.of("engine")
         self._problems = Problems()
-        self._parsers = Parsers(config.parsers, self._parser_env)
+        limit = read_limit(service.multiline_buffer_limit)
+        self._parsers = Parsers(config.parsers, self._parser_env, config.multiline_parsers, limit)
         self.leave: Callable[[int], None] = lambda status: None
         """Called when a plugin wants the router to stop; gets the exit status."""
         self.deliveries: list[Delivery] = []
@@ -71,13 +73,13 @@ class Router:
 
     def _parser_env(self, name: str) -> PluginEnv:
         counted = self.metrics.filter(f"parser:{name}")
-        return PluginEnv(name, self.logs.of("parser", name), counted, self._parsers.get, self._leave)
+        return PluginEnv(name, self.logs.of("parser", name), counted, self._parsers, self._leave)
 
     def _step(self, built: Built[Filter]) -> Step:
         metrics = self.metrics.filter(built.label, built.plugin.name)
         log = self._log_of(built)
         step = Step(built.label, built.matches, built.place, metrics, log, built.plugin.stateful)
-        env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers.get, self._leave)
+        env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
         step.transform = built.plugin.compile(env)
         return step
 
@@ -92,7 +94,7 @@ class Router:
             built.label,
             self._log_of(built),
             self.metrics.input(built.label, built.plugin.name),
-            self._parsers.get,
+            self._parsers,
             self._leave,
         )
         env.split = splitter(built.routes) if built.routes else None
@@ -103,7 +105,7 @@ class Router:
         plugin, service = built.plugin, self.config.service
         metrics = self.metrics.output(built.label, plugin.name)
         log = self._log_of(built)
-        env = OutputRuntime(service.flush, plugin.workers or 0, built.label, log, metrics, self._parsers.get, self._leave)
+        env = OutputRuntime(service.flush, plugin.workers or 0, built.label, log, metrics, self._parsers, self._leave)
         env.escape_unicode = service.json_escape_unicode
         sink = plugin.open(env)
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)

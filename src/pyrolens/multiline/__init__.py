@@ -3,12 +3,15 @@
 Source: Fluent Bit 5.1.1, src/flb_parser.c and src/multiline/flb_ml_rule.c.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pyrolens.options import Kind, Switch, doubt_int, opt, read_int
 
 START = "start_state"
+LIMIT = 2 * 1024 * 1024
+"""Bytes of a joined record, if nothing else is said."""
 Milliseconds = Annotated[int, Kind("milliseconds", read_int, doubt=doubt_int)]
 
 
@@ -39,6 +42,18 @@ class MultilineParser:
     parser: str | None = opt("Parser that a line passes first.", default=None)
     flush_timeout: Milliseconds = opt("Milliseconds after which a record without an end is complete.", default=4000)
     rules: tuple[Rule, ...] = ()
+
+
+def read_limit(text: str) -> int:
+    """Bytes; 0: no limit. k, m and g are powers of 1024 here; what is no size counts as the default."""
+    if text.lower() == "false":
+        return 0
+    found = re.fullmatch(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)?)[^A-Za-z]*(?:([KMG])(?:I?B)?)?", text, re.IGNORECASE)
+    if not text or not found:
+        return LIMIT
+    number = float(found[1]) if found[1].strip("+-") else 0.0
+    size = int(number * 1024 ** " KMG".index((found[2] or " ").upper()))
+    return size if size >= 0 else LIMIT
 
 
 def rule(froms: str, regex: str, to: str | None) -> Rule:
