@@ -14,6 +14,9 @@ SNAP = 6755399441055744.0
 LEAST, MOST = 1_000_000_000 * SECOND, 2_200_000_000 * SECOND
 """Between these 16 digits of seconds are whole microseconds."""
 
+DAY = 86_400 * SECOND
+"""So far from the first time the microseconds are still exact."""
+
 Date = Callable[[int], float | int | str]
 """ns -> the value of the date field."""
 
@@ -38,9 +41,11 @@ def doubles(times: list[int]) -> list[float]:
     """double() of each, four times as fast for times of our days.
 
     What is left of a double of seconds after taking whole seconds away is exact, and so are its microseconds."""
-    base = times[0] // SECOND if times else 0
+    if not times or min(times) < LEAST or max(times) >= MOST or max(times) - min(times) > DAY:
+        return list(map(double, times))
+    base = times[0] // SECOND
     snap, back = SNAP, SNAP - base * 1e6
-    return [((ns / SECOND - base) * 1e6 + snap - back) / 1e6 if LEAST <= ns < MOST else double(ns) for ns in times]
+    return [((ns / SECOND - base) * 1e6 + snap - back) / 1e6 for ns in times]
 
 
 def iso8601(ns: int) -> str:
