@@ -161,24 +161,23 @@ def test_the_router_loads_nothing_heavy(tmp_path: Path) -> None:
     """A task's router has 50 MB. What a plugin needs besides is loaded when a config names that plugin."""
     config = tmp_path / "router.conf"
     config.write_text(CONFIG.format(folder=tmp_path))
-    program = "import sys; from pyrolens.cli import main; sys.exit(main())"
-    log = tmp_path / "log"
+    log, modules = tmp_path / "log", tmp_path / "modules"
+    program = (
+        "import atexit, pathlib, sys; from pyrolens.cli import main; "
+        f"atexit.register(lambda: pathlib.Path({str(modules)!r}).write_text(' '.join(sys.modules))); "
+        "sys.exit(main())"
+    )
     with log.open("wb") as out:
-        router = subprocess.Popen(
-            [sys.executable, "-X", "importtime", "-c", program, "run", "-c", str(config)], stdout=out, stderr=out
-        )
+        router = subprocess.Popen([sys.executable, "-c", program, "run", "-c", str(config)], stdout=out, stderr=out)
     try:
         until = time.monotonic() + 30
         while not (tmp_path / "in.sock").exists() and router.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         router.send_signal(signal.SIGTERM)
-        ended = router.wait(timeout=30)
+        assert router.wait(timeout=30) == 0, log.read_text()
     finally:
         router.kill()
-    text = log.read_text()
-    assert ended == 0, text[-2000:]
-    loaded = set(re.findall(r"^import time:\s+\d+ \|\s+\d+ \|\s+(\S+)$", text, re.MULTILINE))
-    assert "pyrolens.filters.grep" in loaded
+    loaded = set(modules.read_text().split())
     assert sorted(loaded & HEAVY) == []
     others = {name for name in loaded if re.match(r"pyrolens\.(inputs|filters|outputs|parsers|ecs|local)\.[a-z]", name)}
     assert {name for name in others if "._" not in name} == {
