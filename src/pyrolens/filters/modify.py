@@ -101,6 +101,8 @@ def read_rule(option: str, text: str) -> Edit:
             compile_pattern(word)
         except PatternError as why:
             raise OptionError(option, f"'{word}' must compile as a pattern, even here: {why}") from None
+    if option == "remove_regex" and not words[0]:
+        raise OptionError(option, "expected a pattern")
     if len(words) == 3:
         # whatever it is called
         return rename(words[0], words[2])
@@ -302,7 +304,7 @@ def value_holds(key: str, test: Test, wanted: bool) -> Condition:
 
 def some_key(pattern: str) -> Condition:
     test = Remembered(key_test(pattern))
-    return lambda record: any([test[key] for key in record])
+    return lambda record: any(map(test.__getitem__, record))
 
 
 def key_test(pattern: str) -> Test:

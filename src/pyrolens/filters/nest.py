@@ -6,7 +6,7 @@ Source: plugins/filter_nest/nest.c (Fluent Bit 5.1.1).
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pyrolens.api import Event, Filter, FilterEnv, Record, Transform, opt, plugin
+from pyrolens.api import Event, Filter, FilterEnv, Lines, Record, Transform, lines, opt, plugin
 from pyrolens.records.remembered import Remembered
 
 Name = Callable[[Any], Any]
@@ -18,24 +18,29 @@ class Nest(Filter):
 
     operation: str = opt("nest or lift, in small letters.", default="nest")
     wildcard: list[str] = opt("nest: this field; with * at its end, all that begin so.", default=[])
-    nest_under: str | None = opt("nest: the field that becomes the map.", default=None)
-    nested_under: str | None = opt("lift: the field that holds the map.", default=None)
+    under: Lines = lines(
+        nest_under="nest: the field that becomes the map.",
+        nested_under="lift: the field that holds the map.",
+    )
     add_prefix: str | None = opt("Put this before the names of the fields that are moved.", default=None)
     remove_prefix: str | None = opt("Take this from the names of the fields that are moved.", default=None)
 
     def check(self) -> Iterable[tuple[str, str]]:
         if self.operation[:4] not in ("nest", "lift"):
             yield "operation", f"Operation is '{self.operation}': expected nest or lift"
+        for spelling in ("nest_under", "nested_under"):
+            if sum(line.key == spelling for line in self.under) > 1:
+                yield spelling, f"{spelling} is given twice"
         if self.add_prefix is not None and self.remove_prefix is not None:
             yield "add_prefix", "Add_prefix cannot be combined with Remove_prefix"
 
     def compile(self, env: FilterEnv) -> Transform:
         lift = self.operation.startswith("lift")
-        own, other = (self.nested_under, self.nest_under) if lift else (self.nest_under, self.nested_under)
-        key = own if own is not None else other
-        if key is None:
+        if not self.under:
             env.log.warning("it has no effect without " + ("Nested_under" if lift else "Nest_under"))
             return lambda tag, events: events
+        # either spelling will do; the last one counts
+        key = self.under[-1].value
         name = self._name()
         return lifter(key, name, env) if lift else nester(key, self.wildcard, name)
 
