@@ -116,7 +116,7 @@ def test_events_of_many_days() -> None:
 
 @given(st.lists(st.integers(0, 5 * SPAN), min_size=1))
 def test_spans_are_all_of_it_in_order(times: list[int]) -> None:
-    items = [(ms, b"") for ms in times]
+    items = [(ms, "") for ms in times]
     order = sorted(range(len(items)), key=lambda i: items[i][0])
     cut = spans(items, order)
     assert [i for span in cut for i in span] == order

@@ -10,7 +10,7 @@ from pyrolens.api import Chunk, Encode, Event, Limits, Outcome, OutputEnv, Parce
 from pyrolens.aws import AwsClient, Reply
 from pyrolens.outputs._oversized import Oversized, pieces
 from pyrolens.outputs._values import value_bytes
-from pyrolens.records.codecs import Json, json_value
+from pyrolens.records.codecs import Json
 from pyrolens.records.codecs.json import valid_text
 
 encode = msgspec.json.Encoder().encode
@@ -29,8 +29,8 @@ KNOWN = 10_000
 Names = tuple[str, str]
 """Log group and log stream."""
 NamesOf = Callable[[int, dict[str, Any]], Names]
-Item = tuple[int, bytes]
-"""Time in ms, and the event as JSON."""
+Item = tuple[int, str]
+"""Time in ms, and the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,30 @@ class Messages:
         self.json = Json(None, escape_unicode=escape_unicode)
         self.missing = f"no field '{key}', or nothing in it" if key else "the record is empty"
 
-    def __call__(self, events: list[Event]) -> list[bytes]:
-        """One message for each event; b"" for none."""
+    def __call__(self, events: list[Event]) -> list[str]:
+        """One message for each event; "" for none."""
         key = self.key
         if key is None:
-            return [b"" if line == b"{}" else line for line in self.json.each(events)]
+            # written at once and cut: no line break stands inside of JSON
+            lines = self.json.lines(events).decode().split("\n")
+            lines.pop()
+            return ["" if line == "{}" else line for line in lines] if "{}" in lines else lines
         escape = self.escape
-        out = [utf8(value_bytes(record[key], escape), escape) if key in record else b"" for _, record in events]
-        return [message.strip() for message in out] if self.strip else out
+        out = [message(record[key], escape) if key in record else "" for _, record in events]
+        return [text.strip() for text in out] if self.strip else out
+
+
+def message(value: Any, escape_unicode: bool) -> str:
+    """Text as it is, where it is valid; anything else as JSON."""
+    if not isinstance(value, str):
+        return value_bytes(value, escape_unicode).decode("utf-8", "replace")
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return valid_text(value.encode("utf-8", "surrogateescape"), escape_unicode)
+    return value
 
 
 class CloudwatchSink:
@@ -88,56 +104,63 @@ class CloudwatchSink:
     # -- encoding -------------------------------------------------------------------------------------------
 
     def encoder(self, tag: str) -> Encode:
-        names = self.names(tag)
-        if not callable(names):
-            return lambda events: self._parcels(tag, names, events)
-        names_of = names
+        escape = self.env.escape_unicode
+
+        def valid(names: Names) -> Names:
+            return message(names[0], escape), message(names[1], escape)
+
+        found_names = self.names(tag)
+        if not callable(found_names):
+            fixed = valid(found_names)
+            return lambda events: self._parcels(tag, fixed, events)
+        names_of = found_names
 
         def encode(events: list[Event]) -> list[Parcel]:
             by_names: dict[Names, list[Event]] = {}
             for event in events:
                 by_names.setdefault(names_of(*event), []).append(event)
-            return [p for key, found in by_names.items() for p in self._parcels(tag, key, found)]
+            return [p for key, found in by_names.items() for p in self._parcels(tag, valid(key), found)]
 
         return encode
 
     def _parcels(self, tag: str, names: Names, events: list[Event]) -> list[Parcel]:
         made = self.messages(events)
         if not all(made):
-            unfit = [event for event, message in zip(events, made, strict=True) if not message]
+            unfit = [event for event, text in zip(events, made, strict=True) if not text]
             self.env.reject(unfit, tag, self.messages.missing)
-            kept = [(event, message) for event, message in zip(events, made, strict=True) if message]
-            events, made = [event for event, _ in kept], [message for _, message in kept]
+            kept = [(event, text) for event, text in zip(events, made, strict=True) if text]
+            events, made = [event for event, _ in kept], [text for _, text in kept]
+        sizes = sizes_of(made)
         more: list[Parcel] = []
-        if made and max(map(len, made)) > EVENT:
+        if made and max(sizes) > EVENT:
             events, made, more = self._cut(tag, names, events, made)
+            sizes = sizes_of(made)
         if not made:
             return more
-        sizes = list(map(len, made))
-        items = [(event[0] // 1_000_000, message) for event, message in zip(events, quoted(made), strict=True)]
+        items = [(event[0] // 1_000_000, text) for event, text in zip(events, made, strict=True)]
         return [Parcel(names, items, len(items), sum(sizes), sizes), *more]
 
     def _cut(
-        self, tag: str, names: Names, events: list[Event], made: list[bytes]
-    ) -> tuple[list[Event], list[bytes], list[Parcel]]:
+        self, tag: str, names: Names, events: list[Event], made: list[str]
+    ) -> tuple[list[Event], list[str], list[Parcel]]:
         """What fits or begins what does not, and the other pieces (they are no records of their own)."""
-        kept: list[tuple[Event, bytes]] = []
+        kept: list[tuple[Event, str]] = []
         more: list[Parcel] = []
-        for event, message in zip(events, made, strict=True):
-            if len(message) > EVENT:
+        for event, text in zip(events, made, strict=True):
+            data = text.encode() if len(text) * 4 > EVENT else b""
+            if len(data) > EVENT:
                 self.env.count("oversized_records")
-                parts = pieces(message, EVENT, self.oversized)
+                parts = pieces(data, EVENT, self.oversized)
                 if not parts:
-                    self.env.reject([event], tag, f"{len(message):,} bytes, and CloudWatch Logs takes {EVENT:,}")
+                    self.env.reject([event], tag, f"{len(data):,} bytes, and CloudWatch Logs takes {EVENT:,}")
                     continue
                 if self.oversized == "truncate":
-                    self.env.log.warning("event truncated", tag=tag, bytes=len(message), kept=len(parts[0]))
+                    self.env.log.warning("event truncated", tag=tag, bytes=len(data), kept=len(parts[0]))
                 ms = event[0] // 1_000_000
-                for part in parts[1:]:
-                    more.append(Parcel(names, [(ms, quoted([part])[0])], 0, len(part), [len(part)]))
-                message = parts[0]
-            kept.append((event, message))
-        return [event for event, _ in kept], [message for _, message in kept], more
+                more += [Parcel(names, [(ms, part.decode())], 0, len(part), [len(part)]) for part in parts[1:]]
+                text = parts[0].decode()
+            kept.append((event, text))
+        return [event for event, _ in kept], [text for _, text in kept], more
 
     # -- sending --------------------------------------------------------------------------------------------
 
@@ -172,12 +195,8 @@ class CloudwatchSink:
     async def _put(self, names: Names, items: list[Item]) -> Reply:
         """One PutLogEvents; where the stream or its group is gone they are created and it is made again."""
         group, stream = names
-        events = b",".join([b'{"timestamp":%d,"message":%s}' % item for item in items])
-        body = b'{"logGroupName":%s,"logStreamName":%s,"logEvents":[%s]}' % (
-            json_value(group),
-            json_value(stream),
-            events,
-        )
+        events = [{"timestamp": ms, "message": text} for ms, text in items]
+        body = encode({"logGroupName": group, "logStreamName": stream, "logEvents": events})
         reply = await self.client.call("PutLogEvents", body, self.headers)
         if reply.code == "ResourceNotFoundException":
             self.known.pop(names, None)
@@ -193,7 +212,7 @@ class CloudwatchSink:
     async def _create_stream(self, names: Names) -> Reply:
         """Make sure that the stream is there, and its group if we may create it. The reply is the one that counts."""
         group, stream = names
-        body = b'{"logGroupName":%s,"logStreamName":%s}' % (json_value(group), json_value(stream))
+        body = encode({"logGroupName": group, "logStreamName": stream})
         if not self.groups.create_stream:
             self._remember(names)
             return Reply(200)
@@ -222,7 +241,7 @@ class CloudwatchSink:
             body["logGroupClass"] = groups.group_class
         if groups.tags:
             body["tags"] = dict(groups.tags)
-        reply = await self.client.call("CreateLogGroup", json_value(body))
+        reply = await self.client.call("CreateLogGroup", encode(body))
         if not reply.ok and reply.code not in ("ResourceAlreadyExistsException", "OperationAbortedException"):
             return Reply(
                 reply.status, reply.code, f"cannot create log group '{group}': {reply.message}", after=reply.after
@@ -231,7 +250,7 @@ class CloudwatchSink:
             self.env.log.info("log group created", group=group)
         if groups.retention_days > 0:
             policy = {"logGroupName": group, "retentionInDays": groups.retention_days}
-            kept = await self.client.call("PutRetentionPolicy", json_value(policy))
+            kept = await self.client.call("PutRetentionPolicy", encode(policy))
             if not kept.ok:
                 # the events matter more than how long they stay
                 self.env.log.warning("the retention of the log group is not set", group=group, reason=kept.reason)
@@ -246,20 +265,9 @@ class CloudwatchSink:
         await self.client.close()
 
 
-def utf8(text: bytes, escape_unicode: bool) -> bytes:
-    """The text as it will be counted by the service: valid UTF-8."""
-    if text.isascii():
-        return text
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return valid_text(text, escape_unicode).encode()
-    return text
-
-
-def quoted(messages: list[bytes]) -> list[bytes]:
-    """Each message as a JSON string."""
-    return [encode(message.decode()) for message in messages]
+def sizes_of(messages: list[str]) -> list[int]:
+    """Bytes of each in UTF-8."""
+    return [len(text) if text.isascii() else len(text.encode()) for text in messages]
 
 
 def spans(items: list[Item], order: list[int]) -> list[list[int]]:

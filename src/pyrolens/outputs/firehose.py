@@ -9,7 +9,7 @@ from pyrolens.api import Commas, Net, Output, OutputEnv, Record, Tls, group, opt
 from pyrolens.aws import AWS_IGNORED, Aws, aws_client
 from pyrolens.aws.options import check_aws
 from pyrolens.net import compressor
-from pyrolens.outputs._firehose import FRACTIONS, FirehoseSink, Lines, time_text
+from pyrolens.outputs._firehose import FRACTIONS, FirehoseSink, Lines, json_lines, time_text
 from pyrolens.outputs._oversized import SUFFIX
 from pyrolens.outputs._values import value_line
 from pyrolens.records.codecs import Json
@@ -87,7 +87,7 @@ class Firehose(Output):
             made = [(ns, edit(timed(ns, record))) for ns, record in events]
             if key:
                 return [value_line(record[key], escape) if key in record else None for _, record in made]
-            return [line + b"\n" for line in json.each(made)]
+            return list(json_lines(json, made))
 
         return lines
 

@@ -9,7 +9,7 @@ from pyrolens.api import Net, Output, OutputEnv, Tls, group, opt, plugin
 from pyrolens.aws import AWS_IGNORED, Aws, aws_client
 from pyrolens.aws.options import check_aws
 from pyrolens.net import compressor
-from pyrolens.outputs._firehose import FirehoseSink, Lines, time_text
+from pyrolens.outputs._firehose import FirehoseSink, Lines, json_lines, time_text
 from pyrolens.outputs._values import value_line
 from pyrolens.records.codecs import Json
 
@@ -75,9 +75,9 @@ class KinesisFirehose(Output):
         if name:
             text = time_text(self.time_key_format)
             return lambda events: [
-                line + b"\n" if event[1] else None
+                line if event[1] else None
                 for event, line in zip(
-                    events, json.each([(ns, {**r, name: text(ns)}) for ns, r in events]), strict=True
+                    events, json_lines(json, [(ns, {**r, name: text(ns)}) for ns, r in events]), strict=True
                 )
             ]
-        return lambda events: [line + b"\n" if len(line) > 2 else None for line in json.each(events)]
+        return lambda events: [line if line != b"{}\n" else None for line in json_lines(json, events)]
