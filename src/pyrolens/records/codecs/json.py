@@ -5,6 +5,7 @@ Differs: always valid JSON. nan and inf are null, keys that are not text become 
 \\xHH for each byte; Fluent Bit writes nan, inf, bare keys and invalid escapes.
 """
 
+import codecs
 import re
 from itertools import chain
 from json.encoder import encode_basestring_ascii
@@ -21,8 +22,10 @@ NESTED = FLAT | {dict, list, float}
 TOO_DEEP = 200
 """Levels of nesting after which a value is written as null, so that no record can exhaust the stack."""
 
-ESCAPED = re.compile("[^\x00-\x7e\ue000-\ue0ff]+")
-"""DEL included, and without what stands for wrong bytes, which Fluent Bit does not escape either."""
+ESCAPED = re.compile("[^\ue000-\ue0ff]+")
+"""All but what stands for wrong bytes, which Fluent Bit does not escape either."""
+ESCAPES = "pyrolens.json"
+"""Name of our error handler for encoding."""
 ENCODER = msgspec.json.Encoder()
 encode, encode_lines = ENCODER.encode, ENCODER.encode_lines
 
@@ -274,6 +277,18 @@ def _bytes(text: str) -> bytes:
 
 def _escaped(line: bytes, escape_unicode: bool) -> bytes:
     r"""The same JSON with \uXXXX for DEL and, if so wanted, for all that is not ASCII."""
-    if not escape_unicode:
-        return line.replace(b"\x7f", b"\\u007f")
-    return ESCAPED.sub(lambda m: encode_basestring_ascii(m[0])[1:-1], line.decode()).encode()
+    if escape_unicode and not line.isascii():
+        # of many lines, only those that need it are read
+        lines = line.split(b"\n")
+        line = b"\n".join([one if one.isascii() else one.decode().encode("ascii", ESCAPES) for one in lines])
+    return line.replace(b"\x7f", b"\\u007f")
+
+
+def _escaped_run(error: UnicodeError) -> tuple[bytes, int]:
+    """What the ASCII encoder calls for each run of other characters; it skips ASCII faster than a regex can."""
+    assert isinstance(error, UnicodeEncodeError)
+    run = error.object[error.start : error.end]
+    return ESCAPED.sub(lambda m: encode_basestring_ascii(m[0])[1:-1], run).encode(), error.end
+
+
+codecs.register_error(ESCAPES, _escaped_run)
