@@ -36,6 +36,9 @@ class Lent:
         self.multiline_limit = 0
         self.multiline_parsers: dict[str, MultilineParser] = dict(BUILTIN)
         self.held: list[Keeping] = []
+        """What hold() gave."""
+        self.used: list[Held] = []
+        """What emit() was given of it."""
         self._parsers = parsers or {}
 
     def now(self) -> int:
@@ -55,6 +58,8 @@ class Lent:
 
     def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
         self.emitted.append((tag, events, moved))
+        if held is not None:
+            self.used.append(held)
 
     def hold(self, records: int = 0) -> Held:
         keeping = Keeping(records)

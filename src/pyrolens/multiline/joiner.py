@@ -360,8 +360,8 @@ class Joiner:
         streams[stream] = None
         streams.move_to_end(stream)
         if len(streams) > MOST_STREAMS:
-            idle = next((s for s in streams if not self.waits(s)), None)
-            out += self.forget(next(iter(streams)) if idle is None else idle)
+            idle = (s for s in streams if s != stream and not self.waits(s))
+            out += self.forget(next(idle, next(iter(streams))))
 
 
 def plain(value: Any) -> Any:
