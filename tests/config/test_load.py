@@ -173,6 +173,11 @@ class TestMatch:
         assert [f.name for f in config(text.format("0")).filters] == ["throttle.1"]
         assert [f.name for f in config(text.format("off")).filters] == ["throttle.0", "throttle.1"]
 
+    def test_some_filters_know_active_only_to_switch_them_off(self) -> None:
+        text = "[FILTER]\n  Name modify\n  Match *\n  Add a b\n  Active {}\n"
+        assert refused(text.format("on")) == [("bad-value", 5, "filter modify: Active is 'on': expected false or 0")]
+        assert config(text.format("False")).filters == []
+
 
 class TestService:
     def test_several_sections_are_one_and_the_last_counts(self) -> None:

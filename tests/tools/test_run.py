@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pyrolens.problems import Place, Problem
+from pyrolens.config import load
+from pyrolens.language.document import Section
+from pyrolens.problems import ConfigError, Place, Problem, Problems
 from pyrolens.tools import run
+from pyrolens.tools.run_arguments import read_arguments
 
 
 def test_a_good_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +72,18 @@ def test_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir("/")
     (tmp_path / "a.conf").write_text("[INPUT]\n    Name dummy\n")
     assert run.main(["-c", "a.conf", "-w", str(tmp_path), "-D"]) == 0
+
+
+def test_the_folder_of_the_store(tmp_path: Path) -> None:
+    run.make_storage(load(None, stored(tmp_path / "a" / "b")))
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be made: File exists"):
+        run.make_storage(load(None, stored(tmp_path / "file")))
+
+
+def stored(path: Path) -> list[Section]:
+    return read_arguments(["-b", str(path)], Problems()).sections
 
 
 @pytest.mark.parametrize(("argv", "begins"), [(["-V"], "pyrolens "), (["-h"], "usage: pyrolens run")])

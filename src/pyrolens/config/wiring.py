@@ -23,6 +23,8 @@ from pyrolens.options import TRUE, read_options, spec_of
 from pyrolens.plugin import Filter, Input, Output, Plugin, PluginKind, find
 from pyrolens.problems import Problems
 
+ACTIVE_IS_A_RULE = ("modify", "nest")
+"""Filters which take Active for one of their rules, and refuse it, unless it switches them off."""
 URL = re.compile(r"([^:/]+)://(?:\[([^\]]*)\]|([^:/]*))(?::([^/]*))?(/.*)?", re.DOTALL)
 
 
@@ -94,6 +96,11 @@ class _Builder:
             return None
         if self._inactive(section):
             self.problems.warning("inactive", f"filter {name} is switched off by Active", section.place)
+            return None
+        active = section.get("active")
+        if active and plugin.name in ACTIVE_IS_A_RULE:
+            message = f"filter {plugin.name}: Active is '{active.value}': expected false or 0"
+            self.problems.error("bad-value", message, active.value_place, "remove it")
             return None
         return Built(plugin, name, section.place, matches, section=section)
 

@@ -61,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
             router.Router(config)
             print("the config is good" if not told else f"the config is good, but see {told} above", file=sys.stderr)
             return 0
+        make_storage(config)
         return router.run(config)
     except ConfigError as error:
         tell(error.problems[told:] if told and error.problems[:told] == config.warnings else error.problems)
@@ -83,6 +84,18 @@ def _load(args: RunArguments, problems: Problems) -> Config:
     config = load(args.config, args.sections)
     config.warnings[:0] = problems
     return config
+
+
+def make_storage(config: Config) -> None:
+    """Make the folder of storage.path, with those above it. Raises: ConfigError."""
+    path = config.service.storage_path
+    if path is None:
+        return
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as why:
+        problem = Problem("no-storage", f"storage.path '{path}' cannot be made: {why.strerror}")
+        raise ConfigError([*config.warnings, problem]) from None
 
 
 def tell(problems: Iterable[Problem]) -> int:
