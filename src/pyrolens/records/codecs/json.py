@@ -7,6 +7,7 @@ Differs: always valid JSON. nan and inf are null, keys that are not text become 
 
 import codecs
 import re
+from functools import lru_cache
 from itertools import chain
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -18,7 +19,13 @@ from pyrolens.records.event import Event, Record, metadata_of
 
 FLAT = frozenset({str, int, bool, type(None)})
 """Values that msgspec writes as Fluent Bit does, but for text that is not ASCII or not UTF-8."""
-NESTED = FLAT | {dict, list, float}
+SIMPLE = FLAT | {float}
+NESTED = SIMPLE | {dict, list}
+NONE, DOUBLES, ALL = range(3)
+LONG_NUMBER = b"0" * 18
+"""msgspec writes a double in as few digits as tell it from all others, Fluent Bit in 16 at most. They mean the same
+unless it takes 17, which with the point between them are 18 characters."""
+NUMBERS = bytes(ord("0") if chr(n) in "0123456789." else ord(" ") for n in range(256))
 TOO_DEEP = 200
 """Levels of nesting after which a value is written as null, so that no record can exhaust the stack."""
 
@@ -31,7 +38,7 @@ encode, encode_lines = ENCODER.encode, ENCODER.encode_lines
 
 
 class Json:
-    """Writes events. The date comes first; a record's own field of that name replaces it."""
+    """Writes events. A record's own field of the date's name replaces the date."""
 
     def __init__(
         self, date_key: str | None = "date", date_format: str = "double", *, escape_unicode: bool = True
@@ -55,32 +62,28 @@ class Json:
 
     def each(self, events: list[Event]) -> list[bytes]:
         """Each record on its own, without a newline."""
-        plain = self._plain([r for _, r in events])
-        dated = self._dated(events, plain)
-        try:
-            out = list(map(encode, dated))
-        except (UnicodeEncodeError, TypeError, RecursionError):
-            out = [encode(_cleaned(r, self.escape)) for r in dated]
-        escape = self.escape
-        return [line if line.isascii() and b"\x7f" not in line else _escaped(line, escape) for line in out]
+        # JSON has no newlines of its own
+        return self.lines(events).split(b"\n")[:-1] if events else []
 
     def one(self, ns: int, record: Record) -> bytes:
         return self.each([(ns, record)])[0]
 
     def _write(self, events: list[Event], write: Any) -> bytes:
-        dated = self._dated(events, self._plain([r for _, r in events]))
-        try:
-            out: bytes = write(dated)
-        except (UnicodeEncodeError, TypeError, RecursionError):
-            out = write([_cleaned(r, self.escape) for r in dated])
+        records = [r for _, r in events]
+        care = care_for(records)
+        if care == ALL:
+            records = [_exact(r, self.escape, 0) for r in records]
+        out = self._encoded(events, records, write)
+        if care == DOUBLES and LONG_NUMBER in out.translate(NUMBERS):
+            out = self._encoded(events, [_exact(r, self.escape, 0) for r in records], write)
         return out if out.isascii() and b"\x7f" not in out else _escaped(out, self.escape)
 
-    def _plain(self, records: list[Record]) -> list[Record]:
-        """The same records, with raw text in place of doubles and of what JSON does not know."""
-        if not needs_care(records):
-            return records
-        escape = self.escape
-        return [_exact(r, escape, 0) for r in records]
+    def _encoded(self, events: list[Event], records: list[Record], write: Any) -> bytes:
+        dated = self._dated(events, records)
+        try:
+            return bytes(write(dated))
+        except (UnicodeEncodeError, TypeError, RecursionError):
+            return bytes(write([_cleaned(r, self.escape) for r in dated]))
 
     def _dated(self, events: list[Event], records: list[Record]) -> list[Record]:
         key = self.date_key
@@ -90,7 +93,17 @@ class Json:
         if key is None:
             return records
         dates = doubles(times) if self.is_double else map(self.date, times)
-        return [r if key in r else {key: date, **r} for date, r in zip(dates, records, strict=True)]
+        out: list[Record] = []
+        add = out.append
+        for date, record in zip(dates, records, strict=True):
+            if key in record:
+                add(record)
+            else:
+                # a copy with the date behind it costs less than half of a new dict with the date before it
+                dated = record.copy()
+                dated[key] = date
+                add(dated)
+        return out
 
     def _with_metadata(self, ns: int, record: Record) -> Record:
         key = self.date_key
@@ -100,39 +113,36 @@ class Json:
         return {**out, **record}
 
 
-def needs_care(records: list[Record]) -> bool:
-    """Whether anything in them is what msgspec would write in another way. Looks at all records at once, level by
-    level, for that costs a fraction of looking at each."""
+def care_for(records: list[Record]) -> int:
+    """What in them msgspec writes in another way than Fluent Bit: NONE, maybe some DOUBLES, or ALL, which is anything.
+    Looks at all records at once, level by level, for that costs a fraction of looking at each."""
+    care = NONE
     try:
         # raises at the first value that is not text, and most records hold nothing else
         "".join(chain.from_iterable(map(dict.values, records)))
-        return False
+        return care
     except TypeError:
-        level: list[Any] = list(chain.from_iterable(map(dict.values, records)))
+        kinds = set(map(type, chain.from_iterable(map(dict.values, records))))
+        if float in kinds:
+            care = DOUBLES
+        if kinds <= SIMPLE:
+            return care
+    level: list[Any] = list(chain.from_iterable(map(dict.values, records)))
     for _ in range(TOO_DEEP):
         kinds = set(map(type, level))
-        if kinds <= FLAT:
-            return False
-        if not kinds <= NESTED or (float in kinds and not short([v for v in level if type(v) is float])):
-            return True
+        if float in kinds:
+            care = DOUBLES
+        if kinds <= SIMPLE:
+            return care
+        if not kinds <= NESTED:
+            return ALL
         below: list[Any] = []
         if dict in kinds:
             below += chain.from_iterable([v.values() for v in level if type(v) is dict])
         if list in kinds:
             below += chain.from_iterable([v for v in level if type(v) is list])
         level = below
-    return True
-
-
-def short(values: list[float]) -> bool:
-    """Whether all are finite and exact with 16 digits, for then msgspec's shortest form means the same number as
-    Fluent Bit's. Most doubles in logs are: 0.25, 12.7."""
-    texts = list(map(float.__repr__, values))
-    if "n" in "".join(texts):  # nan, inf
-        return False
-    return max(map(len, texts), default=0) < 18 or all(
-        len(text) < 18 or float(f"{value:.16g}") == value for text, value in zip(texts, values, strict=True)
-    )
+    return ALL
 
 
 def json_value(value: Any, *, escape_unicode: bool = True) -> bytes:
@@ -287,8 +297,12 @@ def _escaped(line: bytes, escape_unicode: bool) -> bytes:
 def _escaped_run(error: UnicodeError) -> tuple[bytes, int]:
     """What the ASCII encoder calls for each run of other characters; it skips ASCII faster than a regex can."""
     assert isinstance(error, UnicodeEncodeError)
-    run = error.object[error.start : error.end]
-    return ESCAPED.sub(lambda m: encode_basestring_ascii(m[0])[1:-1], run).encode(), error.end
+    return _escape(error.object[error.start : error.end]), error.end
+
+
+@lru_cache(maxsize=4096)
+def _escape(run: str) -> bytes:
+    return ESCAPED.sub(lambda m: encode_basestring_ascii(m[0])[1:-1], run).encode()
 
 
 codecs.register_error(ESCAPES, _escaped_run)
