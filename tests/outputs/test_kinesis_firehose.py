@@ -8,7 +8,8 @@ import pytest
 
 from pyrolens.api import DELIVERED, Event, Outcome
 from pyrolens.aws import Aws
-from pyrolens.outputs._firehose import RECORD, REQUEST, time_text
+from pyrolens.outputs._firehose import RECORD, REQUEST
+from pyrolens.outputs._record_lines import time_text
 from pyrolens.outputs.kinesis_firehose import KinesisFirehose
 from tests.net.servers import Request, Server, answer
 from tests.outputs.sending import T0, Env, events, sent

@@ -3,22 +3,15 @@
 Source: aws/amazon-kinesis-firehose-for-fluent-bit (mainline)."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
-from pyrolens.api import Commas, Net, Output, OutputEnv, Record, Tls, group, opt, plugin
+from pyrolens.api import Commas, Net, Output, OutputEnv, Tls, group, opt, plugin
 from pyrolens.aws import AWS_IGNORED, Aws, aws_client
 from pyrolens.aws.options import check_aws
 from pyrolens.net import compressor
-from pyrolens.outputs._firehose import FRACTIONS, FirehoseSink, Lines, json_lines, time_text
+from pyrolens.outputs._firehose import FirehoseSink
 from pyrolens.outputs._oversized import SUFFIX
-from pyrolens.outputs._values import value_line
-from pyrolens.records.codecs import Json
-
-GO_FRACTIONS = {
-    **FRACTIONS,
-    "%L": lambda rest: f"{rest // 1_000_000:03d}",
-    "%f": lambda rest: f"{rest // 1000:06d}",
-}
+from pyrolens.outputs._record_lines import go_record_lines
 
 
 @plugin("firehose")
@@ -66,42 +59,17 @@ class Firehose(Output):
                 extra_user_agent=self.extra_user_agent,
             ),
             self.delivery_stream,
-            self.lines(env),
+            go_record_lines(
+                data_keys=self.data_keys,
+                log_key=self.log_key,
+                replace_dots=self.replace_dots,
+                time_key=self.time_key,
+                time_key_format=self.time_key_format,
+                escape_unicode=env.escape_unicode,
+            ),
             missing=f"no field '{self.log_key}'",
             compress=compressor(self.compression) if self.compression else None,
             aggregate=self.simple_aggregation,
             oversized=self.oversized,
             suffix=SUFFIX.encode() if self.oversized == "truncate" else b"",
         )
-
-    def lines(self, env: OutputEnv) -> Lines:
-        edit = self.edited
-        key, escape = self.log_key, env.escape_unicode
-        time_key, text = self.time_key, time_text(self.time_key_format, GO_FRACTIONS)
-        json = Json(None, escape_unicode=escape)
-
-        def timed(ns: int, record: Record) -> Record:
-            return {**record, time_key: text(ns)} if time_key else record
-
-        def lines(events: list[tuple[int, Record]]) -> list[bytes | None]:
-            made = [(ns, edit(timed(ns, record))) for ns, record in events]
-            if key:
-                return [value_line(record[key], escape) if key in record else None for _, record in made]
-            return list(json_lines(json, made))
-
-        return lines
-
-    def edited(self, record: Record) -> Record:
-        """The fields of data_keys, with the dots in their names replaced."""
-        if self.data_keys:
-            record = {k: v for k, v in record.items() if k in self.data_keys}
-        return without_dots(record, self.replace_dots) if self.replace_dots else record
-
-
-def without_dots(record: dict[Any, Any], replacement: str) -> dict[Any, Any]:
-    return {
-        k.replace(".", replacement) if isinstance(k, str) else k: without_dots(v, replacement)
-        if isinstance(v, dict)
-        else v
-        for k, v in record.items()
-    }

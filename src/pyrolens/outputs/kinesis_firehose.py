@@ -9,9 +9,8 @@ from pyrolens.api import Net, Output, OutputEnv, Tls, group, opt, plugin
 from pyrolens.aws import AWS_IGNORED, Aws, aws_client
 from pyrolens.aws.options import check_aws
 from pyrolens.net import compressor
-from pyrolens.outputs._firehose import FirehoseSink, Lines, json_lines, time_text
-from pyrolens.outputs._values import value_line
-from pyrolens.records.codecs import Json
+from pyrolens.outputs._firehose import FirehoseSink
+from pyrolens.outputs._record_lines import record_lines
 
 
 @plugin("kinesis_firehose")
@@ -57,27 +56,10 @@ class KinesisFirehose(Output):
             env,
             aws_client("firehose", "Firehose_20150804", self.aws, self.net, self.tls, service_id="FIREHOSE"),
             self.delivery_stream,
-            self.lines(env),
+            record_lines(self.log_key, self.time_key, self.time_key_format, env.escape_unicode),
             missing=f"no field '{self.log_key}'" if self.log_key else "the record is empty",
             compress=compressor(self.compression) if self.compression else None,
             aggregate=self.simple_aggregation,
             aggregate_end=b"\n",
             oversized=self.oversized,
         )
-
-    def lines(self, env: OutputEnv) -> Lines:
-        key = self.log_key
-        if key:
-            escape = env.escape_unicode
-            return lambda events: [value_line(record[key], escape) if key in record else None for _, record in events]
-        json = Json(None, escape_unicode=env.escape_unicode)
-        name = self.time_key
-        if name:
-            text = time_text(self.time_key_format)
-            return lambda events: [
-                line if event[1] else None
-                for event, line in zip(
-                    events, json_lines(json, [(ns, {**r, name: text(ns)}) for ns, r in events]), strict=True
-                )
-            ]
-        return lambda events: [line if line != b"{}\n" else None for line in json_lines(json, events)]

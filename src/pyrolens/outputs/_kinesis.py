@@ -1,0 +1,155 @@
+"""Kinesis Data Streams: what kinesis_streams and kinesis have in common. One call is PutRecords."""
+
+import hashlib
+import random
+import secrets
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pyrolens.api import Event, OutputEnv, Record
+from pyrolens.aws import AwsClient
+from pyrolens.outputs._batches import BatchSink, base64_sizes
+from pyrolens.outputs._record_lines import Lines
+
+RECORD = 1_048_576 - 20
+"""Bytes of a record before base64: 1 MiB with the partition key."""
+REQUEST = 10 * 1024 * 1024
+"""Bytes of a request, since October 2025 (5 MiB before). Base64 and JSON included, as Fluent Bit counts them."""
+PARTITION_KEY = 256
+"""Characters."""
+ALPHABET = string.ascii_letters + string.digits
+
+KeyOf = Callable[[Record], str | None]
+"""The partition key of a record, None for any."""
+Keyed = tuple[bytes, str | None]
+
+
+class KinesisSink(BatchSink):
+    service = "Kinesis"
+    operation = "PutRecords"
+    record, request = RECORD, REQUEST
+    frame, per_record = 29, 48
+    failed_count, results = "FailedRecordCount", "Records"
+
+    def __init__(
+        self,
+        env: OutputEnv,
+        client: AwsClient,
+        stream: str,
+        lines: Lines,
+        *,
+        key_of: KeyOf | None = None,
+        kpl: bool = False,
+        **how: Any,
+    ) -> None:
+        """key_of: None for random partition keys. kpl: records are joined in the format of Kinesis's Producer
+        Library, from which consumers take them out again. how: see BatchSink."""
+        super().__init__(env, client, stream, lines, **how)
+        self.key_of, self.kpl = key_of, kpl
+        self.key_head = "".join(secrets.choice(ALPHABET) for _ in range(10))
+        if kpl:
+            self.limits = self.limits_of(joined=True)
+        if key_of:
+            # the key counts for the record
+            self.record = RECORD - PARTITION_KEY
+
+    def items(self, events: list[Event], data: list[bytes]) -> tuple[list[Any], list[int]]:
+        if self.key_of is None:
+            return data, base64_sizes(data)
+        keys = [self.key_of(record) for _, record in events]
+        sizes = [n + 4 * len(key or "") for n, key in zip(base64_sizes(data), keys, strict=True)]
+        return list(zip(data, keys, strict=True)), sizes
+
+    def grouped(self, items: list[Any]) -> tuple[list[Any], Sequence[Sequence[int]] | None]:
+        if not self.kpl:
+            return super().grouped(items)
+        return kpl_records(items if self.key_of else [(data, None) for data in items], self.random_key)
+
+    def body(self, records: list[Any]) -> Any:
+        if self.key_of or self.kpl:
+            keyed = [{"Data": data, "PartitionKey": key or self.random_key()} for data, key in records]
+        else:
+            keyed = [{"Data": data, "PartitionKey": self.random_key()} for data in records]
+        return {"StreamName": self.stream, "Records": keyed}
+
+    def random_key(self) -> str:
+        """Records go to any shard. Source: Fluent Bit 5.1.1: ten characters of the output's own, and some digits."""
+        return f"{self.key_head}{random.randrange(10, 10**8)}"
+
+
+# -- aggregation as of Kinesis's Producer Library -------------------------------------------------------------
+
+MAGIC = b"\xf3\x89\x9a\xc2"
+ALONE = 20 * 1024
+"""Bytes from which a record is not joined with others. Source: AWS's plugin in Go."""
+
+
+def kpl_records(items: list[Keyed], random_key: Callable[[], str]) -> tuple[list[Keyed], list[list[int]]]:
+    """Records of at most RECORD bytes, each with the indexes of the items in it; the order stays."""
+    records: list[Keyed] = []
+    members: list[list[int]] = []
+    aggregate = Aggregate(random_key)
+
+    def close() -> None:
+        nonlocal aggregate
+        if aggregate.members:
+            records.append(aggregate.finish())
+            members.append(aggregate.members)
+            aggregate = Aggregate(random_key)
+
+    for n, (data, key) in enumerate(items):
+        if len(data) >= ALONE:
+            close()
+            records.append((data, key))
+            members.append([n])
+            continue
+        if not aggregate.fits(data, key):
+            close()
+        aggregate.add(n, data, key)
+    close()
+    return records, members
+
+
+class Aggregate:
+    """One record that holds many: a table of partition keys, and records with an index into it (protobuf)."""
+
+    def __init__(self, random_key: Callable[[], str]) -> None:
+        self.members: list[int] = []
+        self._random_key = random_key
+        self._keys: dict[str, int] = {}
+        self._parts: list[bytes] = []
+        self._size = len(MAGIC) + 16
+
+    def fits(self, data: bytes, key: str | None) -> bool:
+        # a record of a few bytes more than its data and its key; what is not exact here is on the safe side
+        return self._size + len(data) + 4 * len(key or "") + 40 <= RECORD
+
+    def add(self, number: int, data: bytes, key: str | None) -> None:
+        name = key or next(iter(self._keys), None) or self._random_key()
+        if name not in self._keys:
+            self._keys[name] = len(self._keys)
+            self._size += len(_field(1, name.encode("utf-8", "replace")))
+        record = b"\x08" + _varint(self._keys[name]) + _field(3, data)
+        self._parts.append(_field(3, record))
+        self._size += len(self._parts[-1])
+        self.members.append(number)
+
+    def finish(self) -> Keyed:
+        table = b"".join(_field(1, key.encode("utf-8", "replace")) for key in self._keys)
+        message = table + b"".join(self._parts)
+        check = hashlib.md5(message, usedforsecurity=False).digest()
+        return MAGIC + message + check, next(iter(self._keys))
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _field(number: int, data: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + _varint(len(data)) + data

@@ -1,0 +1,115 @@
+"""What a record is for Firehose and Kinesis: a line of JSON, or the value of one field, in both dialects of options."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pyrolens.api import Event, Record
+from pyrolens.outputs._values import value_bytes, value_line
+from pyrolens.records.codecs import Json, second_text
+from pyrolens.records.event import SECOND
+
+Lines = Callable[[list[Event]], list[bytes | None]]
+"""Events -> the data of each, None for one that has none."""
+
+FRACTIONS = {
+    "%3N": lambda rest: f"{rest // 1_000_000:03d}",
+    "%6N": lambda rest: f"{rest // 1000:06d}",
+    "%9N": lambda rest: f"{rest:09d}",
+    "%N": lambda rest: f"{rest:09d}",
+    "%L": lambda rest: f"{rest:09d}",
+}
+GO_FRACTIONS = {
+    **FRACTIONS,
+    "%L": lambda rest: f"{rest // 1_000_000:03d}",
+    "%f": lambda rest: f"{rest // 1000:06d}",
+}
+
+
+def time_text(form: str, fractions: dict[str, Callable[[int], str]] | None = None) -> Callable[[int], str]:
+    """ns -> its time in a format of strftime, UTC, with fractions of a second by name.
+
+    Source: Fluent Bit 5.1.1 flb_aws_strftime_precision: %3N milliseconds, %9N and %L nanoseconds."""
+    known = FRACTIONS if fractions is None else fractions
+    parts = re.split(r"(%s|%%|" + "|".join(map(re.escape, known)) + ")", form)
+    if not any(p in known or p == "%s" for p in parts):
+        return lambda ns: second_text(form, ns // SECOND)
+
+    def text(ns: int) -> str:
+        seconds, rest = divmod(ns, SECOND)
+        return "".join(
+            [
+                known[p](rest) if p in known else str(seconds) if p == "%s" else second_text(p, seconds) if p else ""
+                for p in parts
+            ]
+        )
+
+    return text
+
+
+def json_lines(json: Json, events: list[Event]) -> list[bytes]:
+    """Each event as JSON with its newline. Written at once and cut: no line break stands inside of JSON."""
+    return json.lines(events).splitlines(keepends=True)
+
+
+def record_lines(log_key: str | None, time_key: str | None, time_key_format: str, escape_unicode: bool) -> Lines:
+    """As kinesis_firehose and kinesis_streams send them. Empty records have no data."""
+    if log_key:
+        key = log_key
+        return lambda events: [
+            value_line(record[key], escape_unicode) if key in record else None for _, record in events
+        ]
+    json = Json(None, escape_unicode=escape_unicode)
+    name = time_key
+    if name:
+        text = time_text(time_key_format)
+        return lambda events: [
+            line if event[1] else None
+            for event, line in zip(
+                events, json_lines(json, [(ns, {**r, name: text(ns)}) for ns, r in events]), strict=True
+            )
+        ]
+    return lambda events: [line if line != b"{}\n" else None for line in json_lines(json, events)]
+
+
+def go_record_lines(
+    *,
+    data_keys: Sequence[str],
+    log_key: str | None,
+    replace_dots: str,
+    time_key: str | None,
+    time_key_format: str,
+    escape_unicode: bool,
+    newline: bool = True,
+) -> Lines:
+    """As AWS's plugins in Go send them: the time is one of the fields that data_keys and log_key look for."""
+    text = time_text(time_key_format, GO_FRACTIONS)
+    json = Json(None, escape_unicode=escape_unicode)
+    end = b"\n" if newline else b""
+
+    def edited(ns: int, record: Record) -> Record:
+        if time_key:
+            record = {**record, time_key: text(ns)}
+        if data_keys:
+            record = {k: v for k, v in record.items() if k in data_keys}
+        return without_dots(record, replace_dots) if replace_dots else record
+
+    def lines(events: list[Event]) -> list[bytes | None]:
+        made = [(ns, edited(ns, record)) for ns, record in events]
+        if log_key:
+            return [
+                value_bytes(record[log_key], escape_unicode) + end if log_key in record else None for _, record in made
+            ]
+        return list(json_lines(json, made) if newline else json.each(made))
+
+    return lines
+
+
+def without_dots(record: dict[Any, Any], replacement: str) -> dict[Any, Any]:
+    """With something else in place of the dots in the names of fields."""
+    return {
+        k.replace(".", replacement) if isinstance(k, str) else k: without_dots(v, replacement)
+        if isinstance(v, dict)
+        else v
+        for k, v in record.items()
+    }
