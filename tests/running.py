@@ -85,12 +85,13 @@ def message(tag: str, record: dict[str, Any], seconds: int = 1_780_000_000, ns: 
 
 
 class HttpSink:
-    """An HTTP server that takes bodies of JSON lines. `status` and `delay` say how it answers."""
+    """An HTTP server that takes bodies of JSON lines. `status`, `delay` and `reply` say how it answers."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.status = 200
         self.delay = 0.0
+        self.reply = b""
         self.requests = 0
         self.port = 0
         self.server: asyncio.Server | None = None
@@ -116,7 +117,8 @@ class HttpSink:
                 await asyncio.sleep(self.delay)
                 if self.status == 200:
                     self.bodies.append(body)
-                writer.write(b"HTTP/1.1 %d x\r\nContent-Length: 0\r\n\r\n" % self.status)
+                writer.write(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n" % (self.status, len(self.reply)))
+                writer.write(self.reply)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

@@ -138,3 +138,23 @@ def test_a_port_in_use_refuses_the_start_and_says_which(tmp_path: Path) -> None:
             assert not (tmp_path / "in.sock").exists()
 
     asyncio.run(main())
+
+
+def test_secrets_never_show_in_the_log(tmp_path: Path) -> None:
+    async def main() -> None:
+        sink = HttpSink()
+        await sink.open()
+        sink.status = 500
+        sink.reply = b"no such password: correct-horse-battery"
+        config = CONFIG.format(input="", port=sink.port) + "    http_User me\n    http_Passwd ${SECRET}\n"
+        config = config.replace("Flush 0.2", "Flush 0.2\n    Log_Level trace")
+        async with running(tmp_path, config, SECRET="correct-horse-battery") as router:
+            _, writer = await connect(router)
+            writer.write(message("app", {"log": "x"}))
+            await until(lambda: "retry" in router.said(), "a retry")
+            await router.stop()
+            assert "correct-horse" not in router.said()
+            assert "***" in router.said()
+        await sink.close()
+
+    asyncio.run(main())

@@ -174,7 +174,6 @@ class Delivery:
                 self._again(rest, outcome)
                 return
             counters.retries_failed += 1
-            counters.errors += 1
             counters.dropped_records += failed
             self.log.error(
                 "the chunk is given up, its retries are used up",

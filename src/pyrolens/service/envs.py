@@ -133,11 +133,8 @@ class InputRuntime(PluginEnv):
         super().__init__(*args)
         self.tag = tag
         self.flush = flush
-        self.limit = limit
-        """Bytes; 0 or less: none."""
         self.metrics = metrics
-        self.unsettled = 0
-        """Bytes handed over and not settled."""
+        metrics.limit = limit
         self._pipeline = pipeline
         self._processors = processors
         self.split: Split | None = None
@@ -147,7 +144,7 @@ class InputRuntime(PluginEnv):
         metrics = self.metrics
         metrics.records += len(events)
         metrics.bytes += size
-        self.unsettled += size
+        metrics.unsettled += size
         if settled is None:
             receipt = Receipt(size, self._settle)
         else:
@@ -159,17 +156,17 @@ class InputRuntime(PluginEnv):
 
             receipt = Receipt(size, settle)
         self._pipeline.feed(tag, events, receipt, self._processors, self.split)
-        if 0 < self.limit <= self.unsettled and not metrics.paused:
+        if 0 < metrics.limit <= metrics.unsettled and not metrics.paused:
             metrics.paused = True
             metrics.pauses += 1
-            self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=self.unsettled, limit=self.limit)
+            self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=metrics.unsettled, limit=metrics.limit)
             self.source.pause()
 
     def _settle(self, receipt: Receipt) -> None:
-        self.unsettled -= receipt.size
         metrics = self.metrics
-        if metrics.paused and self.unsettled < self.limit:
+        metrics.unsettled -= receipt.size
+        if metrics.paused and metrics.unsettled < metrics.limit:
             metrics.paused = False
             metrics.resumes += 1
-            self.log.info("resumed", unsettled=self.unsettled)
+            self.log.info("resumed", unsettled=metrics.unsettled)
             self.source.resume()

@@ -15,11 +15,12 @@ from pyrolens.pipeline.pipeline import Door, Pipeline, Route
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Filter, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
-from pyrolens.service.books import books, write_if_asked
 from pyrolens.records.routes import splitter
+from pyrolens.service.books import books, write_if_asked
 from pyrolens.service.envs import FilterRuntime, InputRuntime, OutputRuntime, Parsers, PluginEnv
 from pyrolens.service.log import Logs
 from pyrolens.service.metrics import Metrics
+from pyrolens.service.secrets import secrets_of
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ class Router:
         service = config.service
         self.metrics = Metrics()
         self.logs = Logs(service.log_level, service.log_file, self.metrics)
+        built: list[Built[Any]] = [*config.inputs, *config.filters, *config.outputs]
+        self.logs.mask(secrets_of(b.plugin for b in built))
         self.log = self.logs.of("engine")
         self._problems = Problems()
         limit = read_limit(service.multiline_buffer_limit)
