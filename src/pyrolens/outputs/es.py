@@ -1,0 +1,78 @@
+"""output es.
+
+Source: Fluent Bit 5.1.1 plugins/out_es."""
+
+import base64
+import binascii
+import struct
+from collections.abc import Iterable
+
+from pyrolens.api import Net, Output, OutputEnv, Secret, Tls, group, opt, plugin
+from pyrolens.aws import Identity
+from pyrolens.outputs._bulk import BULK_DIFFERS, BULK_IGNORED, Bulk, BulkSink, Documents, user
+from pyrolens.outputs._post import Headers, basic
+
+
+@plugin("es")
+class Es(Output):
+    """Send records to Elasticsearch, or to an OpenSearch domain of AWS."""
+
+    ignored = BULK_IGNORED
+    differs = BULK_DIFFERS
+
+    host: str = opt("Host of the server.", default="127.0.0.1")
+    port: int = opt("Port of the server.", default=9200, low=1, high=65535)
+    bulk: Bulk = group(Bulk)
+    http_api_key: Secret | None = opt("API key, in base64.", default=None)
+    cloud_id: str | None = opt("Cloud ID of a deployment in Elastic Cloud, in place of host and port.", default=None)
+    cloud_auth: Secret | None = opt("user:password of that deployment.", default=None)
+    upstream: str | None = opt("Not there: several nodes need a load balancer, or an output for each.", default=None)
+    aws: Identity = group(Identity, "aws_")
+    tls_on: bool = opt("Speak TLS.", default=False, name="tls")
+    tls: Tls = group(Tls, "tls.")
+    net: Net = group(Net, "net.")
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        yield from self.bulk.mistakes(self.aws)
+        if self.upstream:
+            yield "upstream", "es cannot take turns with several nodes: name one host"
+        if self.cloud_id:
+            try:
+                cloud_place(self.cloud_id)
+            except ValueError as why:
+                yield "cloud_id", f"cloud_id is '{self.cloud_id}': {why}"
+
+    def open(self, env: OutputEnv) -> BulkSink:
+        place = cloud_place(self.cloud_id) if self.cloud_id else (self.host, self.port)
+        documents = Documents(self.bulk, env, murmur)
+        return BulkSink(env, documents, place, self.net, self.tls, self.authorization(), self.aws, tls_on=self.tls_on)
+
+    def authorization(self) -> Headers:
+        if self.bulk.http_user:
+            return user(self.bulk)
+        if self.http_api_key:
+            return [("Authorization", f"ApiKey {self.http_api_key}")]
+        name, colon, password = (self.cloud_auth or "").partition(":")
+        return [basic(name, password)] if colon else []
+
+
+def cloud_place(cloud_id: str) -> tuple[str, int]:
+    """Host and port. Raises: ValueError("expected ...")."""
+    try:
+        text = base64.b64decode(cloud_id.partition(":")[2] + "==").decode()
+        region, host = text.split("$")[:2]
+        name, _, port = host.partition(":")
+        if not name or not region:
+            raise ValueError
+        return f"{name}.{region}", int(port or 443)
+    except (ValueError, binascii.Error):
+        raise ValueError("expected NAME:BASE64, as Elastic Cloud shows it") from None
+
+
+def murmur(packed: bytes) -> str:
+    """The _id as Fluent Bit makes it: MurmurHash3 of 128 bit."""
+    import mmh3
+
+    parts = struct.unpack("<8H", mmh3.hash_bytes(packed, 42, True))
+    texts = [f"{part:04x}" for part in parts]
+    return f"{texts[0]}{texts[1]}-{texts[2]}-{texts[3]}-{texts[4]}-{''.join(texts[5:])}"
