@@ -341,13 +341,20 @@ def test_secrets_are_never_shown() -> None:
 
         password: Secret = opt("Its password.")
         digits: int = opt("A number.", default=1, low=5)
+        users: list[Pair] = opt("Who may open it, and how.", default=[], secret=True)
 
     problems = Problems()
-    given = section(("password", "hunter2"), ("password", "hunter2"), ("pass_word", "hunter2"), ("digits", "${PASS}"))
+    given = section(
+        ("password", "hunter2"),
+        ("password", "hunter2"),
+        ("pass_word", "hunter2"),
+        ("digits", "${PASS}"),
+        ("users", "hunter2"),
+    )
     assert read_options(Safe, "safe", given, as_written, problems) is None
     shown = "\n".join(map(str, problems))
     assert "hunter2" not in shown
-    assert [p.code for p in problems] == ["given-twice", "unknown-option", "bad-value"]
+    assert [p.code for p in problems] == ["given-twice", "unknown-option", "bad-value", "bad-value"]
     assert "    password ***" in shown
     assert "digits is '${PASS}'" in shown
 

@@ -282,15 +282,16 @@ def opt(
     high: float | None = None,
     last_wins: bool = False,
     words: int = 2,
+    secret: bool = False,
 ) -> Any:
     """Declare an option. No default: it must be given. `name` is needed where it is no Python name (net.keepalive).
 
     `words`: of list[Pair]. 2 for two words, quoted where they hold blanks (SLIST_2); 1 for a key, and all that
-    follows as the value (SLIST_1: the header of http)."""
+    follows as the value (SLIST_1: the header of http). `secret`: never show its values, as with the type Secret."""
     if not doc.strip():
         raise TypeError("an option needs a doc")
     extra = {"doc": doc, "name": name, "aliases": aliases, "low": low, "high": high, "last_wins": last_wins}
-    extra["words"] = words
+    extra |= {"words": words, "secret": secret}
     if isinstance(default, (list, dict, set)):
         made = default
         return dataclasses.field(default_factory=lambda: type(made)(made), metadata=extra)
@@ -362,6 +363,7 @@ def _spec(f: "dataclasses.Field[Any]", hint: Any) -> Spec:
         kind = PLAIN[inner]
     else:
         raise TypeError(f"{f.name}: no spelling for the type {hint}")
+    kind = kind._replace(secret=kind.secret or meta.get("secret", False))
     return Spec(
         name=meta["name"] or f.name,
         field=f.name,

@@ -113,6 +113,12 @@ class TestCore:
         text = f"{OUTPUT}    Host h\n    tls.verify off\n    net.keepalive off\n"
         assert [(c, n) for c, n, _ in warned(text)] == [("option-ignored", n) for n in (4, 5, 6)]
 
+    def test_connections_have_no_unknown_options(self) -> None:
+        assert refused(f"{INPUT}    net.speed fast\n    tls.speed fast\n") == [
+            ("unknown-option", 4, "input dummy has no option 'net.speed'"),
+            ("unknown-option", 5, "input dummy has no option 'tls.speed'"),
+        ]
+
     def test_tls_where_there_is_no_connection(self) -> None:
         assert refused(f"{OUTPUT}    tls on\n") == [("bad-value", 4, "output null does not speak TLS")]
         config(f"{OUTPUT}    tls off\n")

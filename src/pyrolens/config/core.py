@@ -7,10 +7,12 @@ Source: Fluent Bit 5.1.1, src/flb_input.c and src/flb_output.c (flb_*_set_proper
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pyrolens.options import Kind, Seconds, opt, read_seconds, size_of, switch
+from pyrolens.options import Kind, Seconds, opt, read_seconds, size_of, spec_of, switch
+from pyrolens.plugin import NET_IGNORED, TLS_IGNORED, Net, Tls
 
 IfSaid = Annotated[bool, switch(True)]
 
@@ -128,6 +130,15 @@ REASONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Why an option of the core has no effect. Those that are not named are honoured, or without meaning for the plugin."""
+
+
+@cache
+def connection_options() -> frozenset[str]:
+    """Options of connections that Fluent Bit takes for every input and output, lower case."""
+    net = {f"net.{s.name}" for s in spec_of(Net)} | set(NET_IGNORED)
+    net |= {f"net.{n}" for n in ("accept_timeout", "accept_timeout_log_error", "backlog", "share_port")}
+    tls = {f"tls.{s.name}" for s in spec_of(Tls)} | set(TLS_IGNORED) | {"tls", "tls.verify_client_cert"}
+    return frozenset(net | tls)
 
 
 def names_of(kind: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from pyrolens.config.core import CORES, REASONS, InputCore, names_of
+from pyrolens.config.core import CORES, REASONS, InputCore, connection_options, names_of
 from pyrolens.config.elsewhere import ALIASES, hint_for
 from pyrolens.config.files import found
 from pyrolens.config.match import TagTest, either, everything, nothing, pattern_test, regex_test
@@ -231,14 +231,10 @@ class _Builder:
             key = entry.key.lower()
             if key in own or key in cls.ignored:
                 continue
-            if key == "tls" or (key.startswith(("tls.", "net.")) and not self._mistyped(key, own)):
+            family = key.split(".")[0] + "."
+            if key in connection_options() and not any(name.startswith(family) for name in own):
                 out[key] = "this plugin has no such option of its connections"
         return out
-
-    def _mistyped(self, key: str, own: set[str]) -> bool:
-        """Whether the plugin has options of that family, so that this one must be a mistake."""
-        family = key.split(".")[0] + "."
-        return any(name.startswith(family) for name in own)
 
     def _checked(self, plugin: Plugin, who: str, section: Section) -> bool:
         ok = True

@@ -46,7 +46,10 @@ class Forward(Input):
     empty_shared_key: bool = opt("Ask for the handshake with an empty key.", default=False)
     self_hostname: str = opt("Name to give in the handshake.", default="localhost")
     security_users: list[Pair] = opt(
-        "`NAME PASSWORD` of a user that may send; peers must then log in.", default=[], name="security.users"
+        "`NAME PASSWORD` of a user that may send; peers must then log in.",
+        default=[],
+        name="security.users",
+        secret=True,
     )
     tls: bool = opt("Speak TLS.", default=False)
     tls_options: ServerTls = group(ServerTls, "tls.")
