@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, NamedTuple
 
-from pyrolens.api import Event, Filter, FilterEnv, OptionError, Record, Transform, opt, plugin
+from pyrolens.api import Event, Filter, FilterEnv, Record, Transform, opt, plugin
 from pyrolens.options import Kind, split_tokens
 from pyrolens.records.accessor import accessor
 
@@ -40,13 +40,19 @@ def doubt_mode(text: str) -> str:
     return "" if text.lower() in ("exact", "partial") else "exact or partial is expected; exact is taken"
 
 
+def doubt_file(text: str) -> str:
+    wrong = read_list(text)[1]
+    return f"{wrong}; the filter works without it" if wrong else ""
+
+
+File = Annotated[str, Kind("file", str, doubt=doubt_file)]
+
+
 @plugin("checklist")
 class Checklist(Filter):
     """Add fields to records in which the value of a field is in a list."""
 
-    differs = ("a list that cannot be read is refused; Fluent Bit starts without it",)
-
-    file: str = opt("File of the list: one value a line; lines that begin with # do not count.")
+    file: File = opt("File of the list: one value a line; lines that begin with # do not count.", default="")
     mode: Annotated[str, Kind("mode", read_mode, doubt=doubt_mode)] = opt(
         "exact, or partial: the value begins with one of the list, in which % and _ are placeholders.", default="exact"
     )
@@ -60,16 +66,11 @@ class Checklist(Filter):
             accessor(self.lookup_key)
         except ValueError as why:
             yield "lookup_key", str(why)
-        try:
-            read_list(self.file)
-        except ValueError as why:
-            yield "file", str(why)
 
     def compile(self, env: FilterEnv) -> Transform:
-        try:
-            listed = read_list(self.file)
-        except ValueError as why:
-            raise OptionError("file", str(why)) from None
+        listed, wrong = read_list(self.file) if self.file else ([], "it has no effect without File")
+        if wrong:
+            env.log.error("the list is not complete", reason=wrong)
         if not self.record:
             env.log.warning("it has no effect without Record")
         if self.ignore_case:
@@ -104,23 +105,23 @@ def replaced(record: Record, added: Record) -> Record:
     return {k: v for k, v in record.items() if k not in added and type(k) is str} | added
 
 
-def read_list(path: str) -> list[str]:
-    """The values in a file. Raises: ValueError."""
+def read_list(path: str) -> tuple[list[str], str]:
+    """The values in a file, and what went wrong on the way, or ""."""
     try:
         with open(path, "rb") as file:
             raw = file.read()
     except OSError as why:
-        raise ValueError(f"cannot read {path}: {why.strerror}") from None
+        return [], f"cannot read {path}: {why.strerror}"
+    *lines, last = raw.split(b"\n")
+    # a last line without a line feed keeps its CR
+    values = [line.removesuffix(b"\r") for line in lines] + [last]
     out: list[str] = []
-    for number, line in enumerate(raw.split(b"\n"), 1):
-        if len(line) > LONGEST:
-            raise ValueError(f"{path}:{number}: the line has more than {LONGEST} bytes")
-        # the last line ends with the file, and keeps its CR
-        ended = number <= raw.count(b"\n")
-        value = line.removesuffix(b"\r") if ended else line
+    for number, value in enumerate(values, 1):
+        if len(value) > LONGEST:
+            return out, f"{path}:{number}: a line of more than {LONGEST} bytes; it and what follows is left out"
         if value and not value.startswith(b"#"):
             out.append(value.split(b"\0")[0].decode(errors="surrogateescape"))
-    return out
+    return out, ""
 
 
 def partial(listed: list[str]) -> Callable[[str], bool]:

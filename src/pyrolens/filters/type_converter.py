@@ -28,16 +28,17 @@ class MisfitError(Exception):
 
 
 class Conversion(NamedTuple):
-    """FROM TO TYPE as written."""
+    """FROM TO TYPE as written. `rest`: what came after."""
 
     source: str
     target: str
     kind: str
+    rest: str = ""
 
     @classmethod
     def read(cls, text: str) -> "Conversion":
         words = split_tokens(text, 3)
-        if len(words) != 3:
+        if len(words) < 3:
             raise ValueError("expected three words: FROM_KEY TO_KEY TYPE")
         return cls(*words)
 
@@ -56,7 +57,7 @@ class TypeConverter(Filter):
     """Add fields that hold the values of others as another type."""
 
     differs = (
-        "a line with four words, or with a key that is no accessor, is refused; Fluent Bit ignores it or crashes",
+        "a key that is no accessor is refused; Fluent Bit crashes",
         "a record of which nothing converts stays as it is; in a chunk with others Fluent Bit copies the value",
     )
 
@@ -75,6 +76,8 @@ class TypeConverter(Filter):
         rules: list[Rule] = []
         for option, source in (("str_key", "string"), ("int_key", "int"), ("uint_key", "uint"), ("float_key", "float")):
             for line in getattr(self, option):
+                if line.rest:
+                    continue
                 kind = next((t for t in TYPES if t.startswith(line.kind.lower())), None)
                 if kind is None:
                     raise OptionError(option, f"the type is '{line.kind}': expected one of {', '.join(TYPES)}")
@@ -88,6 +91,9 @@ class TypeConverter(Filter):
 
     def compile(self, env: FilterEnv) -> Transform:
         rules = self._rules()
+        for line in (*self.str_key, *self.int_key, *self.uint_key, *self.float_key):
+            if line.rest:
+                env.log.error("a line of more than three words is left out", line=" ".join(line))
 
         def convert(event: Event) -> Event:
             ns, record = event

@@ -102,8 +102,9 @@ def plain(node: Node) -> Node:
             for item in map(plain, items):
                 if isinstance(item, Seq):
                     out += item.items
-                elif isinstance(item, Text) and out and isinstance(out[-1], Text) and out[-1].fold == item.fold:
-                    out[-1] = Text(out[-1].chars + item.chars, item.fold)
+                elif isinstance(item, Text) and out and isinstance(out[-1], Text) and not (out[-1].fold or item.fold):
+                    # not in any case: (?i)s(s) is not (?i)ss, which takes ß
+                    out[-1] = Text(out[-1].chars + item.chars)
                 else:
                     out.append(item)
             return out[0] if len(out) == 1 else Seq(tuple(out))
@@ -239,7 +240,7 @@ class Reducer:
             before = Look(sequence((*items[:found], Text(chars))), behind=True)
             return Occurs(Seq((Text(chars), before, *items[found + 1 :])))
         each = [plain(Seq((*items[:found], Text(chars), *items[found + 1 :]))) for chars in choices(node)]
-        return joined([self.guarded(self.literal_first(flat(e))) for e in each])
+        return joined([self.occurs(e) for e in each])
 
     def literal(self, node: Node) -> bool:
         return (isinstance(node, Text) and not node.fold) or bool(choices(node))
