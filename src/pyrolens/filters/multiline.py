@@ -38,6 +38,7 @@ class Multiline(Filter):
         "Flush_Ms counts from the last line that came; Fluent Bit looks every Flush_Ms and sends what it finds, so it"
         " may cut a record in two while its lines are still coming.",
         "Lines are kept apart by tag alone; Fluent Bit keeps those of two inputs apart, too.",
+        "With Buffer Off, records of one tag that come together are joined even if each came in a message of its own.",
     )
     ignored = {"emitter_name": NO_EMITTER, "emitter_mem_buf_limit": NO_EMITTER}
 
