@@ -1,6 +1,8 @@
-"""One client for the AWS services that speak JSON (CloudWatch Logs, Firehose, Kinesis)."""
+"""One client for AWS services: `call` for those that speak JSON (CloudWatch Logs, Kinesis …), `send` for any."""
 
+import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +110,12 @@ def read_reply(response: Response) -> Reply:
     return Reply(response.status, code, message, response.body, response.headers, response.retry_after)
 
 
+CALL_SECONDS = 60.0
+"""The services answer within seconds; after this a call is as good as lost."""
+LARGE = 1024 * 1024
+"""Bytes."""
+
+
 class AwsClient:
     """Signed calls to one service in one region."""
 
@@ -133,34 +141,61 @@ class AwsClient:
         self._tries = 2 if call_again else 1
 
     async def call(self, operation: str, body: bytes, headers: tuple[Header, ...] = ()) -> Reply:
-        """One call; credentials that the service calls expired are renewed once, and the call made again."""
+        """One call of a service that speaks JSON; see `send`."""
+        plain: list[Header] = [
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("X-Amz-Target", f"{self._target}.{operation}"),
+            *headers,
+        ]
+        return await self.send("POST", "/", plain, body)
+
+    async def send(
+        self,
+        method: str,
+        target: str,
+        headers: list[Header],
+        body: bytes,
+        *,
+        read: Callable[[Response], Reply] = read_reply,
+        seconds: float = CALL_SECONDS,
+    ) -> Reply:
+        """One request; credentials that the service calls expired are renewed once, and the request made again.
+
+        read: what an answer says. seconds: until the call is as good as lost."""
         try:
             credentials = await self.credentials.get()
-            reply = await self._signed(credentials, operation, body, headers)
+            reply = await self._signed(credentials, method, target, headers, body, read, seconds)
             if reply.code in EXPIRED:
                 other = await self.credentials.renewed(credentials)
                 if other and other != credentials:
-                    reply = await self._signed(other, operation, body, headers)
+                    reply = await self._signed(other, method, target, headers, body, read, seconds)
             return reply
         except (NetError, CredentialsError) as why:
             return Reply(0, "", str(why))
 
     async def _signed(
-        self, credentials: Credentials, operation: str, body: bytes, headers: tuple[Header, ...]
+        self,
+        credentials: Credentials,
+        method: str,
+        target: str,
+        headers: list[Header],
+        body: bytes,
+        read: Callable[[Response], Reply],
+        seconds: float,
     ) -> Reply:
         plain: list[Header] = [
             ("Host", self.http.host),
             ("User-Agent", self._user_agent),
-            ("Content-Type", "application/x-amz-json-1.1"),
-            ("X-Amz-Target", f"{self._target}.{operation}"),
             *headers,
             ("Content-Length", str(len(body))),
         ]
         for left in reversed(range(self._tries)):
-            signed = sign(credentials, self.service, self.region, "POST", "/", plain, body)
+            what = (credentials, self.service, self.region, method, target, plain, body)
+            # a large body takes its time to be hashed
+            signed = sign(*what) if len(body) < LARGE else await asyncio.to_thread(sign, *what)
             lines = [h for h in signed if h[0] != "Content-Length"]  # the HTTP client writes it
             try:
-                return read_reply(await self.http.request("POST", "/", lines, body, timeout=CALL_SECONDS))
+                return read(await self.http.request(method, target, lines, body, timeout=seconds))
             except NetError:
                 if not left:
                     raise
@@ -168,10 +203,6 @@ class AwsClient:
 
     async def close(self) -> None:
         await self.http.close()
-
-
-CALL_SECONDS = 60.0
-"""The services answer within seconds; after this a call is as good as lost."""
 
 
 def user_agent_extra(extra: str | None) -> str:

@@ -5,7 +5,7 @@ import hmac
 import time
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 
 class Credentials(NamedTuple):
@@ -60,6 +60,9 @@ def sign(
     stamp = time.strftime("%Y%m%dT%H%M%SZ", moment)
     day = stamp[:8]
     out = [*headers, ("x-amz-date", stamp)]
+    digest = hashlib.sha256(body).hexdigest()
+    if service == "s3":
+        out.append(("x-amz-content-sha256", digest))
     if credentials.token:
         out.append(("x-amz-security-token", credentials.token))
     canonical: dict[str, str] = {}
@@ -74,12 +77,12 @@ def sign(
     request = "\n".join(
         [
             method,
-            path or "/" if service == "s3" else quote(_normal(path), safe="/-_.~"),
+            quote(unquote_to_bytes(path) if service == "s3" else _normal(path), safe="/-_.~"),
             "&".join(f"{name}={value}" for name, value in pairs),
             *(f"{name}:{canonical[name]}" for name in sorted(canonical)),
             "",
             names,
-            hashlib.sha256(body).hexdigest(),
+            digest,
         ]
     )
     scope = f"{day}/{region}/{service}/aws4_request"

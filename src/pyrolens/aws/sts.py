@@ -1,7 +1,6 @@
 """Roles: AssumeRole and AssumeRoleWithWebIdentity of the region's STS."""
 
 import os
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from pyrolens.aws.credentials import CredentialsError, Provider
 from pyrolens.aws.endpoint import Endpoint, from_environment, of_service, read_endpoint
 from pyrolens.aws.places import USER_AGENT, read_time
 from pyrolens.aws.sign import Credentials, Header, sign
+from pyrolens.aws.xml import xml_value
 from pyrolens.net import Client, NetError
 
 VERSION = "2011-06-15"
@@ -57,21 +57,14 @@ class Sts:
         except NetError as why:
             raise CredentialsError(f"STS: {why}") from None
         if answer.status != 200:
-            code = _tag(answer.text, "Code") or f"HTTP {answer.status}"
-            message = _tag(answer.text, "Message")
+            code = xml_value(answer.text, "Code") or f"HTTP {answer.status}"
+            message = xml_value(answer.text, "Message")
             raise CredentialsError(f"STS does not let us assume {role}: {code}{': ' + message if message else ''}")
-        key, secret = _tag(answer.text, "AccessKeyId"), _tag(answer.text, "SecretAccessKey")
+        key, secret = xml_value(answer.text, "AccessKeyId"), xml_value(answer.text, "SecretAccessKey")
         if not key or not secret:
             raise CredentialsError("the answer of STS has no credentials")
-        expires = _tag(answer.text, "Expiration")
-        return Credentials(key, secret, _tag(answer.text, "SessionToken"), read_time(expires) if expires else None)
-
-
-def _tag(text: str, name: str) -> str:
-    found = re.search(rf"<{name}>\s*([^<]*?)\s*</{name}>", text)
-    if not found:
-        return ""
-    return found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&amp;", "&")
+        expires = xml_value(answer.text, "Expiration")
+        return Credentials(key, secret, xml_value(answer.text, "SessionToken"), read_time(expires) if expires else None)
 
 
 def web_identity(environ: Mapping[str, str], sts: Sts) -> Provider:

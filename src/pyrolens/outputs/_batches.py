@@ -150,12 +150,14 @@ class BatchSink:
         said = reply.json()
         if not isinstance(said, dict):
             return Outcome.again(chunk, "the answer is not JSON")
+        if self.failed_count not in said:
+            return Outcome.again(chunk, "the answer does not say what became of the records")
         return self._outcome(chunk, said, len(records), members)
 
     def _outcome(
         self, chunk: Chunk, said: dict[str, Any], records: int, members: Sequence[Sequence[int]] | None
     ) -> Outcome:
-        count = said.get(self.failed_count)
+        count = said[self.failed_count]
         if not count:
             return Outcome()
         answers = said.get(self.results)
