@@ -44,17 +44,6 @@ class Joined(NamedTuple):
     truncated: bool
 
 
-class Line(NamedTuple):
-    """A line that has come: a record, or text that is no record yet."""
-
-    stream: Hashable
-    ns: int
-    record: Record | None
-    text: str
-    """That of the record, once it is found."""
-    owner: Owner | None
-
-
 class State:
     """A rule, and those that may take the next line."""
 
@@ -153,7 +142,7 @@ class Lines:
         self.parser = parser
         self.key = key_content or parser.key_content
         self.parse = parse
-        self.states = states_of(parser)
+        self.starts = [state for state in states_of(parser) if state.starts]
         self.match = parser.match_string or ""
         self.stream: Hashable = None
         """Where it took the last line."""
@@ -165,6 +154,9 @@ class Lines:
         if found is None:
             found = groups[name] = Group()
         return found
+
+
+NO_GROUPS: dict[str, Group] = {}
 
 
 class Joiner:
@@ -195,11 +187,11 @@ class Joiner:
     def feed(self, stream: Hashable, ns: int, record: Record, owner: Owner | None = None) -> list[Joined]:
         """The records that are complete now, in order. `owner` comes back with the record that this line ends up in,
         unless it is complete at once."""
-        return self._append(Line(stream, ns, record, "", owner))
+        return self._append(stream, ns, record, "", owner)
 
     def feed_text(self, stream: Hashable, ns: int, text: str, owner: Owner | None = None) -> list[Joined]:
         """The same for a line that is no record yet."""
-        return self._append(Line(stream, ns, None, text, owner))
+        return self._append(stream, ns, None, text, owner)
 
     def waits(self, stream: Hashable) -> bool:
         return any(g.waits for lines in self._lines for g in lines.groups.get(stream, {}).values())
@@ -219,98 +211,130 @@ class Joiner:
             lines.groups.pop(stream, None)
         return out
 
-    def _append(self, line: Line) -> list[Joined]:
+    def _append(self, stream: Hashable, ns: int, record: Record | None, text: str, owner: Owner | None) -> list[Joined]:
         out: list[Joined] = []
-        stream = line.stream
-        self._remember(stream, out)
+        if stream != self._current or not self._streams:
+            self._remember(stream, out)
         latest = self._latest if self._latest is not None and self._latest.stream == stream else None
-        if latest is not None and self._take(latest, line, out):
+        if latest is not None and self._take(latest, stream, ns, record, text, owner, out):
             return out
         for lines in self._lines:
-            if lines is not latest and self._take(lines, line, out):
+            if lines is not latest and self._take(lines, stream, ns, record, text, owner, out):
                 self._latest = lines
                 lines.stream = stream
                 return out
         # a line that nobody takes ends all that waits, and stands alone
         self._flush(stream, out)
+        if record is not None and not isinstance(ns, Stamp):
+            out.append(Joined(stream, ns, record, [], False))
+            return out
         first = self._lines[0]
         group = first.group(stream)
-        group.describe(line.ns)
-        group.register(line.ns, line.record)
-        if line.record is None:
-            group.add_within(line.text, self.limit)
+        group.describe(ns)
+        group.register(ns, record)
+        if record is None:
+            group.add_within(text, self.limit)
         self._complete(first, stream, group, out)
         return out
 
-    def _take(self, lines: Lines, line: Line, out: list[Joined]) -> bool:
+    def _take(
+        self,
+        lines: Lines,
+        stream: Hashable,
+        ns: int,
+        record: Record | None,
+        text: str,
+        owner: Owner | None,
+        out: list[Joined],
+    ) -> bool:
         """Whether the parser knows what to do with the line; if not, nothing has changed."""
-        record, text = line.record, line.text
-        if lines.parse and (record is None or lines.key in record):
+        key, parser = lines.key, lines.parser
+        if lines.parse and (record is None or key in record):
             if record is not None:
-                text = record[lines.key or ""]
+                text = record[key or ""]
                 if type(text) is not str:
                     return False
             parsed = lines.parse(text)
             if parsed is None:
                 return False
-            record, ns = parsed
-            line = line._replace(record=record, ns=line.ns if ns is None else at_time(line.ns, ns))
+            record, parsed_ns = parsed
+            if parsed_ns is not None:
+                ns = at_time(ns, parsed_ns)
         name, pattern = "", None
         if record is not None:
-            content = record.get(lines.key) if lines.key else None
+            content = record.get(key) if key else None
             if type(content) is not str:
                 return False
-            line = line._replace(text=content)
-            parser = lines.parser
+            text = content
             if parser.key_pattern and type(value := record.get(parser.key_pattern)) is str:
                 pattern = value
             if parser.key_group and type(value := record.get(parser.key_group)) is str:
                 name = value
-        group = lines.group(line.stream, name)
-        if lines.parser.type == "regex":
-            took = self._by_rules(lines, group, line, out)
+        group = lines.group(stream, name)
+        if parser.type == "regex":
+            took = self._by_rules(lines, stream, group, ns, record, text, out)
         else:
-            took = self._by_match(lines, group, line, pattern, out)
-        owner = line.owner
+            took = self._by_match(lines, stream, group, ns, record, text, pattern, out)
         if took and owner and group.waits and (not group.owners or group.owners[-1] is not owner):
             group.owners.append(owner)
             owner.waiting += 1
         return took
 
-    def _by_rules(self, lines: Lines, group: Group, line: Line, out: list[Joined]) -> bool:
-        text, state = line.text, None
+    def _by_rules(
+        self,
+        lines: Lines,
+        stream: Hashable,
+        group: Group,
+        ns: int,
+        record: Record | None,
+        text: str,
+        out: list[Joined],
+    ) -> bool:
+        state: State | None = None
         if group.state is not None:
             state = next((s for s in group.state.next if s.fits(text)), None)
         if state is not None:
-            group.describe(line.ns)
+            group.describe(ns)
             group.end_line()
             if not text:
                 group.add("\n")
             elif not group.add_within(text, self.limit):
-                self._complete(lines, line.stream, group, out)
+                self._complete(lines, stream, group, out)
                 group.state = None
                 return True
         else:
-            state = next((s for s in lines.states if s.starts and s.fits(text)), None)
-            if state is None:
+            for state in lines.starts:
+                if state.fits(text):
+                    break
+            else:
                 return False
             if group.parts:
-                self._complete(lines, line.stream, group, out)
-            group.describe(line.ns)
-            group.register(line.ns, line.record)
+                self._complete(lines, stream, group, out)
+            group.describe(ns)
+            group.register(ns, record)
             group.state = state
             if not group.add_within(text, self.limit):
                 return True
         group.state = state
         if state.may_end and group.parts:
-            self._complete(lines, line.stream, group, out)
+            self._complete(lines, stream, group, out)
         if group.record is None:
-            group.describe(line.ns)
-            group.register(line.ns, line.record)
+            group.describe(ns)
+            group.register(ns, record)
         return True
 
-    def _by_match(self, lines: Lines, group: Group, line: Line, pattern: str | None, out: list[Joined]) -> bool:
-        compared = line.text if pattern is None else pattern
+    def _by_match(
+        self,
+        lines: Lines,
+        stream: Hashable,
+        group: Group,
+        ns: int,
+        record: Record | None,
+        text: str,
+        pattern: str | None,
+        out: list[Joined],
+    ) -> bool:
+        compared = text if pattern is None else pattern
         if lines.parser.type == "endswith":
             if size_of(compared) < size_of(lines.match):
                 return False
@@ -318,13 +342,13 @@ class Joiner:
         else:
             fits = compared == lines.match
         if group.record is None:
-            group.register(line.ns, line.record)
+            group.register(ns, record)
         if lines.key is None:
             group.end_line()
-        group.add(line.text)
-        group.describe(line.ns)
+        group.add(text)
+        group.describe(ns)
         if fits is not bool(lines.parser.negate):
-            self._complete(lines, line.stream, group, out)
+            self._complete(lines, stream, group, out)
         return True
 
     def _complete(self, lines: Lines, stream: Hashable, group: Group, out: list[Joined]) -> None:
@@ -349,13 +373,12 @@ class Joiner:
 
     def _flush(self, stream: Hashable, out: list[Joined]) -> None:
         for lines in self._lines:
-            for group in lines.groups.get(stream, {}).values():
-                self._complete(lines, stream, group, out)
+            for group in lines.groups.get(stream, NO_GROUPS).values():
+                if group.waits:
+                    self._complete(lines, stream, group, out)
 
     def _remember(self, stream: Hashable, out: list[Joined]) -> None:
         streams = self._streams
-        if streams and stream == self._current:
-            return
         self._current = stream
         streams[stream] = None
         streams.move_to_end(stream)

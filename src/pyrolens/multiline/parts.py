@@ -11,6 +11,8 @@ from pyrolens.multiline.joiner import Owner
 from pyrolens.records.event import Record, Stamp
 
 PREFIX = "partial_"
+MESSAGE_KEYS = frozenset("partial_message"[:n] for n in range(len("partial_message") + 1))
+"""What is taken for partial_message."""
 
 
 def text_of(value: Any) -> str | None:
@@ -58,7 +60,7 @@ class Parts:
 
     def id_of(self, tag: str, record: Record) -> Key | None:
         """None when the record is no part of anything."""
-        if not is_true(record, "partial_message"):
+        if MESSAGE_KEYS.isdisjoint(record) or not is_true(record, "partial_message"):
             return None
         key = find_key(record, "partial_id")
         content = find_key(record, self.key_content)
