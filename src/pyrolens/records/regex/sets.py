@@ -99,18 +99,27 @@ def has(ranges: Ranges, code: int) -> bool:
     return any(low <= code <= high for low, high in ranges)
 
 
+FAR = (
+    (0x32400, 0xDFFFF),
+    (0xE0200, 0xEFFFF),
+    (0xF0000, 0xFFFFD),
+    (0xFFFFE, 0xFFFFF),
+    (0x100000, 0x10FFFD),
+    (0x10FFFE, 0x10FFFF),
+)
+"""Stretches of one category each: nothing assigned, or private use."""
+
+
 def _where(test: Callable[[str, str], bool]) -> Ranges:
     """Of the characters beyond ASCII, those for which test(character, category) holds."""
-    out: list[tuple[int, int]] = []
-    start = -1
-    for code in range(0x80, LAST + 2):
-        inside = code <= LAST and test(chr(code), _category(code))
-        if inside and start < 0:
-            start = code
-        elif not inside and start >= 0:
-            out.append((start, code - 1))
-            start = -1
-    return tuple(out)
+    near = (
+        (code, code)
+        for low, high in ((0x80, FAR[0][0] - 1), (FAR[0][1] + 1, FAR[1][0] - 1))
+        for code in range(low, high + 1)
+        if test(chr(code), _category(code))
+    )
+    far = ((low, high) for low, high in FAR if test(chr(low), _category(low)))
+    return union(((*near, *far),))
 
 
 def _category(code: int) -> str:
