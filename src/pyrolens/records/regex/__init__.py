@@ -20,8 +20,9 @@ from typing import Any
 
 from pyrolens.records.regex import facts, scan
 from pyrolens.records.regex.emit import FLAGS, NotExactError, Way, emit
+from pyrolens.records.regex.errors import PatternError
 from pyrolens.records.regex.nodes import Alt, Anchor, Class, Group, Kind, Node, Seq, Text, walk
-from pyrolens.records.regex.syntax import Flags, Parsed, PatternError, parse
+from pyrolens.records.regex.syntax import Flags, Parsed, parse
 
 __all__ = ["Pattern", "PatternError", "compile_pattern", "length_at_start"]
 

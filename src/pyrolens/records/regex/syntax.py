@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pyrolens.records.regex.checks import check_behind, check_calls
+from pyrolens.records.regex.errors import PatternError
 from pyrolens.records.regex.nodes import (
     Absent,
     Alt,
@@ -25,23 +27,11 @@ from pyrolens.records.regex.nodes import (
     Repeat,
     Seq,
     Text,
-    parts,
-    walk,
-    width,
 )
+from pyrolens.records.regex.prescan import COMMENT, count_groups, named_groups
+from pyrolens.records.regex.sets import known_property
 
 MOST_REPEATS = 100_000
-
-
-class PatternError(ValueError):
-    """A pattern that Fluent Bit refuses too. `offset`: of the character in the pattern, from 0."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(f"{message} (at character {offset + 1})")
-        self.message, self.offset = message, offset
-
-    def moved(self, by: int) -> "PatternError":
-        return PatternError(self.message, self.offset + by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +51,21 @@ class Parsed:
 
 
 KINDS = {"w": "word", "d": "digit", "s": "space", "h": "xdigit"}
-BRACKETS = [
-    "alnum",
-    "alpha",
-    "ascii",
-    "blank",
-    "cntrl",
-    "digit",
-    "graph",
-    "lower",
-    "print",
-    "punct",
-    "space",
-    "upper",
-    "xdigit",
-    "word",
-]
+BRACKETS = {
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
+    "xdigit", "word",
+}  # fmt: skip
 OCTAL = tuple("01234567")
 CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "a": 7, "e": 27}
 QUANTITY = re.compile(r"\{(?:([0-9]+)(,)?([0-9]+)?|,([0-9]+))\}")
 SWITCH = re.compile(r"\(\?([a-z]*)(?:-([a-z]*))?\)")
 OPTIONS = re.compile(r"([a-z]*)(-[a-z]*)?:")
-COMMENT = re.compile(r"(?:\\.|[^\\)])*\)", re.S)
 CONDITION = re.compile(r"([0-9]+)\)")
 BRACKET = re.compile(r"\[:(\^?)([a-zA-Z]*):\]")
 HIGH_BYTE = re.compile(r"\\(x[89a-fA-F]|[23][0-7][0-7])")
 WIDE_HEX = re.compile(r"\{([0-9a-fA-F]{1,8})\}")
 HEX2 = re.compile(r"[0-9a-fA-F]{1,2}")
 HEX4 = re.compile(r"[0-9a-fA-F]{4}")
-NAMED = re.compile(r"(?<!\\)\(\?(?:<(\w+)>|'(\w+)')")
 DIGITS = re.compile(r"[0-9]+")
 LINEBREAK = Atomic(Alt((Text("\r\n"), Class(((10, 13), (0x85, 0x85), (0x2028, 0x2029))))))
 
@@ -457,8 +433,6 @@ class Reader:
         self.at = stop + 1
         if name.startswith("^"):
             negative, name = not negative, name[1:]
-        from pyrolens.records.regex.sets import known_property
-
         known = known_property(name)
         if known is None:
             raise self.error(f"no such property: {name}", start)
@@ -586,48 +560,6 @@ class Reader:
         return ord(self.raw_text()[0])
 
 
-def count_groups(text: str, extended: bool) -> tuple[bool, int]:
-    """(whether there are named groups, the number of groups that count then)."""
-    plain = named = depth = 0
-    at = 0
-    while at < len(text):
-        c = text[at]
-        if c == "\\":
-            at += 2
-            continue
-        if depth:
-            depth += (c == "[") - (c == "]" and text[at - 1] not in ("[", "^"))
-        elif c == "[":
-            depth = 1
-            at += text[at + 1 : at + 2] == "^"
-            # a ] that comes first is a character
-            at += text[at + 1 : at + 2] == "]"
-        elif c == "#" and extended:
-            end = text.find("\n", at)
-            at = len(text) if end < 0 else end
-        elif text.startswith("(?#", at):
-            found = COMMENT.match(text, at + 3)
-            at = found.end() - 1 if found else len(text)
-        elif text.startswith(("(?<=", "(?<!"), at):
-            pass
-        elif text.startswith("(?(", at):
-            at += 2
-        elif text.startswith(("(?<", "(?'"), at):
-            named += 1
-        elif c == "(" and text[at + 1 : at + 2] != "?":
-            plain += 1
-        at += 1
-    return named > 0, named or plain
-
-
-def named_groups(text: str) -> dict[str, list[int]]:
-    """The numbers of the named groups, before the pattern is read: a call may come before its group."""
-    out: dict[str, list[int]] = {}
-    for number, found in enumerate(NAMED.finditer(text), 1):
-        out.setdefault(found[1] or found[2], []).append(number)
-    return out
-
-
 def join(items: list[Node]) -> Node:
     out: list[Node] = []
     for item in items:
@@ -638,82 +570,6 @@ def join(items: list[Node]) -> Node:
         else:
             out.append(item)
     return out[0] if len(out) == 1 else Seq(tuple(out))
-
-
-def check_behind(node: Look, offset: int) -> None:
-    """Raises: PatternError, unless what it looks back at has one width, or several at its top only."""
-    inner = node.item
-    for item in inner.items if isinstance(inner, Alt) else (inner,):
-        low, high = width(item, fold=False)
-        if low != high:
-            raise PatternError("what is looked back at must have a fixed length", offset)
-    for part in walk(inner):
-        wrong = (
-            isinstance(part, Atomic | Back | If | Absent)
-            or (isinstance(part, Look) and not part.behind)
-            or (isinstance(part, Anchor) and part.kind in "Zz")
-            or (isinstance(part, Group) and node.negative)
-            or (isinstance(part, Alt) and part is not inner and not one_width(part))
-        )
-        if wrong:
-            raise PatternError("this cannot be looked back at", offset)
-
-
-def one_width(node: Node) -> bool:
-    low, high = width(node, fold=False)
-    return low == high
-
-
-def check_calls(node: Node) -> None:
-    """Raises: PatternError for a group that calls itself without end."""
-    groups: dict[int, Node] = {g.number: g.item for g in walk(node) if isinstance(g, Group)}
-    groups[0] = node
-    called = {c.number for c in walk(node) if isinstance(c, Call)}
-    ends: set[int] = set()
-    while more := {n for n in groups if n not in ends and can_end(groups[n], ends)}:
-        ends |= more
-    if called - ends:
-        raise PatternError("a group calls itself without end", 0)
-    for number in called:
-        seen: set[int] = set()
-        todo = [number]
-        while todo:
-            for first in leading_calls(groups[todo.pop()]):
-                if first == number:
-                    raise PatternError("a group calls itself without end", 0)
-                if first not in seen:
-                    seen.add(first)
-                    todo.append(first)
-
-
-def can_end(node: Node, ends: set[int]) -> bool:
-    match node:
-        case Call(number):
-            return number in ends
-        case Alt(items):
-            return any(can_end(i, ends) for i in items)
-        case Repeat(least=0):
-            return True
-        case If(yes=yes, no=no):
-            return can_end(yes, ends) or can_end(no, ends)
-        case _:
-            return all(can_end(p, ends) for p in parts(node))
-
-
-def leading_calls(node: Node) -> set[int]:
-    """The groups that it may call before it has taken a character."""
-    match node:
-        case Call(number):
-            return {number}
-        case Seq(items):
-            out: set[int] = set()
-            for item in items:
-                out |= leading_calls(item)
-                if width(item)[0] > 0:
-                    break
-            return out
-        case _:
-            return set().union(*(leading_calls(p) for p in parts(node)))
 
 
 def look(behind: bool, negative: bool) -> Callable[[Node], Node]:
