@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 
 EXAMPLE := examples/color-app/task-definition.json
 EVENTS ?= 1000000
+RUNS ?= 1
 JOBS ?= 2
 
 .PHONY: demo test conformance lint format bench docs picture clean help
@@ -39,7 +40,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	$(BIN)/python -m bench --events $(EVENTS) $(if $(PEER),--peer $(PEER)) $(if $(JSON),--json $(JSON))
+	$(BIN)/python -m bench --events $(EVENTS) --runs $(RUNS) $(if $(PEER),--peer $(PEER)) $(if $(JSON),--json $(JSON))
 
 docs: $(READY)
 	$(BIN)/python docs/build.py

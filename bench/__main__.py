@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import platform
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -36,10 +38,24 @@ def main() -> int:
         print(f"bench failed: {failure}", file=sys.stderr)
         return 1
     if args.json:
-        machine = {"machine": platform.machine(), "system": platform.system(), "python": platform.python_version()}
-        figures = {**machine, "floor_us": floors, "results": [asdict(result) for result in results]}
+        figures = {
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+            "runs": args.runs,
+            "versions": {name: version(command) for name, command in routers.items()},
+            "floor_us": floors,
+            "results": [asdict(result) for result in results],
+        }
         args.json.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
+
+
+def version(command: list[str]) -> str:
+    """The first line that the router says of its version."""
+    said = subprocess.run([*command, "--version"], check=True, capture_output=True, text=True).stdout
+    return said.split("\n", 1)[0]
 
 
 def run(

@@ -1,4 +1,5 @@
-"""Writes the pages that come from the code: docs/plugins and docs/compatibility.md; with `picture`, docs/demo.svg.
+"""Writes what comes from the code and from runs: docs/plugins, docs/compatibility.md and the figures of
+docs/benchmarks.md; with `picture`, docs/demo.svg.
 
 usage: python docs/build.py [picture]
 """
@@ -17,13 +18,37 @@ from pyrolens.tools import reference
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 CONFORMANCE = ROOT / "tests" / "conformance"
+FIGURES = "<!-- from docs/benchmarks.json, which `make bench JSON=docs/benchmarks.json` writes -->"
 KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
 
 
 def pages() -> dict[Path, str]:
     """Each generated page and its text."""
     out = {DOCS / "plugins" / name: text for name, text in reference.pages()}
-    return {**out, DOCS / "compatibility.md": compatibility()}
+    return {**out, DOCS / "compatibility.md": compatibility(), DOCS / "benchmarks.md": benchmarks()}
+
+
+def benchmarks() -> str:
+    """The page as it is, with the figures of docs/benchmarks.json."""
+    before, begin, rest = (DOCS / "benchmarks.md").read_text().partition(FIGURES)
+    _, end, after = rest.partition("<!-- end -->")
+    measured = json.loads((DOCS / "benchmarks.json").read_text())
+    floors = " and ".join(f"{us:.2f} us ({name})" for name, us in measured["floor_us"].items())
+    lines = [
+        f"{measured['results'][0]['events']:,} events a run, {measured['runs']} runs of each of which the one with the "
+        f"least CPU counts; {measured['cpus']} cores, {measured['machine']}, {measured['system']}, Python "
+        f"{measured['python']}. {'; '.join(measured['versions'].values())}. Bare decode and encode: {floors}.",
+        "",
+        "| pipeline | output | router | CPU us per event | of it start | peak MiB | events/s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for result in measured["results"]:
+        start = result["start_s"] / result["events"] * 1e6
+        lines.append(
+            f"| {result['pipeline']} | {result['output']} | {result['router']} | {result['cpu_us']:.2f} | {start:.2f} "
+            f"| {result['peak_mib']:.0f} | {result['events_per_s']:,.0f} |"
+        )
+    return before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + after
 
 
 def compatibility() -> str:
