@@ -92,6 +92,19 @@ def test_a_line_that_may_be_the_last_comes_twice() -> None:
     assert texts(joiner("python"), lines) == ["\n".join(lines[:4]), lines[3], "end"]
 
 
+def test_what_goes_on_from_a_group_that_is_gone_has_nothing_else_and_an_old_time() -> None:
+    joins = joiner("python")
+    lines = ["Traceback (most recent call last):", "unfit", "KeyError: 'd'", "end"]
+    out = [(j.ns, j.record) for n, line in enumerate(lines) for j in joins.feed("s", n, {"log": line, "n": n})]
+    assert out == [
+        (0, {"log": lines[0], "n": 0}),
+        (1, {"log": lines[1], "n": 1}),
+        (1, {"log": lines[2]}),
+        (2, {"log": lines[2], "n": 2}),
+        (3, {"log": lines[3], "n": 3}),
+    ]
+
+
 def test_several_start_states_and_rules_of_several_states() -> None:
     two = by_rules(
         ("start_state", "^A", "plus"),

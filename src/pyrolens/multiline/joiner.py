@@ -225,11 +225,12 @@ class Joiner:
                 return out
         # a line that nobody takes ends all that waits, and stands alone
         self._flush(stream, out)
-        if record is not None and not isinstance(ns, Stamp):
-            out.append(Joined(stream, ns, record, [], False))
-            return out
         first = self._lines[0]
         group = first.group(stream)
+        if record is not None and not isinstance(ns, Stamp):
+            group.ns = ns
+            out.append(Joined(stream, ns, record, [], False))
+            return out
         group.describe(ns)
         group.register(ns, record)
         if record is None:

@@ -9,6 +9,15 @@ from pyrolens.options import FALSE, TRUE, Kind
 from pyrolens.records.times import ReadTime, TimeFormat, find_zone, read_offset
 
 
+DIFFERS = (
+    "A time that no event can carry (before 1970, from 2106 on) leaves the record as it is; Fluent Bit loses the record"
+    " unless it is alone in its chunk.",
+    "Time_Zone knows when the clocks change after 2037, too.",
+    "The parsers in Fluent Bit's own parsers files, such as apache2 and docker, are there without Parsers_File.",
+)
+"""Of every parser."""
+
+
 def read_loose_bool(text: str) -> bool | None:
     """None for a word that is no boolean: what it means differs from option to option."""
     return True if text.lower() in TRUE else False if text.lower() in FALSE else None

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 
 from pyrolens.api import Env, Lines, Parse, Parser, Record, group, plugin
-from pyrolens.parsers._common import TimeOptions
+from pyrolens.parsers._common import DIFFERS, TimeOptions
 from pyrolens.parsers._decoders import Decode, decoder, decoder_lines
 from pyrolens.records.lenient_json import PlainJson, read_object, read_pairs
 from pyrolens.records.times import MisfitError, ReadTime
@@ -25,10 +25,7 @@ class Json(Parser):
     """Read an object in JSON."""
 
     ignored = IGNORED
-    differs = (
-        "A time that no event can carry (before 1970, from 2106 on) leaves the record as it is; Fluent Bit loses the"
-        " record unless it is alone in its chunk.",
-    )
+    differs = DIFFERS
 
     time: TimeOptions = group(TimeOptions, "time_")
     decoders: Lines = decoder_lines()

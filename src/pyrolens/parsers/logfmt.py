@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from pyrolens.api import Env, Lines, Parse, Parser, Record, group, opt, plugin
-from pyrolens.parsers._common import LooseBool, TimeOptions
+from pyrolens.parsers._common import DIFFERS, LooseBool, TimeOptions
 from pyrolens.parsers._decoders import decoder, decoder_lines
 from pyrolens.records.escapes import unescape_utf8
 from pyrolens.records.times import MisfitError
@@ -28,6 +28,7 @@ LINE_END = ("", "\n", "\r")
 class Logfmt(Parser):
     """Read `key=value key="some words" key` up to the end of the line. A key without a value is true."""
 
+    differs = DIFFERS
     ignored = {
         "skip_empty_values": "it belongs to Format regex",
         "regex": "it belongs to Format regex",

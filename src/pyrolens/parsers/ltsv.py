@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from pyrolens.api import Env, Lines, Parse, Parser, Record, group, opt, plugin
-from pyrolens.parsers._common import TimeOptions
+from pyrolens.parsers._common import DIFFERS, TimeOptions
 from pyrolens.parsers._decoders import decoder, decoder_lines
 from pyrolens.records.times import MisfitError
 from pyrolens.records.types import read_types
@@ -19,6 +19,7 @@ FIELD = re.compile(r"([0-9A-Za-z_.\-]*+):([^\0\t\n\x0e\r]*+)\t?")
 class Ltsv(Parser):
     """Read `label:value` pairs with tabs between them, up to the end of the line."""
 
+    differs = DIFFERS
     ignored = {
         "skip_empty_values": "it belongs to Format regex",
         "regex": "it belongs to Format regex",

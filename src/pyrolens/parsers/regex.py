@@ -6,7 +6,7 @@ Source: src/flb_parser_regex.c and src/flb_regex.c (Fluent Bit 5.1.1).
 from collections.abc import Callable, Iterable
 
 from pyrolens.api import Env, Lines, OptionError, Parse, Parser, Record, group, opt, plugin
-from pyrolens.parsers._common import LooseBool, TimeOptions
+from pyrolens.parsers._common import DIFFERS, LooseBool, TimeOptions
 from pyrolens.parsers._decoders import decoder, decoder_lines
 from pyrolens.records.regex import Pattern, PatternError, compile_pattern
 from pyrolens.records.times import MisfitError
@@ -17,6 +17,7 @@ from pyrolens.records.types import read_types
 class Regex(Parser):
     """Read what the named groups of a pattern match, as Ruby writes them: `(?<name>...)`."""
 
+    differs = DIFFERS
     ignored = {"logfmt_no_bare_keys": "it belongs to Format logfmt"}
 
     regex: str = opt("The pattern; between slashes flags may follow, as in `/.../i`.")
