@@ -8,7 +8,6 @@ from pyrolens.api import OptionError, opt
 from pyrolens.options import FALSE, TRUE, Kind
 from pyrolens.records.times import ReadTime, TimeFormat, find_zone, read_offset
 
-
 DIFFERS = (
     "A time that no event can carry (before 1970, from 2106 on) leaves the record as it is; Fluent Bit loses the record"
     " unless it is alone in its chunk.",
