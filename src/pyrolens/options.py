@@ -423,6 +423,12 @@ def is_core(name: str) -> bool:
     return name in LAST_WINS or name.startswith("tls.")
 
 
+def may_be_empty(name: str) -> bool:
+    if name in MAY_BE_EMPTY or name.startswith("tls."):
+        return True
+    return not (name in LAST_WINS or name.startswith(("rate_", "thread.", "storage.", "net.")))
+
+
 def switch(default: bool) -> Kind:
     """A boolean which is `default` for whatever is none."""
 
@@ -510,7 +516,7 @@ def read_options(
             ok = False
             continue
         if empty_is_unset and not text:
-            if is_core(key) and key not in MAY_BE_EMPTY and not key.startswith("tls."):
+            if not may_be_empty(key):
                 fail("bad-value", f"{who}: {entry.key} is empty", value_place, "remove it, or set the variable")
             else:
                 taken.pop(spec.name, None)

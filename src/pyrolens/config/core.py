@@ -6,12 +6,12 @@ Source: Fluent Bit 5.1.1, src/flb_input.c and src/flb_output.c (flb_*_set_proper
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pyrolens.options import Kind, Seconds, opt, read_seconds, size_of, spec_of, switch
+from pyrolens.options import Kind, Seconds, group, opt, read_seconds, size_of, spec_of, switch
 from pyrolens.plugin import NET_IGNORED, TLS_IGNORED, Net, Tls
 
 IfSaid = Annotated[bool, switch(True)]
@@ -88,6 +88,8 @@ class InputCore:
     host: str | None = opt("Host.", default=None)
     port: int = opt("Port.", default=0)
     ipv6: bool = opt("Use IPv6.", default=False)
+    tls: bool = opt("Use TLS.", default=False)
+    net: Net = group(Net, "net.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ class OutputCore:
     port: int = opt("Port.", default=0)
     ipv6: bool = opt("Use IPv6.", default=False)
     tls: bool = opt("Use TLS.", default=False)
+    net: Net = group(Net, "net.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +144,6 @@ def connection_options() -> frozenset[str]:
     return frozenset(net | tls)
 
 
-def names_of(kind: str) -> dict[str, str]:
-    """Options of the core for that kind of plugin, lower case, and their fields."""
-    return {f.metadata["name"] or f.name: f.name for f in fields(CORES[kind])} if kind in CORES else {}
+def names_of(kind: str) -> set[str]:
+    """Options of the core for that kind of plugin, lower case."""
+    return {n for s in spec_of(CORES[kind]) for n in s.names} if kind in CORES else set()

@@ -25,6 +25,7 @@ from pyrolens.problems import Problems
 
 ACTIVE_IS_A_RULE = ("modify", "nest")
 """Filters which take Active for one of their rules, and refuse it, unless it switches them off."""
+NO_OPTION = "this plugin has no such option of its connections"
 URL = re.compile(r"([^:/]+)://(?:\[([^\]]*)\]|([^:/]*))(?::([^/]*))?(/.*)?", re.DOTALL)
 
 
@@ -207,6 +208,8 @@ class _Builder:
                 self.problems.warning("option-ignored", message, entry.place)
             elif entry.key.lower() == "tls":
                 self._tls(who, entry, own)
+            elif entry.key.lower().startswith("net."):
+                self.problems.warning("option-ignored", f"{who}: {entry.key} has no effect: {NO_OPTION}", entry.place)
         core = Section(section.kind, section.place, mine)
         return read_options(
             CORES[kind], who, core, self.values.text, self.problems, empty_is_unset=kind != "filter", last_wins=True
@@ -233,7 +236,7 @@ class _Builder:
                 continue
             family = key.split(".")[0] + "."
             if key in connection_options() and not any(name.startswith(family) for name in own):
-                out[key] = "this plugin has no such option of its connections"
+                out[key] = NO_OPTION
         return out
 
     def _checked(self, plugin: Plugin, who: str, section: Section) -> bool:
