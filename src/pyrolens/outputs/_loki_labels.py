@@ -55,13 +55,14 @@ def _template(text: str) -> Template:
 
 
 def _joined(text: str) -> str:
-    """The parts of an accessor, as a name."""
-    words = []
-    for part in read_parts(text):
+    """The parts of an accessor, as a name. A tag at the end counts as two parts, as in Fluent Bit."""
+    words: list[str] = []
+    parts = read_parts(text)
+    for n, part in enumerate(parts, 1):
         if isinstance(part, Key):
             words.append("_".join([part.name, *map(str, part.path)]))
         elif isinstance(part, Tag):
-            words += ["", ""] if part is read_parts(text)[-1] else [""]
+            words += ["", ""] if n == len(parts) else [""]
         else:
             words.append(str(part))
     return "_".join(words)

@@ -21,6 +21,7 @@ from pyrolens.api import (
     opt,
     plugin,
 )
+from pyrolens.options import read_bool
 from pyrolens.outputs._loki_labels import (
     Label,
     Labels,
@@ -47,7 +48,6 @@ from pyrolens.outputs._post import (
     poster,
     valid_target,
 )
-from pyrolens.options import read_bool
 from pyrolens.records.accessor import accessor
 from pyrolens.records.codecs import Json, json_value
 from pyrolens.records.codecs.json import double_text
@@ -250,7 +250,7 @@ class LokiSink(PostSink):
                 streams = [{"stream": labels_of(r), "values": [v]} for (_, r), v in zip(events, values, strict=True)]
                 return json.each([(0, stream) for stream in streams])
             # a list is no record, so it stands in one for a moment
-            return [line[5:-1] for line in json.each([(0, {"": value}) for value in values])]
+            return [line[4:-1] for line in json.each([(0, {"": value}) for value in values])]
 
         return entries
 
