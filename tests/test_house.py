@@ -22,7 +22,7 @@ KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
 PLUGINS = [(kind, name) for kind in KINDS for name in names(kind)]
 
 WORDS = {"problems", "records", "language", "options", "multiline"}
-CONTRACT = {"delivery.outcome", "delivery.receipt", "plugin", *WORDS}
+CONTRACT = {"delivery.outcome", "delivery.receipt", "delivery.retry", "plugin", *WORDS}
 SHARED = {"api", "multiline", "net", "aws", *CONTRACT}
 ENGINE = {"config", "pipeline", "delivery", "service", "net", *CONTRACT}
 MAY_IMPORT = {
@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "options": {"problems", "language"},
     "delivery.outcome": {"records", "delivery.receipt"},
     "delivery.receipt": {"records"},
+    "delivery.retry": set[str](),
     "plugin": {"multiline", "options", "problems", "records", "delivery.outcome", "delivery.receipt"},
     "api": CONTRACT,
     "net": CONTRACT,

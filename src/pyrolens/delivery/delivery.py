@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from pyrolens.delivery.buffer import Buffer
-from pyrolens.delivery.outcome import Chunk, Outcome, Parcel, Sink
+from pyrolens.delivery.outcome import Chunk, Keeper, Outcome, Parcel, Sink
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.plugin import Log
@@ -230,6 +230,8 @@ class Delivery:
         for id_ in list(self._retries):
             self._retry_now(id_)
         await self._idle.wait()
+        if isinstance(self.sink, Keeper):
+            await self.sink.drain()
 
     def left(self) -> tuple[int, int]:
         """Records and bytes that are not delivered."""

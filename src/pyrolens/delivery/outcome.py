@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.records.event import Event
@@ -101,3 +101,11 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Let go of everything. Called once, after the last deliver."""
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A sink that keeps on its own what was delivered to it, such as in files which it uploads later."""
+
+    async def drain(self) -> None:
+        """Send all of it. Called after the last deliver, and cancelled when Grace is over."""
