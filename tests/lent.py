@@ -1,6 +1,6 @@
 """What tests lend to a parser or a filter in place of the router."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pyrolens.api import Event, Held, Log, Parse
 from pyrolens.multiline import MultilineParser
@@ -56,10 +56,9 @@ class Lent:
     def exit(self, status: int = 0) -> None:
         self.exits.append(status)
 
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
         self.emitted.append((tag, events, moved))
-        if held is not None:
-            self.used.append(held)
+        self.used += held
 
     def hold(self, records: int = 0) -> Held:
         keeping = Keeping(records)

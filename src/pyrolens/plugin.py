@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
@@ -76,14 +76,15 @@ class Held(Protocol):
     """What a filter with memory keeps of the batch whose records it remembers."""
 
     def release(self) -> None:
-        """Nothing of that batch is remembered any more. Call it after the emit of the last of its records."""
+        """Nothing of that batch is remembered any more. Call it after the emit of the last of its records. Within a
+        call of the transform, the batch then settles with the one being filtered."""
 
 
 class FilterEnv(JoiningEnv, Protocol):
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
         """Let records enter again at the first filter under another tag. `moved`: how many of them the filter
         takes out of the batch it was given (they are not dropped). Outside of a call of the transform, `held`
-        is what hold() gave when the records came in (the latest, where they came in several batches)."""
+        is what hold() gave for the batches that the records came in, the latest last."""
 
     def hold(self, records: int = 0) -> Held:
         """The batch being filtered is not settled until release(): for filters with memory. `records`: how many
@@ -91,6 +92,9 @@ class FilterEnv(JoiningEnv, Protocol):
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call once after some time. Returns what cancels it."""
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call once the inputs have stopped: the time to emit what is remembered."""
 
 
 class OutputEnv(Env, Protocol):
@@ -143,6 +147,12 @@ class Input(Plugin):
 
     def open(self, env: InputEnv) -> Source:
         raise NotImplementedError
+
+    def compile(self, env: FilterEnv) -> Transform | None:
+        """What the input itself does with its batches once they are taken in, in front of its processors.
+
+        It emits only from timers and at the end, and what it emits goes on behind it. None: nothing."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,7 +79,7 @@ def test_what_nothing_ends_is_sent_after_some_time() -> None:
     assert [seconds for seconds, _ in env.timers] == [1.0]
     wake(env, 1.0)
     assert env.emitted == [("app", [(0, {"log": JOINED})], 0)]
-    assert env.used == [env.held[1]]
+    assert env.used == env.held
     assert [h.released for h in env.held] == [True, True]
     assert env.timers == []
     run("app", lines(TRACE[1]))

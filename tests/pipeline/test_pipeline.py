@@ -57,7 +57,7 @@ def rewrite(bench: Bench, test: Callable[[dict[str, Any]], bool], tag: Callable[
         def run(old: str, events: list[Event]) -> list[Event]:
             moved = [e for e in events if test(e[1])]
             if moved:
-                bench.pipeline.emit(step, tag(old), moved, len(moved), None)
+                bench.pipeline.emit(step, tag(old), moved, len(moved), ())
             return [e for e in events if not test(e[1])]
 
         return run
@@ -170,7 +170,7 @@ def test_a_filter_with_memory_keeps_the_batch_unsettled_until_it_lets_go() -> No
     bench.feed("app", {"n": 1})
     assert (bench.settled, step.counters.dropped) == (0, 0)
     step, held, events = kept.pop()
-    bench.pipeline.emit(step, "app", events, 0, held)
+    bench.pipeline.emit(step, "app", events, 0, [held])
     held.release()
     assert bench.out["all"] == [("app", [{"n": 1, "later": 1}])]
     assert bench.settled == 1
@@ -183,3 +183,46 @@ def test_dropped_and_added_are_counted() -> None:
     bench.feed("app", {"n": 1}, {"n": 2})
     assert drop.counters == Counters(records=2, dropped=1)
     assert grow.counters == Counters(records=1, added=2)
+
+
+def test_a_record_joined_from_several_batches_settles_all_of_them_at_its_end() -> None:
+    bench = Bench()
+    kept: list[Any] = []
+    doors: list[Receipt] = []
+
+    def make(step: Step) -> Callable[[str, list[Event]], list[Event]]:
+        def run(tag: str, events: list[Event]) -> list[Event]:
+            if "last" not in events[0][1]:
+                kept.append((step, bench.pipeline.hold(step, len(events))))
+                return []
+            for _, held in kept:
+                held.release()
+            kept.clear()
+            return events
+
+        return run
+
+    def door(tag: str) -> Callable[[list[Event], Receipt], None]:
+        def accept(events: list[Event], receipt: Receipt) -> None:
+            receipt.hold()
+            doors.append(receipt)
+
+        return accept
+
+    bench.filter("*", make)
+    bench.pipeline.routes.append(Route(glob("*"), door))
+    bench.feed("app", {"part": 1})
+    bench.feed("app", {"part": 2})
+    bench.feed("app", {"last": 3})
+    assert bench.settled == 0
+    doors.pop().release()
+    assert bench.settled == 3
+    bench.feed("app", {"part": 4})
+    bench.feed("app", {"part": 5})
+    step = kept[0][0]
+    bench.pipeline.emit(step, "app", [(1, {"joined": 45})], 0, [held for _, held in kept])
+    for _, held in kept:
+        held.release()
+    assert bench.settled == 3
+    doors.pop().release()
+    assert bench.settled == 5

@@ -1,6 +1,6 @@
 """A receipt stands for one batch that an input handed over, and settles when nothing of it is left to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class Receipt:
@@ -19,7 +19,31 @@ class Receipt:
     def hold(self) -> None:
         self.pending += 1
 
+    def then(self, call: Callable[[], None]) -> None:
+        """Call this, too, when it settles."""
+        before = self._settled
+
+        def both(receipt: "Receipt") -> None:
+            before(receipt)
+            call()
+
+        self._settled = both
+
     def release(self) -> None:
         self.pending -= 1
         if self.pending == 0:
             self._settled(self)
+
+
+def united(receipts: Sequence[Receipt]) -> Receipt:
+    """One receipt to release for records that came in several batches: none of these settles before it is."""
+    for receipt in receipts:
+        receipt.hold()
+    if len(receipts) == 1:
+        return receipts[0]
+
+    def settled(_: Receipt) -> None:
+        for receipt in receipts:
+            receipt.release()
+
+    return Receipt(0, settled)

@@ -151,7 +151,7 @@ def join_within(joiner: Joiner) -> Transform:
 def join_lines(joiner: Joiner, env: FilterEnv, seconds: float) -> Transform:
     def give_up(stream: Hashable) -> None:
         for joined in joiner.flush(stream):
-            env.emit(str(stream), [(joined.ns, joined.record)], held=joined.owners[-1].held)
+            env.emit(str(stream), [(joined.ns, joined.record)], held=[o.held for o in joined.owners])
             told(joined)
 
     patience = Patience(env, seconds, give_up)
@@ -190,7 +190,7 @@ def join_parts(parts: Parts, env: FilterEnv, seconds: float) -> Transform:
     def give_up(id_: Hashable) -> None:
         key: Key = id_  # type: ignore[assignment]
         event, owners = parts.take(key)
-        env.emit(key[0], [event], held=owners[-1].held)
+        env.emit(key[0], [event], held=[o.held for o in owners])
         settle(owners)
 
     patience = Patience(env, seconds, give_up)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from pyrolens.delivery.receipt import Receipt
+from pyrolens.delivery.receipt import Receipt, united
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Held, Log
 from pyrolens.records.event import Event
@@ -53,16 +53,22 @@ class Batch(NamedTuple):
 class Memory:
     """What a filter with memory holds of a batch: see plugin.Held."""
 
-    __slots__ = ("path", "receipt", "tag")
+    __slots__ = ("path", "pipeline", "receipt", "tag")
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, pipeline: "Pipeline") -> None:
         batch.receipt.hold()
         self.receipt = batch.receipt
         self.path = batch.path
         self.tag = batch.tag
+        self.pipeline = pipeline
 
     def release(self) -> None:
-        self.receipt.release()
+        now = self.pipeline.now
+        if now is None or now.receipt is self.receipt:
+            self.receipt.release()
+        else:
+            # what was remembered goes on with the batch being filtered, so it settles with that
+            now.receipt.then(self.receipt.release)
 
 
 class Pipeline:
@@ -74,9 +80,11 @@ class Pipeline:
         """Records that no output wanted."""
         self.loops = 0
         """Records that were taken out of a loop."""
+        self.endings: list[Callable[[], None]] = []
+        """What lets filters emit all that they remember."""
         self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None], Plan] = {}
         self._waiting: deque[Batch] = deque()
-        self._now: Batch | None = None
+        self.now: Batch | None = None
         """The batch that is being filtered."""
 
     def feed(
@@ -91,7 +99,7 @@ class Pipeline:
         filters emit after it. `before`: the processors of the input. `split`: its routes, which come after them."""
         batch = Batch(tag, events, receipt, (), False)
         if before:
-            self._now = batch
+            self.now = batch
             for step in before:
                 events = step.run(tag, events)
             batch = batch._replace(events=events)
@@ -103,8 +111,22 @@ class Pipeline:
         self._drain()
         receipt.release()
 
+    def resume(
+        self, tag: str, events: list[Event], held: Sequence[Held], behind: Sequence[Step], split: Split | None
+    ) -> None:
+        """Records that an input had held back go on behind the step that held them."""
+        memories = [memory for memory in held if isinstance(memory, Memory)]
+        if not memories or self.now is not None:
+            raise RuntimeError("an input emits outside of a call of its transform, with what hold() gave")
+        self.feed(tag, events, united([memory.receipt for memory in memories]), behind, split)
+
+    def end(self) -> None:
+        """The inputs have stopped: what is remembered goes on."""
+        for ending in self.endings:
+            ending()
+
     def _run(self, batch: Batch) -> None:
-        self._now = batch
+        self.now = batch
         tag, events, receipt = batch.tag, batch.events, batch.receipt
         last = batch.path[-1][0] if batch.path else None
         outputs = batch.outputs
@@ -133,16 +155,16 @@ class Pipeline:
         plan = self._plans[tag, last, outputs] = Plan(steps, [r.door(tag) for r in routes])
         return plan
 
-    def emit(self, step: Step, tag: str, events: list[Event], moved: int, held: Held | None) -> None:
+    def emit(self, step: Step, tag: str, events: list[Event], moved: int, held: Sequence[Held]) -> None:
         """What FilterEnv.emit does for a filter."""
-        now = self._now
         step.moved += moved
-        if isinstance(held, Memory):
-            receipt, path, came_as = held.receipt, held.path, held.tag
-        elif now is not None:
-            receipt, path, came_as = now.receipt, now.path, now.tag
-        else:
+        batches: list[Memory | Batch] = [memory for memory in held if isinstance(memory, Memory)]
+        if self.now is not None:
+            batches.append(self.now)
+        if not batches:
             raise RuntimeError("emit outside of a call of the transform needs what hold() gave")
+        path, came_as = batches[-1].path, batches[-1].tag
+        receipt = united([b.receipt for b in batches])
         step.counters.emitted += len(events)
         looped = (step, came_as) in path or len(path) >= MOST_HOPS
         if looped:
@@ -154,9 +176,8 @@ class Pipeline:
                 place=step.place,
                 hint="narrow this filter's Match so that it does not take the tags it leads to",
             )
-        receipt.hold()
         self._waiting.append(Batch(tag, events, receipt, (*path, (step, came_as)), looped))
-        if self._now is None:
+        if self.now is None:
             self._drain()
 
     def _drain(self) -> None:
@@ -165,11 +186,11 @@ class Pipeline:
             batch = self._waiting.popleft()
             self._run(batch)
             batch.receipt.release()
-        self._now = None
+        self.now = None
 
     def hold(self, step: Step, records: int) -> Memory:
         """What FilterEnv.hold does."""
-        if self._now is None:
+        if self.now is None:
             raise RuntimeError("hold outside of a call of the transform")
         step.moved += records
-        return Memory(self._now)
+        return Memory(self.now, self)

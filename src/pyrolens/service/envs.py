@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -90,7 +90,7 @@ class FilterRuntime(PluginEnv):
         self._step = step
         self._pipeline = pipeline
 
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Held | None = None) -> None:
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
         self._pipeline.emit(self._step, tag, events, moved, held)
 
     def hold(self, records: int = 0) -> Held:
@@ -98,6 +98,19 @@ class FilterRuntime(PluginEnv):
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         return asyncio.get_running_loop().call_later(seconds, call).cancel
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        self._pipeline.endings.append(call)
+
+
+class InputStepRuntime(FilterRuntime):
+    """Of what an input itself does with its batches. `behind`, `split`: the way that they go on."""
+
+    behind: Sequence[Step] = ()
+    split: Split | None = None
+
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+        self._pipeline.resume(tag, events, held, self.behind, self.split)
 
 
 class OutputRuntime(PluginEnv):

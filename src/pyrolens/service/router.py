@@ -17,9 +17,9 @@ from pyrolens.plugin import Filter, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.records.routes import splitter
 from pyrolens.service.books import books, write_if_asked
-from pyrolens.service.envs import FilterRuntime, InputRuntime, OutputRuntime, Parsers, PluginEnv
+from pyrolens.service.envs import FilterRuntime, InputRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv
 from pyrolens.service.log import Logs
-from pyrolens.service.metrics import Metrics
+from pyrolens.service.metrics import FilterMetrics, Metrics
 from pyrolens.service.secrets import secrets_of
 
 T = TypeVar("T")
@@ -86,13 +86,28 @@ class Router:
         step.transform = built.plugin.compile(env)
         return step
 
+    def input_steps(self, built: Built[Input]) -> list[Step]:
+        """What the batches of an input meet first: what it does itself, and its processors.
+
+        Raises: ConfigError, ValueError when one of them does not compile."""
+        log, metrics = self._log_of(built), self.metrics.input(built.label, built.plugin.name)
+        step = Step(built.label, None, built.place, FilterMetrics(built.label), log, stateful=True)
+        env = InputStepRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
+        own = built.plugin.compile(env)
+        steps = [self._step(p) for p in built.processors]
+        if own is None:
+            return steps
+        step.transform = own
+        env.behind, env.split = steps, splitter(built.routes) if built.routes else None
+        return [step, *steps]
+
     def _input(self, built: Built[Input]) -> InputRuntime:
         env = InputRuntime(
             built.tag,
             self.config.service.flush,
             built.plugin.mem_buf_limit,
             self.pipeline,
-            [self._step(p) for p in built.processors],
+            self.input_steps(built),
             self.metrics.input(built.label, built.plugin.name),
             built.label,
             self._log_of(built),
@@ -168,6 +183,7 @@ class Router:
         self.log.info("stopping", grace=f"{grace:g}s")
         ends = asyncio.get_running_loop().time() + grace
         await asyncio.gather(*(env.source.stop() for env in self.inputs))
+        self.pipeline.end()
         drains = [asyncio.create_task(d.drain()) for d in self.deliveries]
         if drains:
             await asyncio.wait(drains, timeout=max(ends - asyncio.get_running_loop().time(), 0.0))
