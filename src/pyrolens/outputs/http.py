@@ -3,17 +3,13 @@
 Source: Fluent Bit 5.1.1 plugins/out_http."""
 
 import asyncio
-import base64
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal
-from urllib.parse import quote
 
 from pyrolens.api import (
     DELIVERED,
-    NET_IGNORED,
-    TLS_IGNORED,
     Chunk,
-    ConfigError,
     Encode,
     Event,
     Limits,
@@ -22,7 +18,6 @@ from pyrolens.api import (
     Output,
     OutputEnv,
     Parcel,
-    Problem,
     Seconds,
     Secret,
     Tls,
@@ -35,19 +30,26 @@ from pyrolens.aws.options import Identity, check_identity, credentials_of, regio
 from pyrolens.aws.sign import sign
 from pyrolens.net import Client, NetError, Response, compressor
 from pyrolens.net.client import header_names
-from pyrolens.net.connect import Place
-from pyrolens.net.proxy import from_environment, read_proxy
 from pyrolens.outputs._gelf import Gelf, GelfKeys
+from pyrolens.outputs._post import (
+    BIG,
+    IGNORED,
+    Headers,
+    Table,
+    basic,
+    check_proxy,
+    client_error,
+    client_of,
+    valid_target,
+)
 from pyrolens.records.accessor import accessor
 from pyrolens.records.codecs import Json, pack_entries, read_date_format
 from pyrolens.records.event import Record
 
-Headers = list[tuple[str, str]]
 Body = Callable[[list[Event]], tuple[bytes, int]]
 """Events -> what they are in a body, and how many of them are in it."""
 
-BIG = 64 * 1024
-"""Bytes from which a body is compressed in another thread, so that reading goes on."""
+TABLE = Table(refused=client_error)
 
 FORMATS = {
     "json": ("application/json", b"[", b",", b"]"),
@@ -63,7 +65,7 @@ FORMATS = {
 class Http(Output):
     """Post records to an HTTP server."""
 
-    ignored = {**NET_IGNORED, **TLS_IGNORED}
+    ignored = IGNORED
     differs = (
         "body_key: each record's own answer counts; Fluent Bit lets the last one decide for the whole chunk, "
         "and loses or repeats the others.",
@@ -117,11 +119,7 @@ class Http(Output):
             if not self.aws_service:
                 yield "aws_auth", "http needs aws_service for aws_auth"
             yield from check_identity(self.aws, "aws_")
-        if self.proxy:
-            try:
-                read_proxy(self.proxy)
-            except ValueError as why:
-                yield "proxy", f"proxy is '{self.proxy}': {why}"
+        yield from check_proxy(self.proxy)
 
     def open(self, env: OutputEnv) -> "HttpSink":
         if self.format.lower() not in FORMATS:
@@ -130,23 +128,12 @@ class Http(Output):
             env.log.warning("unknown json_date_format, double is used", json_date_format=self.json_date_format)
         return HttpSink(self, env)
 
-    def client(self) -> Client:
-        """Raises: ConfigError for a proxy of the environment that is no URL."""
+    def client(self) -> tuple[Client, Headers]:
+        """And the headers that each request needs for the proxy. Raises: ConfigError."""
         net = self.net
         if self.read_idle_timeout:
             net = Net(**{**vars(net), "io_timeout": self.read_idle_timeout})
-        tls = self.tls if self.tls_on else None
-        if self.proxy and not tls:
-            proxy = read_proxy(self.proxy)
-            via = Place(proxy.host, proxy.port, net, Tls(verify_hostname=True) if proxy.tls else None)
-            return Client(via, target_prefix=f"http://{self.host}:{self.port}")
-        try:
-            tunnel = read_proxy(self.proxy) if self.proxy else None
-            if tunnel is None and not net.proxy_env_ignore:
-                tunnel = from_environment(self.host, self.tls_on)
-        except ValueError as why:
-            raise ConfigError([Problem("bad-proxy", str(why))]) from None
-        return Client(Place(self.host, self.port, net, tls, tunnel))
+        return client_of(self.host, self.port, net, self.tls if self.tls_on else None, self.proxy)
 
 
 class HttpSink:
@@ -157,13 +144,12 @@ class HttpSink:
     def __init__(self, options: Http, env: OutputEnv) -> None:
         self.options = options
         self.env = env
-        self.client = options.client()
+        self.client, self.for_proxy = options.client()
         known = options.format.lower() if options.format.lower() in FORMATS else "msgpack"
         self.type, self.before, self.between, self.after = FORMATS[known]
         self.body = body_of(known, options, env)
         self.compress = compressor(options.compress) if options.compress else None
-        target = options.uri if options.uri.startswith("/") else f"/{options.uri}"
-        self.target = quote(target, safe="".join(map(chr, range(0x21, 0x7F))))
+        self.target = valid_target(options.uri)
         self.credentials: Cache | None = None
         if options.aws_auth:
             self.credentials = credentials_of(options.aws, options.net, options.tls)
@@ -233,8 +219,7 @@ class HttpSink:
         if options.compress:
             out.append(("Content-Encoding", options.compress))
         if options.http_user:
-            pair = f"{options.http_user}:{options.http_passwd}".encode()
-            out.append(("Authorization", "Basic " + base64.b64encode(pair).decode()))
+            out.append(basic(options.http_user, options.http_passwd))
         out.append(("User-Agent", "Fluent-Bit"))
         for line in options.header:
             name, _, value = line.strip().partition(" ")
@@ -243,13 +228,8 @@ class HttpSink:
         if not options.allow_duplicated_headers:
             last = {name.lower(): n for n, (name, _) in enumerate(out)}
             out = [(name, value) for n, (name, value) in enumerate(out) if last[name.lower()] == n]
-        if self.client.prefix:
-            out.append(("Proxy-Connection", "KeepAlive"))
-            proxy = read_proxy(options.proxy or "")
-            if proxy.authorization:
-                out.append(("Proxy-Authorization", proxy.authorization))
-            if "host" not in header_names(out):
-                out.insert(0, ("Host", f"{options.host}:{options.port}"))
+        named = header_names(out)
+        out += [header for header in self.for_proxy if header[0] != "Host" or "host" not in named]
         return out
 
     async def signed(self, headers: Headers, body: bytes) -> Headers:
@@ -265,14 +245,11 @@ class HttpSink:
 
     def outcome(self, chunk: Chunk, answer: Response) -> Outcome:
         """Source: 200 to 205 are success; of 4xx only 408 and 429 are tried again, and all else is."""
-        text = answer.text.strip()[:500] if self.options.log_response_payload else ""
-        if 200 <= answer.status <= 205:
+        outcome = TABLE.outcome(chunk, answer if self.options.log_response_payload else replace(answer, body=b""))
+        if outcome == DELIVERED:
+            text = answer.text.strip()[:500] if self.options.log_response_payload else ""
             self.env.log.debug("delivered", status=answer.status, answer=text)
-            return DELIVERED
-        reason = f"HTTP {answer.status}" + (f": {text}" if text else "")
-        if 400 <= answer.status < 500 and answer.status not in (408, 429):
-            return Outcome.reject(chunk, reason)
-        return Outcome.again(chunk, reason, answer.retry_after, slow_down=answer.status in (429, 503))
+        return outcome
 
     async def close(self) -> None:
         await self.client.close()

@@ -25,7 +25,7 @@ from pyrolens.records.codecs import json_text
 from pyrolens.records.codecs.json import valid_text
 from pyrolens.records.event import Record
 
-SPECIAL = re.compile(r"([,= \t\v\f\\])")
+SPECIAL = re.compile(r"([,= ])")
 """In names and in tag values."""
 IN_MEASUREMENT = re.compile(r"([, ])")
 QUOTED = re.compile(r'(["\\])')
@@ -43,8 +43,8 @@ class Influxdb(Output):
         "at no status and loses the records.",
         "Text arrives as it is, in UTF-8: Fluent Bit sends JSON's escapes, which InfluxDB keeps as they are.",
         "The measurement is escaped; for a tag with a blank Fluent Bit sends lines that are none.",
-        "Maps and lists are sent as JSON, and small numbers with all their digits; Fluent Bit leaves out the first, and "
-        "makes 0.000000 of the others.",
+        "Maps and lists are sent as JSON, and small numbers with all their digits; Fluent Bit leaves out the first, "
+        "and makes 0.000000 of the others.",
         "A record of which no field is left is rejected, counted and logged.",
         "No two points get the same time, and a point keeps its time and its number when it is sent again.",
     )
@@ -171,10 +171,10 @@ def text_of(value: str | bytes) -> str:
 
 
 def one_line(text: str) -> str:
-    """A line break would end the point."""
-    return text.replace("\n", "\\n").replace("\r", "\\r")
+    """A line break would end the point, and a backslash at the end would escape what comes after it."""
+    return text.replace("\n", "\\n").replace("\r", "\\r").rstrip("\\")
 
 
 def name(text: str) -> str:
     """A name or a tag's value, escaped."""
-    return one_line(SPECIAL.sub(r"\\\1", text_of(text)))
+    return SPECIAL.sub(r"\\\1", one_line(text_of(text)))

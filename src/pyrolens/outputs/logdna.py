@@ -7,8 +7,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from pyrolens.api import Chunk, Commas, Event, Net, Output, OutputEnv, Secret, Tls, group, opt, plugin
-from pyrolens.net.client import Client
-from pyrolens.outputs._post import IGNORED, Frame, Lines, Poster, PostSink, Table, basic, client_of, valid_target
+from pyrolens.outputs._post import IGNORED, Frame, Lines, PostSink, Table, basic, poster, valid_target
 from pyrolens.records.codecs import Json
 from pyrolens.records.event import SECOND, Record
 
@@ -43,9 +42,7 @@ class Logdna(Output):
 
     def open(self, env: OutputEnv) -> "LogdnaSink":
         host = self.hostname or os.environ.get("HOSTNAME") or "unknown"
-        client, needed = client_of(self.logdna_host, self.logdna_port, self.net, self.tls if self.tls_on else None)
         headers = [
-            *needed,
             ("Host", self.logdna_host),
             ("User-Agent", "Fluent-Bit"),
             ("Content-Type", "application/json; charset=UTF-8"),
@@ -53,7 +50,11 @@ class Logdna(Output):
         ]
         query = {"hostname": host, "mac": self.mac, "ip": self.ip, "now": "{now}", "tags": ",".join(self.tags)}
         pairs = "&".join(f"{name}={quote(value, safe=',:{}')}" for name, value in query.items())
-        return LogdnaSink(env, client, headers, f"{valid_target(self.logdna_endpoint)}?{pairs}", self.lines(env, host))
+        target = f"{valid_target(self.logdna_endpoint)}?{pairs}"
+        tls = self.tls if self.tls_on else None
+        post = poster(self.logdna_host, self.logdna_port, self.net, tls, target, headers)
+        lines = self.lines(env, host)
+        return LogdnaSink(env, post, lambda tag: lines, frame=Frame(b'{"lines":[', b",", b"]}"), table=Table())
 
     def lines(self, env: OutputEnv, host: str) -> Lines:
         each = Json(None, escape_unicode=env.escape_unicode).each
@@ -83,12 +84,7 @@ class Logdna(Output):
 
 
 class LogdnaSink(PostSink):
-    def __init__(
-        self, env: OutputEnv, client: Client, headers: list[tuple[str, str]], target: str, lines: Lines
-    ) -> None:
-        """target: with {now} for the time of sending, in seconds."""
-        frame = Frame(b'{"lines":[', b",", b"]}")
-        super().__init__(env, Poster(client, target, headers), lambda tag: lines, frame=frame, table=Table())
+    """The address holds {now} for the time of sending, in seconds."""
 
     def target(self, chunk: Chunk) -> str:
         return self.poster.target.replace("{now}", str(self.env.now() // SECOND))
