@@ -41,9 +41,16 @@ class Json:
     """Writes events. A record's own field of the date's name replaces the date."""
 
     def __init__(
-        self, date_key: str | None = "date", date_format: str = "double", *, escape_unicode: bool = True
+        self,
+        date_key: str | None = "date",
+        date_format: str = "double",
+        *,
+        escape_unicode: bool = True,
+        date_first: bool = False,
     ) -> None:
+        """date_first: the date stands before the record as in Fluent Bit, not behind it, which costs less."""
         self.date_key = date_key
+        self.date_first = date_first
         self.date = DATES[date_format]
         self.is_double = date_format == "double"
         self.escape = escape_unicode
@@ -93,6 +100,8 @@ class Json:
         if key is None:
             return records
         dates = doubles(times) if self.is_double else map(self.date, times)
+        if self.date_first:
+            return [r if key in r else {key: date, **r} for date, r in zip(dates, records, strict=True)]
         out: list[Record] = []
         add = out.append
         for date, record in zip(dates, records, strict=True):
