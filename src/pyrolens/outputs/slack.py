@@ -21,6 +21,7 @@ from pyrolens.api import (
     plugin,
 )
 from pyrolens.net import NetError
+from pyrolens.outputs._held_back import MINUTE, Digest, Rate
 from pyrolens.outputs._post import IGNORED, Frame, Lines, Poster, PostSink, Table, poster, read_url
 from pyrolens.records.codecs import json_value, text_of
 from pyrolens.records.event import SECOND
@@ -29,9 +30,6 @@ LONGEST = 40_000
 """Characters of a message; Slack cuts off what is more."""
 LIMITS = Limits(size=LONGEST - 2_000, calls=1)
 """With room for a digest before the records."""
-MINUTE = 60.0
-CUT = 180
-"""Bytes of a record in a digest."""
 MARK = " [Truncated...]\n"
 
 
@@ -49,6 +47,7 @@ class Slack(Output):
     webhook: Secret = opt("Address of the webhook, which begins with https.")
     rate_limit: int = opt("Messages a minute (ours); 0: any number.", default=60, low=0)
     digest_lines: int = opt("Records that the message about those held back shows (ours).", default=10, low=0)
+    tls_on: bool = opt("Off: speak plain HTTP.", default=True, name="tls")
     tls: Tls = group(Tls, "tls.")
     net: Net = group(Net, "net.")
 
@@ -63,49 +62,9 @@ class Slack(Output):
     def open(self, env: OutputEnv) -> "SlackSink":
         url = read_url(self.webhook)
         headers = [("Content-Type", "application/json"), ("User-Agent", "Fluent-Bit")]
-        post = poster(url.host, url.port, self.net, self.tls, url.target, headers)
+        tls = self.tls if self.tls_on else None
+        post = poster(url.host, url.port, self.net, tls, url.target, headers)
         return SlackSink(env, post, Rate(self.rate_limit), self.digest_lines)
-
-
-class Rate:
-    """So many messages a minute: a bucket that fills evenly."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        """0: none."""
-        self.left = float(limit)
-        self.since = 0.0
-
-    def take(self, now: float) -> float:
-        """0 and one message may go, or the seconds until then."""
-        if not self.limit:
-            return 0.0
-        self.left = min(self.limit, self.left + (now - self.since) * self.limit / MINUTE)
-        self.since = now
-        if self.left < 1.0 - 1e-9:
-            return (1.0 - self.left) * MINUTE / self.limit
-        self.left -= 1.0
-        return 0.0
-
-
-class Digest:
-    """The records that were held back: how many, and the first of them."""
-
-    def __init__(self, shown: int) -> None:
-        self.shown = shown
-        self.count = 0
-        self.first: list[bytes] = []
-
-    def add(self, lines: list[bytes], count: int | None = None) -> None:
-        self.count += len(lines) if count is None else count
-        self.first += lines[: max(self.shown - len(self.first), 0)]
-
-    def text(self) -> bytes:
-        if not self.count:
-            return b""
-        shown = [line[:CUT].rstrip(b"\n") + b"\n" for line in self.first]
-        title = f"{self.count} records were held back by rate_limit{', the first of them:' if shown else '.'}\n"
-        return title.encode() + b"".join(shown)
 
 
 class SlackSink(PostSink):
@@ -173,13 +132,18 @@ class SlackSink(PostSink):
         if outcome != DELIVERED:
             self.env.log.warning("the digest is sent again later", records=self.digest.count, reason=outcome.reason)
 
-    async def close(self) -> None:
+    async def drain(self) -> None:
+        """Send the digest, whatever the rate."""
         if self.task:
             await self.task
         if self.digest.count:
             await self.send_digest()
+
+    async def close(self) -> None:
         if self.timer:
             self.timer.cancel()
+        if self.task:
+            self.task.cancel()
         if self.digest.count:
             self.env.log.error("records were held back, and their digest could not be sent", records=self.digest.count)
         await super().close()
