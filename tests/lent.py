@@ -39,6 +39,7 @@ class Lent:
         """What hold() gave."""
         self.used: list[Held] = []
         """What emit() was given of it."""
+        self.endings: list[Callable[[], None]] = []
         self._parsers = parsers or {}
 
     def now(self) -> int:
@@ -69,3 +70,6 @@ class Lent:
         timer = (seconds, call)
         self.timers.append(timer)
         return lambda: self.timers.remove(timer)
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        self.endings.append(call)

@@ -89,6 +89,28 @@ def test_a_task_that_ends_by_itself(task: Path) -> None:
     assert words(shown)[-1] == "Every one of 4 lines is accounted for."
 
 
+LONG = (
+    """app=python3 -c 'import json; print(json.dumps({"level": "error", "text": "é" * 20000}, ensure_ascii=False))'"""
+)
+
+
+@pytest.mark.parametrize(("switch", "records"), [(None, 1), ("off", 3)])
+def test_a_line_of_40_kb_arrives_whole(task: Path, switch: str | None, records: int) -> None:
+    definition = json.loads(task.read_text())
+    if switch:
+        router = definition["containerDefinitions"][1]
+        router["environment"] = [{"name": "PYROLENS_JOIN_PARTIAL_MESSAGES", "value": switch}]
+        task.write_text(json.dumps(definition))
+    status, shown = run(str(task), "--exec", LONG)
+    assert status == 0, shown
+    assert row(shown, "CloudWatch Logs /app") == (records, records)
+    assert words(shown)[-1] == "Every one of 3 lines is accounted for."
+    assert shown.count("… held until more of it comes") == 3 - records
+    size = re.search(rf"CloudWatch Logs /app +{records} +{records} +(\d+)", shown)
+    assert size
+    assert int(size[1]) > 40_000
+
+
 def start(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         up(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENVIRONMENT

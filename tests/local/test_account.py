@@ -84,7 +84,7 @@ def test_a_destination_that_cannot_be_read_is_told_by_the_router() -> None:
 
 
 def test_lines_that_never_got_through() -> None:
-    fates = [Fate(unrouted=True)]
+    fates = [Fate(unrouted=1)]
     assert wrong(fates, [], books(1), Sent(4, 2, 1)) == [
         "2 lines found the log driver's buffer full (log-driver-buffer-limit)",
         "1 lines did not reach the router before the end",

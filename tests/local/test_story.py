@@ -29,7 +29,7 @@ def test_a_line_shows_its_container_and_its_way() -> None:
         (Fate([Arrival("s3.0", "t", {})], ["grep.0"]), "→ s3.0"),
         (Fate([], ["grep.0"]), "✗ dropped by grep.0"),
         (Fate([], [], True), "✗ no output matches"),
-        (Fate(), "… held by a filter"),
+        (Fate(), "… held until more of it comes"),
     ],
 )
 def test_the_ways_of_a_line(fate: Fate, shown: str) -> None:

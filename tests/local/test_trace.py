@@ -80,4 +80,4 @@ def test_a_tag_that_no_output_wants(tmp_path: Path) -> None:
 
     config = tmp_path / "x.conf"
     config.write_text(CONFIG.format(folder=tmp_path).replace("Match *r*", "Match x"))
-    assert asyncio.run(follow()) == Fate(unrouted=True)
+    assert asyncio.run(follow()) == Fate(unrouted=1)

@@ -4,19 +4,39 @@ Source: Forward Protocol Specification v1; plugins/in_forward (Fluent Bit 5.1.1)
 """
 
 import asyncio
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import msgpack
 
-from pyrolens.api import Input, InputEnv, Pair, Secret, Size, Source, group, opt, plugin
+from pyrolens.api import (
+    ConfigError,
+    FilterEnv,
+    Input,
+    InputEnv,
+    Pair,
+    Problem,
+    Seconds,
+    Secret,
+    Size,
+    Source,
+    Transform,
+    group,
+    opt,
+    plugin,
+)
 from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
 from pyrolens.inputs._forward_protocol import NotForwardError, Protocol
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import Connection, Server
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
+from pyrolens.options import read_bool
 from pyrolens.records.frames import NOTHING, Frames, Whole, decode_any
+
+SWITCH = "PYROLENS_JOIN_PARTIAL_MESSAGES"
+"""Environment variable: join_partial_messages where the config does not say it."""
 
 
 @plugin("forward")
@@ -51,6 +71,13 @@ class Forward(Input):
         name="security.users",
         secret=True,
     )
+    join_partial_messages: bool | None = opt(
+        "Make lines whole again that Docker has cut at 16 KiB. If the config does not say it, the environment variable "
+        "PYROLENS_JOIN_PARTIAL_MESSAGES does, which is on under `pyrolens up`; else it is off.",
+        default=None,
+    )
+    joined_max_size: Size = opt("Bytes of such a line; a longer one goes on in parts.", default=1_000_000)
+    joined_max_wait: Seconds = opt("Seconds to wait for the next piece of such a line.", default=5.0, low=1)
     tls: bool = opt("Speak TLS.", default=False)
     tls_options: ServerTls = group(ServerTls, "tls.")
 
@@ -78,6 +105,23 @@ class Forward(Input):
 
     def open(self, env: InputEnv) -> Source:
         return ForwardSource(self, env)
+
+    def compile(self, env: FilterEnv) -> Transform | None:
+        if not switched_on(self.join_partial_messages):
+            return None
+        from pyrolens.inputs._forward_partial import PartialMessages
+
+        return PartialMessages(env, self.joined_max_size, self.joined_max_wait)
+
+
+def switched_on(said: bool | None, environ: Mapping[str, str] = os.environ) -> bool:
+    """`said`: by the config. Raises: ConfigError for a value of the environment that is neither on nor off."""
+    if said is not None:
+        return said
+    try:
+        return read_bool(environ.get(SWITCH) or "off")
+    except ValueError as why:
+        raise ConfigError([Problem("bad-value", f"{SWITCH} is '{environ[SWITCH]}': {why}")]) from None
 
 
 class ForwardSource:

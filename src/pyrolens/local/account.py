@@ -64,10 +64,10 @@ def settle(
         wrong.append(f"{sent.refused} lines found the log driver's buffer full (log-driver-buffer-limit)")
     if sent.unsent:
         wrong.append(f"{sent.unsent} lines did not reach the router before the end")
-    unrouted = sum(fate.unrouted for fate in fates)
+    unrouted = sum(fate.unrouted for fate in [*fates, late])
     if unrouted:
         wrong.append(f"{unrouted} lines came through the filters and matched no output")
-    account.dropped = dict(Counter(label for fate in fates for label in fate.dropped_by))
+    account.dropped = dict(Counter(label for fate in [*fates, late] for label in fate.dropped_by))
     arrivals = [a for fate in [*fates, late] for a in fate.arrivals]
     for destination, records in arrived:
         wanted = [a for a in arrivals if a.output in destination.labels]

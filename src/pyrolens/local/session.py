@@ -33,6 +33,9 @@ from pyrolens.local.trace import Fate, Trace
 from pyrolens.problems import ConfigError, Problem
 from pyrolens.service.books import FILE as BOOKS
 
+JOIN = "PYROLENS_JOIN_PARTIAL_MESSAGES"
+"""Environment variable of the router: lines that the log driver has cut are made whole. The config that the agent
+writes cannot say it, so `up` does here, unless the task does."""
 LONGEST_SOCKET = 100
 """Bytes of the path of a Unix socket; the system's own limit is 104 on macOS and 108 on Linux."""
 STOP_WITHIN = 30.0
@@ -200,8 +203,9 @@ class Session:
     def _read_config(self, setup: Setup) -> Config:
         """As the router will read it."""
         self.router_environment = self._environment(next(s for s in setup.containers if s.container is setup.router))
-        # outputs ask for their region and keys in the environment of the process: here it must not be the real one
-        os.environ.update(self.aws.environment)
+        joins = self.router_environment.setdefault(JOIN, "on")
+        # plugins ask for these in the environment of the process: here it must be the router's, not the real one
+        os.environ.update(self.aws.environment, **{JOIN: joins})
         config = load(str(self.config_file), environ=self.router_environment)
         for problem in config.warnings:
             self.story.warn(str(problem))

@@ -104,5 +104,5 @@ def way(fate: Fate) -> Text:
     elif fate.unrouted:
         text.append("✗ no output matches", "bold red")
     else:
-        text.append("… held by a filter", "bold blue")
+        text.append("… held until more of it comes", "bold blue")
     return text

@@ -4,6 +4,7 @@ It says what the config asks for. What has really arrived is read back from the 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -32,8 +33,8 @@ class Fate:
     arrivals: list[Arrival] = field(default_factory=list)
     dropped_by: list[str] = field(default_factory=list)
     """Labels of the filters that took it out."""
-    unrouted: bool = False
-    """It came through the filters, and no output wanted it."""
+    unrouted: int = 0
+    """Records that came through the filters, and no output wanted them."""
 
 
 class Trace:
@@ -44,9 +45,15 @@ class Trace:
         # without its inputs and outputs: nothing is opened, and each output is a door that remembers
         self._router = Router(replace(config, service=service, inputs=[], outputs=[]))
         self._router.pipeline.routes += [Route(o.matches, self._remember(o)) for o in config.outputs]
+        socket = next((i for i in config.inputs if getattr(i.plugin, "unix_path", None)), None)
+        self._first = self._router.input_steps(socket) if socket else []
+        """What the input does that the log drivers write to: it joins the parts of long lines."""
         self._now: Fate | None = None
         self.late = Fate()
         """What filters with memory let go by themselves, later."""
+        self._dropped: Counter[str] = Counter()
+        """Records that filters took out while a line was followed."""
+        self._unrouted = 0
         self._open = 0
         self._settled = asyncio.Event()
 
@@ -66,10 +73,12 @@ class Trace:
         unrouted = pipeline.unrouted
         fate = self._now = Fate()
         self._open += 1
-        pipeline.feed(tag, [(ns, record)], Receipt(0, self._settle))
+        pipeline.feed(tag, [(ns, record)], Receipt(0, self._settle), self._first)
         self._now = None
         fate.dropped_by = [label for label, counters in filters.items() if counters.dropped > before.get(label, 0)]
-        fate.unrouted = pipeline.unrouted > unrouted
+        self._dropped.update(fate.dropped_by)
+        fate.unrouted = pipeline.unrouted - unrouted
+        self._unrouted += fate.unrouted
         return fate
 
     def _settle(self, receipt: Receipt) -> None:
@@ -79,10 +88,14 @@ class Trace:
 
     async def finish(self, within: float) -> bool:
         """Let filters with memory finish. False: some still hold records after so many seconds."""
+        self._router.pipeline.end()
         self._settled.clear()
         if self._open:
             try:
                 await asyncio.wait_for(self._settled.wait(), within)
             except TimeoutError:
                 return False
+        for label, counters in self._router.metrics.filters.items():
+            self.late.dropped_by += [label] * (counters.dropped - self._dropped[label])
+        self.late.unrouted = self._router.pipeline.unrouted - self._unrouted
         return True

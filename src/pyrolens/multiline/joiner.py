@@ -72,6 +72,14 @@ def size_of(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode(errors="surrogateescape"))
 
 
+def joined_text(parts: Sequence[str]) -> str:
+    """A character of which one part has the first bytes and the next one the rest is whole again."""
+    text = "".join(parts)
+    if len(parts) < 2 or text.isascii():
+        return text
+    return text.encode(errors="surrogateescape").decode(errors="surrogateescape")
+
+
 def at_time(ns: int, other: int) -> int:
     """Another time, with the metadata of the first."""
     return Stamp(other, ns.metadata) if isinstance(ns, Stamp) else other
@@ -356,7 +364,7 @@ class Joiner:
         """Send what waits, if anything does."""
         if lines.key is None:
             group.end_line()
-        text = "".join(group.parts)
+        text = joined_text(group.parts)
         record = group.record
         if record is not None:
             if text and lines.key in record:

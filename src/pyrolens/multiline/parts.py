@@ -7,7 +7,7 @@ Differs: a partial_message that is no text is not partial; Fluent Bit aborts.
 
 from typing import Any
 
-from pyrolens.multiline.joiner import Owner
+from pyrolens.multiline.joiner import Owner, joined_text
 from pyrolens.records.event import Record, Stamp
 
 PREFIX = "partial_"
@@ -45,7 +45,7 @@ class Message:
         self.owners: list[Owner] = []
 
     def event(self, key: str) -> tuple[int, Record]:
-        return self.ns, {**self.record, key: "".join(self.parts)}
+        return self.ns, {**self.record, key: joined_text(self.parts)}
 
 
 Key = tuple[str, str]
