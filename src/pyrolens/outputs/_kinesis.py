@@ -5,6 +5,7 @@ import random
 import secrets
 import string
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyrolens.api import Event, OutputEnv, Record
@@ -16,6 +17,8 @@ RECORD = 1_048_576 - 20
 """Bytes of a record before base64: 1 MiB with the partition key."""
 REQUEST = 10 * 1024 * 1024
 """Bytes of a request, since October 2025 (5 MiB before). Base64 and JSON included, as Fluent Bit counts them."""
+PER_MEMBER = 16
+"""Bytes around a record within another one, as base64."""
 PARTITION_KEY = 256
 """Characters."""
 ALPHABET = string.ascii_letters + string.digits
@@ -49,7 +52,7 @@ class KinesisSink(BatchSink):
         self.key_of, self.kpl = key_of, kpl
         self.key_head = "".join(secrets.choice(ALPHABET) for _ in range(10))
         if kpl:
-            self.limits = self.limits_of(joined=True)
+            self.limits = replace(self.limits_of(joined=True), per_item=PER_MEMBER)
         if key_of:
             # the key counts for the record
             self.record = RECORD - PARTITION_KEY
