@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pyrolens.api import Chunk, Event, Net, Outcome, OutputEnv, Secret, Tls, opt
+from pyrolens.api import DELIVERED, Chunk, Event, Net, Outcome, OutputEnv, Secret, Tls, opt
 from pyrolens.aws import CredentialsError, Identity
 from pyrolens.aws.options import check_identity, credentials_of, region_of
 from pyrolens.aws.sign import Credentials, sign
@@ -317,7 +317,7 @@ class BulkSink(PostSink):
         try:
             said = msgspec.json.decode(answer.body, type=Answer)
             if not said.errors:
-                return Outcome()
+                return DELIVERED
             items = msgspec.json.decode(said.items, type=list[dict[str, dict[str, Any]]])
         except msgspec.DecodeError:
             return Outcome.again(chunk, f"this is no answer of _bulk: {answer.text[:200]!r}", answer.retry_after)
@@ -340,6 +340,8 @@ class BulkSink(PostSink):
                 reasons[item_reason(result)] = None
             else:
                 rejected[n] = item_reason(result)
+        if not retry and not rejected:
+            return DELIVERED
         return Outcome(retry, rejected, "; ".join(list(reasons)[:3]), answer.retry_after, throttled)
 
 

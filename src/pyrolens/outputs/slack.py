@@ -3,7 +3,7 @@
 Source: Fluent Bit 5.1.1 plugins/out_slack; Slack's reference of incoming webhooks."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pyrolens.api import (
     DELIVERED,
@@ -67,6 +67,14 @@ class Slack(Output):
         return SlackSink(env, post, Rate(self.rate_limit), self.digest_lines)
 
 
+def time_of() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def call_later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
 class SlackSink(PostSink):
     """A chunk that may not go is in the digest, and counts as delivered; the digest goes as soon as it may."""
 
@@ -85,7 +93,7 @@ class SlackSink(PostSink):
         return lines
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        wait = self.rate.take(asyncio.get_running_loop().time())
+        wait = self.rate.take(time_of())
         if wait:
             self.digest.add(chunk.items)
             self.env.count("held_back_records", chunk.records)
@@ -117,11 +125,11 @@ class SlackSink(PostSink):
     def arm(self, seconds: float) -> None:
         """Send the digest in a while."""
         if self.timer is None:
-            self.timer = asyncio.get_running_loop().call_later(seconds, self.due)
+            self.timer = call_later(seconds, self.due)
 
     def due(self) -> None:
         self.timer = None
-        wait = self.rate.take(asyncio.get_running_loop().time()) if self.digest.count else 0.0
+        wait = self.rate.take(time_of()) if self.digest.count else 0.0
         if wait:
             self.arm(wait)
         elif self.digest.count:
