@@ -18,9 +18,7 @@ def unescape(text: str) -> str:
     return SIMPLE.sub(lambda found: LETTERS.get(found[1], found[1] or "\0"), text)
 
 
-WIDE = re.compile(
-    r"\0|\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{0,4})|U([0-9a-fA-F]{1,8})|(.))", re.DOTALL
-)
+WIDE = re.compile(r"\0|\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{0,4})|U([0-9a-fA-F]{1,8})|(.))", re.DOTALL)
 LOW_HALF = re.compile(r"\\u([0-9a-fA-F]{0,4})")
 REPLACEMENT = "\ufffd"
 

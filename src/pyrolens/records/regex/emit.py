@@ -32,7 +32,6 @@ from pyrolens.records.regex.nodes import (
     width,
 )
 
-HOW = {"greedy": "", "lazy": "?", "possessive": "+"}
 FLAGS = re.ASCII | re.MULTILINE
 
 
@@ -116,7 +115,11 @@ class Emitter:
             raise NotExactError("a loop that may take nothing")
         most = "" if node.most is None else str(node.most)
         times = {(0, None): "*", (1, None): "+", (0, 1): "?"}.get((node.least, node.most), f"{{{node.least},{most}}}")
-        return f"{inner}{times}{HOW[node.how]}"
+        if node.how == "possessive":
+            # x*+ is the same by definition, but a possessive loop over more than one character tries wrong ways on
+            # Python before 3.11.5, and may raise SystemError later as well
+            return f"(?>{inner}{times})"
+        return f"{inner}{times}?" if node.how == "lazy" else f"{inner}{times}"
 
     def look(self, node: Look) -> str:
         sign = ("<" if node.behind else "") + ("!" if node.negative else "=")
