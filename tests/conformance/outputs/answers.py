@@ -21,6 +21,17 @@ TASK_ROLE = {
     "Expiration": "2099-01-01T00:00:00Z",
 }
 
+JSON = {"Content-Type": "application/json"}
+PLAIN: dict[str, Answer] = {
+    "es": (200, JSON, '{"took":1,"errors":false,"items":[]}'),
+    "datadog": (202, JSON, "{}"),
+    "nrlogs": (202, JSON, "{}"),
+    "splunk": (200, JSON, '{"text":"Success","code":0}'),
+    "loki": (204, {}, ""),
+    "influxdb": (204, {}, ""),
+}
+"""Those that always answer the same."""
+
 
 def operation(service: str, method: str, target: str, headers: dict[str, str]) -> str:
     """The name under which a script lists it."""
@@ -43,4 +54,4 @@ def default(service: str, op: str, body: bytes) -> Answer:
         return 200, {"Content-Type": "text/xml"}, STS
     if service == "creds":
         return 200, {"Content-Type": "application/json"}, json.dumps(TASK_ROLE)
-    return 200, {}, "ok"
+    return PLAIN.get(service, (200, {}, "ok"))
