@@ -6,11 +6,11 @@ Source: Fluent Bit 5.1.1, src/flb_router_config.c.
 from collections.abc import Sequence
 from typing import Any
 
+from pyrolens.config.conditions import OPS, compile_condition
 from pyrolens.config.model import Built
 from pyrolens.language.document import Entry
 from pyrolens.plugin import Output
 from pyrolens.problems import Problems, nearest
-from pyrolens.records.conditions import OPS, compile_condition
 from pyrolens.records.routes import Holds, RouteRule
 
 SIGNALS = ("logs", "metrics", "traces", "any")

@@ -284,8 +284,8 @@ class _Builder:
 
     def _processor(self, section: Section) -> Built[Filter] | None:
         # only YAML has processors, and few of them
+        from pyrolens.config.conditions import compile_condition
         from pyrolens.config.processors import conditional
-        from pyrolens.records.conditions import compile_condition
 
         made = self._plugin("filter", _flat(section), who="processor")
         condition = section.get("condition")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pyrolens.records.conditions import compile_condition
+from pyrolens.config.conditions import compile_condition
 from pyrolens.records.event import Record, Stamp
 
 

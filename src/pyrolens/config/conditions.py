@@ -9,6 +9,7 @@ Differs: a number without quotes is compared as the number it is. In processors 
 from collections.abc import Callable
 from typing import Any
 
+from pyrolens.options import read_float
 from pyrolens.records.event import metadata_of
 from pyrolens.records.regex import compile_pattern
 from pyrolens.records.routes import Holds
@@ -77,8 +78,8 @@ def comparison(op: str, value: Any) -> Compare:
         raise ValueError(f"value of {op}: expected a text or a number")
     if op in NUMBERS:
         holds = NUMBERS[op]
-        limit = number(str(value))
-        return lambda text: holds(number(text), limit)
+        limit = read_float(str(value))
+        return lambda text: holds(read_float(text), limit)
     # a record's float is written with six digits after the point
     wanted = f"{value:f}" if isinstance(value, float) else str(value)
     if not wanted:
@@ -87,10 +88,3 @@ def comparison(op: str, value: Any) -> Compare:
         test = compile_pattern(wanted).test
         return test if op == "regex" else (lambda text: not test(text))
     return (lambda text: text == wanted) if op == "eq" else (lambda text: text != wanted)
-
-
-def number(text: str) -> float:
-    """What the text begins with, else 0, as C's atof."""
-    from pyrolens.options import read_float
-
-    return read_float(text)
