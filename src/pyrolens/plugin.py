@@ -189,6 +189,12 @@ class Output(Plugin):
         last_wins=True,
     )
     workers: int | None = opt("Calls that may be under way at once.", default=None, last_wins=True)
+    dead_letter: str | None = opt(
+        "Where records go that the destination refuses for good or whose retries are used up: a folder (a text with"
+        " a /), or the alias or name of another output. Not in Fluent Bit; see also storage.keep.rejected of the"
+        " service.",
+        default=None,
+    )
 
     def open(self, env: OutputEnv) -> Sink:
         raise NotImplementedError

@@ -128,7 +128,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "rate_gate.max_records": "an input stops reading at its Mem_Buf_Limit only",
         "rate_gate.backpressure": "an input stops reading at its Mem_Buf_Limit only",
         "rate_gate.resume_ratio": "an input stops reading at its Mem_Buf_Limit only",
-        "storage.total_limit_size": "what waits on disk is bounded by the disk",
+        "storage.total_limit_size": "records wait in memory, bounded by Mem_Buf_Limit of the inputs",
         "ipv6": "addresses of both kinds are used",
     }
 )

@@ -20,8 +20,10 @@ def nothing(tag: str) -> bool:
 
 def regex_test(pattern: str) -> TagTest:
     """A test for Match_Regex: anchored at the start of the tag. Raises: ValueError when it does not compile."""
+    from pyrolens.records.regex import compile_pattern
     from pyrolens.records.tags import anchored_regex
 
+    compile_pattern(pattern)  # so that it is looked at every time, and not only when it is new
     return anchored_regex(pattern)
 
 

@@ -38,7 +38,7 @@ class Service:
     json_escape_unicode: OnUnlessOff = opt(
         "Outputs that write JSON spell what is not ASCII as \\uXXXX.", default=True, name="json.escape_unicode"
     )
-    storage_path: str | None = opt("Folder for what is kept on disk.", default=None, name="storage.path")
+    storage_path: str | None = opt("Folder for what is kept on disk: dead letters.", default=None, name="storage.path")
     storage_sync: str = opt("How the store is written: normal or full.", default="normal", name="storage.sync")
     storage_type: str | None = opt(
         "storage.type of inputs which name none, if storage.inherit is on.", default=None, name="storage.type"
@@ -58,6 +58,7 @@ class Service:
 
 
 NO_CHANGE = "there is nothing like it here"
+NO_STORE = "records wait in memory; there is no store on disk yet"
 IGNORED: Mapping[str, str] = MappingProxyType(
     {
         "daemon": "the router stays in the foreground, as containers and systemd want it",
@@ -79,14 +80,14 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "hot_reload.ensure_thread_safety": NO_CHANGE,
         "hot_reload.timeout": NO_CHANGE,
         "sp.convert_from_str_to_num": "there is no stream processor here",
-        "storage.backlog.flush_on_shutdown": "a stop delivers all it can within Grace",
-        "storage.backlog.mem_limit": "what is on disk is read again bit by bit",
-        "storage.checksum": "what is kept on disk always has checksums",
-        "storage.delete_irrecoverable_chunks": "a broken end of a segment is left out, and said so in the log",
-        "storage.max_chunks_up": "what is on disk is read again bit by bit",
-        "storage.metrics": "the metrics of the store are always there",
+        "storage.backlog.flush_on_shutdown": NO_STORE,
+        "storage.backlog.mem_limit": NO_STORE,
+        "storage.checksum": NO_STORE,
+        "storage.delete_irrecoverable_chunks": NO_STORE,
+        "storage.max_chunks_up": NO_STORE,
+        "storage.metrics": "what waits in memory is always among the metrics",
         "storage.rejected.limit": NO_CHANGE,
-        "storage.trim_files": "segments are removed as a whole",
+        "storage.trim_files": NO_STORE,
         "streams_file": "there is no stream processor here; filters such as rewrite_tag do most of what it is used for",
     }
 )

@@ -64,8 +64,8 @@ class _Builder:
         if isinstance(core, InputCore):
             if not core.routable:
                 processors.append(Built(Unrouted(), f"{name}.unrouted", section.place))
-            if core.storage_type == "filesystem":
-                self._stored(name, section)
+            if core.storage_type != "memory":
+                self._stored(name, section, core.storage_type)
         tag = plugin.tag if plugin.tag is not None else name
         return Built(plugin, name, section.place, tag=tag, processors=processors, section=section)
 
@@ -78,12 +78,16 @@ class _Builder:
 
         return replace(built, routes=read_routes(entry, outputs, self.problems))
 
-    def _stored(self, name: str, section: Section) -> None:
+    def _stored(self, name: str, section: Section, kind: str) -> None:
         entry = section.get("storage.type")
-        if self.service.storage_path is None:
+        place = entry.value_place if entry else section.place
+        if kind == "filesystem" and self.service.storage_path is None:
             message = f"input {name} is to wait on disk, but storage.path is not set"
-            place = entry.value_place if entry else section.place
             self.problems.error("no-storage-path", message, place, "set storage.path in [SERVICE]")
+            return
+        message = f"input {name}: storage.type {kind} is not there yet; its records wait in memory"
+        hint = "what is not delivered when the router is killed is lost; set Mem_Buf_Limit to bound the memory"
+        self.problems.warning("no-store", message, place, hint)
 
     def filter(self, section: Section) -> Built[Filter] | None:
         made = self._plugin("filter", section)

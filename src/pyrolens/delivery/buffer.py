@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator
 from itertools import count
 from typing import Any
 
-from pyrolens.delivery.outcome import Chunk, Limits, Parcel
+from pyrolens.delivery.outcome import Chunk, Limits, Origin, Parcel
 from pyrolens.delivery.receipt import Receipt
 
 _number = count(1)
@@ -13,7 +13,7 @@ _number = count(1)
 class Buffer:
     """The open chunk of one key. Never holds more than a call may carry, but for a single item that is larger."""
 
-    __slots__ = ("items", "key", "limits", "receipts", "records", "size", "weights")
+    __slots__ = ("items", "key", "limits", "origins", "receipts", "records", "size", "weights")
 
     def __init__(self, key: Hashable, limits: Limits) -> None:
         self.key = key
@@ -26,6 +26,7 @@ class Buffer:
         self.records = 0
         self.size = 0
         self.weights: list[int] | None = None
+        self.origins: list[Origin] | None = None
 
     def add(self, parcel: Parcel, receipt: Receipt) -> Iterator[Chunk]:
         """Take a parcel in; yields the chunks that became full."""
@@ -34,7 +35,7 @@ class Buffer:
         if self.size + size <= limits.size and (
             limits.items is None or len(self.items) + len(parcel.items) <= limits.items
         ):
-            self._take(parcel.items, parcel.records, size, receipt)
+            self._take(parcel.items, parcel.records, size, receipt, parcel.origins)
             return
         sizes = parcel.sizes or list(map(len, parcel.items))
         records = 1 if len(parcel.items) == parcel.records else parcel.records
@@ -46,19 +47,22 @@ class Buffer:
                 limits.items is not None and len(self.items) + i - start >= limits.items
             )
             if full and (self.items or i > start):
-                self._take(parcel.items[start:i], records * (i - start), taken, receipt)
+                self._take(parcel.items[start:i], records * (i - start), taken, receipt, parcel.origins)
                 yield self.cut()
                 start, taken = i, 0
             taken += bytes_
-        self._take(parcel.items[start:], records * (len(parcel.items) - start), taken, receipt)
+        self._take(parcel.items[start:], records * (len(parcel.items) - start), taken, receipt, parcel.origins)
 
-    def _take(self, items: list[Any], records: int, size: int, receipt: Receipt) -> None:
+    def _take(self, items: list[Any], records: int, size: int, receipt: Receipt, origins: list[Origin] | None) -> None:
         if not items:
             return
         if self.weights is not None or records != len(items):
             # items that stand for several records each: rare, and one item a parcel
             weights = self.weights if self.weights is not None else [1] * len(self.items)
             self.weights = weights + ([1] * len(items) if records == len(items) else [records])
+        if origins:
+            # where they are kept, each parcel is made of a single record
+            self.origins = [*(self.origins or []), *origins[:1] * len(items)]
         self.items += items
         self.records += records
         self.size += size
@@ -68,7 +72,15 @@ class Buffer:
     def cut(self) -> Chunk:
         """What is there, as a chunk; the buffer is empty after it."""
         chunk = Chunk(
-            self.key, self.items, self.records, self.size, f"{next(_number):x}", 0, self.receipts, self.weights
+            self.key,
+            self.items,
+            self.records,
+            self.size,
+            f"{next(_number):x}",
+            0,
+            self.receipts,
+            self.weights,
+            self.origins,
         )
         self._clear()
         return chunk

@@ -6,12 +6,14 @@ a chunk waits for its retry the next ones go on.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 from pyrolens.delivery.buffer import Buffer
-from pyrolens.delivery.outcome import Chunk, Keeper, Outcome, Parcel, Sink
+from pyrolens.delivery.dead_letters import DeadLetters
+from pyrolens.delivery.outcome import Chunk, Keeper, Origin, Outcome, Parcel, Sink
+from pyrolens.delivery.pace import Pace
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.plugin import Log
@@ -30,6 +32,11 @@ class OutputCounters(Protocol):
     waiting_chunks: int
     waiting_records: int
     waiting_bytes: int
+    counters: dict[str, int]
+
+
+SILENCE = 60.0
+"""Seconds without a call that delivered something, after which throttling answers count as failures."""
 
 
 class Delivery:
@@ -40,11 +47,17 @@ class Delivery:
         counters: OutputCounters,
         log: Log,
         workers: int | None = None,
+        dead: DeadLetters | None = None,
     ) -> None:
         self.sink = sink
         self.policy = policy
         self.counters = counters
         self.log = log
+        self.dead = dead
+        """Where records go that are refused or given up; None: nowhere."""
+        self.pace = Pace()
+        self._waker: asyncio.TimerHandle | None = None
+        self._delivered_at = -SILENCE
         self.calls = workers or sink.limits.calls
         """Calls that may be under way."""
         self.calls_per_key = workers or 1
@@ -55,6 +68,7 @@ class Delivery:
         """Keys, in turn, with something in their lane that may be sent now."""
         self._busy: dict[Hashable, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: dict[str, Chunk] = {}
         self._retries: dict[str, tuple[asyncio.TimerHandle, Chunk]] = {}
         self._draining = False
         self._idle = asyncio.Event()
@@ -75,12 +89,23 @@ class Delivery:
                     for event in events:
                         accept([event], receipt)
                 else:
-                    self._refuse(1, f"cannot be encoded: {type(error).__name__}: {error}", tag=tag)
+                    self._refuse(1, f"cannot be encoded: {type(error).__name__}: {error}", [(tag, events[0])], tag=tag)
                 return
             for parcel in parcels:
                 add(parcel, receipt)
 
-        return accept
+        def accept_each(events: list[Event], receipt: Receipt) -> None:
+            """Where dead letters are wanted it must be known which record an item comes from."""
+            for event in events:
+                try:
+                    parcels = list(encode([event]))
+                except Exception as error:
+                    self._refuse(1, f"cannot be encoded: {type(error).__name__}: {error}", [(tag, event)], tag=tag)
+                    continue
+                for parcel in parcels:
+                    add(parcel._replace(origins=[(tag, event)]), receipt)
+
+        return accept if self.dead is None else accept_each
 
     def _add(self, parcel: Parcel, receipt: Receipt) -> None:
         buffer = self._buffers.get(parcel.key)
@@ -118,7 +143,13 @@ class Delivery:
             self._free[key] = None
 
     def _dispatch(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._free and len(self._tasks) < self.calls:
+            if wait := self.pace.wait(loop.time()):
+                if self._waker is None:
+                    self._waker = loop.call_later(wait, self._wake)
+                return
+            self.pace.started(loop.time())
             key = next(iter(self._free))
             del self._free[key]
             lane = self._lanes[key]
@@ -127,9 +158,13 @@ class Delivery:
                 del self._lanes[key]
             self._busy[key] = self._busy.get(key, 0) + 1
             self._list(key)
-            task = asyncio.get_running_loop().create_task(self._send(chunk))
+            task = loop.create_task(self._send(chunk))
             self._tasks.add(task)
             task.add_done_callback(partial(self._sent, key))
+
+    def _wake(self) -> None:
+        self._waker = None
+        self._dispatch()
 
     def _sent(self, key: Hashable, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -146,10 +181,12 @@ class Delivery:
     async def _send(self, chunk: Chunk) -> None:
         chunk.attempt += 1
         self.counters.calls += 1
+        self._under_way[chunk.id] = chunk
         try:
             outcome = await self.sink.deliver(chunk)
         except Exception as error:
             outcome = Outcome.again(chunk, f"{type(error).__name__}: {error}")
+        self._under_way.pop(chunk.id, None)
         self._settle(chunk, outcome)
 
     def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
@@ -164,36 +201,80 @@ class Delivery:
             refused = chunk.records_of(list(outcome.rejected))
             reasons = sorted(set(outcome.rejected.values()))
             self._refuse(refused, "; ".join(reasons[:3]), chunk=chunk.id)
+            self._keep(chunk, outcome.rejected)
+        now = asyncio.get_running_loop().time()
         delivered = chunk.records - failed - refused
         if delivered:
             counters.records += delivered
             counters.bytes += chunk.size * delivered // chunk.records
+            self._delivered_at = now
+        if outcome.slow_down:
+            self._slow_down(now)
+        elif not retry:
+            self.pace.went_well(now)
         if retry:
             rest = chunk if len(retry) == len(chunk.items) else self._part(chunk, list(retry), failed)
-            if not self.policy.gives_up(chunk.attempt):
-                self._again(rest, outcome)
+            # a destination that takes some of it, or asks for patience while it takes others, has not failed
+            if delivered or (outcome.slow_down and now - self._delivered_at < SILENCE):
+                rest.attempt -= 1
+            elif self.policy.gives_up(chunk.attempt):
+                self._give_up(rest, outcome.reason)
                 return
-            counters.retries_failed += 1
-            counters.dropped_records += failed
-            self.log.error(
-                "the chunk is given up, its retries are used up",
-                chunk=chunk.id,
-                records=failed,
-                attempts=chunk.attempt,
-                reason=outcome.reason,
-            )
+            self._again(rest, outcome)
+            return
         for receipt in chunk.receipts:
             receipt.release()
+
+    def _slow_down(self, now: float) -> None:
+        free = self.pace.rate is None
+        self.pace.throttled(now)
+        if free and self.pace.rate is not None:
+            self.log.warning("the destination throttles; calls are held back", calls_per_second=self.pace.rate)
+
+    def _give_up(self, chunk: Chunk, reason: str) -> None:
+        self.counters.retries_failed += 1
+        self.counters.dropped_records += chunk.records
+        self.log.error(
+            "the chunk is given up, its retries are used up",
+            chunk=chunk.id,
+            records=chunk.records,
+            attempts=chunk.attempt,
+            reason=reason,
+        )
+        self._keep(chunk, dict.fromkeys(range(len(chunk.items)), reason))
+        for receipt in chunk.receipts:
+            receipt.release()
+
+    def _keep(self, chunk: Chunk, reasons: Mapping[int, str]) -> None:
+        if chunk.origins:
+            for index, reason in reasons.items():
+                self._bury(chunk.origins[index], reason)
+
+    def _bury(self, origin: Origin, reason: str) -> None:
+        """Keep a record as a dead letter, if that is asked for."""
+        if self.dead is None:
+            return
+        tag, event = origin
+        try:
+            self.dead.put(tag, event, reason)
+        except OSError as error:
+            self.log.error("a dead letter cannot be kept", reason=str(error))
+        else:
+            self.counters.counters["dead_letters"] = self.counters.counters.get("dead_letters", 0) + 1
 
     def _part(self, chunk: Chunk, indexes: list[int], records: int) -> Chunk:
         """The chunk with only these items. It keeps all receipts, for which items belong to which is not known."""
         items = [chunk.items[i] for i in indexes]
         weights = [chunk.weights[i] for i in indexes] if chunk.weights else None
+        origins = [chunk.origins[i] for i in indexes] if chunk.origins else None
         size = chunk.size * len(items) // len(chunk.items)
-        return Chunk(chunk.key, items, records, size, chunk.id, chunk.attempt, chunk.receipts, weights)
+        return Chunk(chunk.key, items, records, size, chunk.id, chunk.attempt, chunk.receipts, weights, origins)
 
     def _again(self, chunk: Chunk, outcome: Outcome) -> None:
-        wait = self.policy.wait(chunk.attempt, outcome.after, self._draining)
+        after = outcome.after
+        if outcome.slow_down and after is None and self.pace.rate is not None:
+            after = 1 / self.pace.rate  # the pace is the patience; the backoff is for failures
+        wait = self.policy.wait(max(chunk.attempt, 1), after, self._draining)
         self.counters.retries += 1
         self.counters.retried_records += chunk.records
         self.log.warning(
@@ -212,14 +293,16 @@ class Delivery:
         timer.cancel()
         self._ready(chunk, first=True)
 
-    def _refuse(self, records: int, reason: str, **where: object) -> None:
+    def _refuse(self, records: int, reason: str, origins: Sequence[Origin] = (), **where: object) -> None:
         self.counters.errors += 1
         self.counters.dropped_records += records
         self.log.error("the destination will never take these records", records=records, reason=reason, **where)
+        for origin in origins:
+            self._bury(origin, reason)
 
     def reject(self, events: list[Event], tag: str, reason: str) -> None:
         """What OutputEnv.reject does."""
-        self._refuse(len(events), reason, tag=tag)
+        self._refuse(len(events), reason, [(tag, event) for event in events], tag=tag)
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -242,11 +325,35 @@ class Delivery:
             self.counters.waiting_bytes + sum(c.size for c in waiting) + sum(b.size for b in buffers),
         )
 
+    def abandon(self, reason: str) -> None:
+        """Nothing more will be sent: what is left becomes dead letters, if these are kept."""
+        left = list(self._under_way.values())
+        for timer, chunk in self._retries.values():
+            timer.cancel()
+            left.append(chunk)
+        left += [chunk for lane in self._lanes.values() for chunk in lane]
+        left += [buffer.cut() for buffer in self._buffers.values()]
+        for task in self._tasks:
+            task.cancel()
+        self._retries.clear()
+        self._lanes.clear()
+        self._free.clear()
+        self._buffers.clear()
+        self._under_way.clear()
+        counters = self.counters
+        counters.waiting_chunks = counters.waiting_records = counters.waiting_bytes = 0
+        for chunk in left:
+            self._keep(chunk, dict.fromkeys(range(len(chunk.items)), reason))
+
     async def close(self) -> None:
         """Stop, whatever is left."""
+        if self._waker:
+            self._waker.cancel()
         for timer, _ in self._retries.values():
             timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.sink.close()
+        if self.dead:
+            self.dead.close()

@@ -21,6 +21,10 @@ class Limits:
     """Calls under way at once, where the user says nothing (Workers)."""
 
 
+Origin = tuple[str, Event]
+"""(tag, event)"""
+
+
 class Parcel(NamedTuple):
     """Encoded records on the way to one place (`key`: a tag, a stream, an index …).
 
@@ -33,6 +37,8 @@ class Parcel(NamedTuple):
     size: int
     """Bytes."""
     sizes: list[int] | None = None
+    origins: list[Origin] | None = None
+    """The record of each item, kept only where dead letters are wanted."""
 
 
 Encode = Callable[[list[Event]], Iterable[Parcel]]
@@ -52,6 +58,7 @@ class Chunk:
     receipts: list[Receipt] = field(default_factory=list)
     weights: list[int] | None = None
     """Records of each item; None: one each."""
+    origins: list[Origin] | None = None
 
     def records_of(self, indexes: Sequence[int]) -> int:
         return sum(self.weights[i] for i in indexes) if self.weights else len(indexes)

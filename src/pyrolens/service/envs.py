@@ -10,9 +10,10 @@ from typing import Any, Protocol
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.multiline import MultilineParser
 from pyrolens.pipeline.pipeline import Pipeline
-from pyrolens.pipeline.step import Step
+from pyrolens.pipeline.step import Step, tell_overruns
 from pyrolens.plugin import Env, Held, Log, Parse, Parser, Source, builtin_parser
 from pyrolens.records.event import Event
+from pyrolens.records.regex.budget import OVERRUNS
 from pyrolens.records.routes import Split
 from pyrolens.service.metrics import InputMetrics
 
@@ -155,6 +156,9 @@ class InputRuntime(PluginEnv):
 
     def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
         metrics = self.metrics
+        if OVERRUNS:
+            # of its parser, or of the lines that it joined
+            tell_overruns(metrics.counters, self.log, tag=tag)
         metrics.records += len(events)
         metrics.bytes += size
         metrics.unsettled += size

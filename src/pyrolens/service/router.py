@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from pyrolens.config import Built, Config
@@ -17,6 +17,7 @@ from pyrolens.plugin import Filter, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.records.routes import splitter
 from pyrolens.service.books import books, write_if_asked
+from pyrolens.service.burial import bury
 from pyrolens.service.envs import FilterRuntime, InputRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv
 from pyrolens.service.log import Logs
 from pyrolens.service.metrics import FilterMetrics, Metrics
@@ -43,9 +44,11 @@ class Router:
         self._parsers = Parsers(config.parsers, self._parser_env, config.multiline_parsers, limit)
         self.leave: Callable[[int], None] = lambda status: None
         """Called when a plugin wants the router to stop; gets the exit status."""
-        self.deliveries: list[Delivery] = []
+        self.deliveries: dict[str, Delivery] = {}
+        """By the name of the output."""
         self.pipeline = Pipeline([], [], self.logs.of("router"))
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
+        bury(config, self.deliveries, self._problems)
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
         self._problems.raise_if_any()
@@ -129,7 +132,7 @@ class Router:
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
         delivery = Delivery(sink, policy, metrics, log, plugin.workers)
         env.refuse = delivery.reject
-        self.deliveries.append(delivery)
+        self.deliveries[built.name] = delivery
         door: Callable[[str], Door] = delivery.door
         if built.processors:
             door = self._processed(door, built)
@@ -159,7 +162,7 @@ class Router:
         nothing stays open."""
         started: list[InputRuntime] = []
         try:
-            for delivery in self.deliveries:
+            for delivery in self.deliveries.values():
                 await delivery.sink.start()
             if self.api:
                 await self.api.start()
@@ -173,7 +176,7 @@ class Router:
         self._tick()
 
     def _tick(self) -> None:
-        for delivery in self.deliveries:
+        for delivery in self.deliveries.values():
             delivery.flush()
         self._ticker = asyncio.get_running_loop().call_later(self.config.service.flush, self._tick)
 
@@ -184,17 +187,19 @@ class Router:
         ends = asyncio.get_running_loop().time() + grace
         await asyncio.gather(*(env.source.stop() for env in self.inputs))
         self.pipeline.end()
-        drains = [asyncio.create_task(d.drain()) for d in self.deliveries]
-        if drains:
-            await asyncio.wait(drains, timeout=max(ends - asyncio.get_running_loop().time(), 0.0))
+        deliveries = list(self.deliveries.values())
+        await within(ends, [d.drain() for d in deliveries])
         complete = True
-        for drain, delivery in zip(drains, self.deliveries, strict=True):
-            drain.cancel()
-            records, size = delivery.left()
+        for delivery, (records, size) in [(d, d.left()) for d in deliveries]:
             if records:
                 complete = False
                 delivery.counters.dropped_records += records
-                delivery.log.error("not delivered within Grace, and lost", records=records, bytes=size)
+                what = "lost" if delivery.dead is None else "kept as dead letters"
+                delivery.log.error(f"not delivered within Grace, and {what}", records=records, bytes=size)
+                delivery.abandon("not delivered before the router stopped")
+        if not complete:
+            # the dead letters of some may have come to others
+            await within(asyncio.get_running_loop().time() + 1, [d.drain() for d in deliveries if d.left()[0]])
         await self._close()
         self.log.info("stopped")
         write_if_asked(books(self.metrics, self.pipeline.unrouted, self.pipeline.loops))
@@ -206,8 +211,17 @@ class Router:
             self._ticker.cancel()
         if self.api:
             await self.api.stop()
-        for delivery in self.deliveries:
+        for delivery in self.deliveries.values():
             await delivery.close()
+
+
+async def within(ends: float, waits: list[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of them, until that time of the loop's clock."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    if tasks:
+        await asyncio.wait(tasks, timeout=max(ends - asyncio.get_running_loop().time(), 0.0))
+    for task in tasks:
+        task.cancel()
 
 
 def run(config: Config) -> int:
