@@ -4,6 +4,7 @@ Source: Fluent Bit 5.1.1 plugins/out_influxdb; InfluxData's reference of the lin
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +29,6 @@ from pyrolens.records.event import Record
 SPECIAL = re.compile(r"([,= ])")
 """In names and in tag values."""
 IN_MEASUREMENT = re.compile(r"([, ])")
-QUOTED = re.compile(r'(["\\])')
 SEQUENCE = 100_000
 GREATEST = 2**63 - 1
 
@@ -145,7 +145,7 @@ class Points:
                 if text:
                     tags.append(f"{name(key)}={text}")
             elif text := self.field(value):
-                fields.append(f"{name(key)}={text}")
+                fields.append(f"{field_name(key)}={text}")
         return tags, fields
 
     def field(self, value: Any) -> str:
@@ -161,11 +161,15 @@ class Points:
                 return ""
             return f"{value:f}" if float(f"{value:f}") == value else repr(value)
         text = text_of(value) if isinstance(value, (str, bytes)) else json_text(value, escape_unicode=False)
-        return '"' + QUOTED.sub(r"\\\1", text) + '"'
+        if "\\" in text or '"' in text:
+            text = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{text}"'
 
 
 def text_of(value: str | bytes) -> str:
     """Valid text."""
+    if isinstance(value, str) and value.isascii():
+        return value
     data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     return valid_text(data, escape=False)
 
@@ -178,3 +182,6 @@ def one_line(text: str) -> str:
 def name(text: str) -> str:
     """A name or a tag's value, escaped."""
     return SPECIAL.sub(r"\\\1", one_line(text_of(text)))
+
+
+field_name = lru_cache(maxsize=1024)(name)
