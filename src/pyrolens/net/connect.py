@@ -55,22 +55,30 @@ async def connect(place: Place, factory: Callable[[], P]) -> tuple[asyncio.Trans
         raise NetError(f"{place.address}: cannot connect: {why.strerror or why}") from None
 
 
-async def _direct(
-    host: str, port: int, net: Net, tls: ssl.SSLContext | None, name: str, factory: Callable[[], P]
-) -> tuple[asyncio.Transport, P]:
-    loop = asyncio.get_running_loop()
+async def addresses(
+    host: str, port: int, net: Net, kind: socket.SocketKind
+) -> list[tuple[socket.AddressFamily, tuple[Any, ...]]]:
+    """In the order in which to try them. Raises: NetError."""
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
     except socket.gaierror as why:
         raise NetError(f"{host}: the name cannot be resolved: {why.strerror}") from None
     if net.prefer_ipv4 or net.prefer_ipv6:
         first = socket.AF_INET if net.prefer_ipv4 else socket.AF_INET6
         found.sort(key=lambda info: info[0] != first)
+    return [(family, address) for family, _, _, _, address in found]
+
+
+async def _direct(
+    host: str, port: int, net: Net, tls: ssl.SSLContext | None, name: str, factory: Callable[[], P]
+) -> tuple[asyncio.Transport, P]:
+    loop = asyncio.get_running_loop()
+    found = await addresses(host, port, net, socket.SOCK_STREAM)
     options: dict[str, Any] = {"ssl": tls, "server_hostname": name} if tls else {}
     if net.source_address:
         options["local_addr"] = (net.source_address, 0)
     failed: OSError | None = None
-    for family, _, _, _, address in found:
+    for family, address in found:
         try:
             made = await loop.create_connection(factory, cast(str, address[0]), port, family=family, **options)
         except ssl.SSLError:
