@@ -5,7 +5,7 @@ Source: Amazon SNS's API reference (PublishBatch), and that of custom notificati
 import asyncio
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
 from typing import Literal, NamedTuple
@@ -63,7 +63,10 @@ class Sns(Output):
     ignored = AWS_IGNORED
 
     topic_arn: str = opt("ARN of the topic.")
-    subject: str = opt("Subject of a message: text with $TAG, $field and $field['sub'].", default="Logs of $TAG")
+    subject: str = opt(
+        "Subject of a message: text with $TAG, $field and $field['sub'], each up to a blank, dot or comma.",
+        default="Logs of $TAG",
+    )
     message: str | None = opt(
         "Text of a message, like subject, with \\n for a new line; else the record as JSON.", default=None
     )
@@ -83,7 +86,7 @@ class Sns(Output):
             yield "topic_arn", f"topic_arn is '{self.topic_arn}': expected arn:aws:sns:REGION:ACCOUNT:NAME"
         for name in ("subject", "message", "message_group_id"):
             try:
-                Template(getattr(self, name) or "")
+                filled_in(getattr(self, name) or "", "")
             except ValueError as why:
                 yield name, f"{name}: {why}"
         yield from check_aws(self.with_region())
@@ -116,16 +119,16 @@ class SnsSink:
 
     def encoder(self, tag: str) -> Encode:
         options, escape = self.options, self.env.escape_unicode
-        subject_of = Template(options.subject).render(tag)
-        group_of = Template(options.message_group_id).render(tag)
-        text_of = Template(options.message.replace("\\n", "\n")).render(tag) if options.message else None
+        subject_of = filled_in(options.subject, tag)
+        group_of = filled_in(options.message_group_id, tag)
+        text_of = filled_in(options.message, tag) if options.message else None
 
         def alert(record: Record) -> Alert | None:
-            text = text_of(record, ()) if text_of else json_text(record, escape_unicode=escape)
-            text = valid(text or "")
+            text = text_of(record) if text_of else json_text(record, escape_unicode=escape)
+            text = valid(text)
             if not text.strip():
                 return None
-            return self.alert(text, subject(subject_of(record, ()) or ""), group_of(record, ()) or tag)
+            return self.alert(text, subject(subject_of(record)), group_of(record) or tag)
 
         def encode(events: list[Event]) -> list[Parcel]:
             made = [alert(record) for _, record in events]
@@ -241,6 +244,13 @@ class SnsSink:
         if self.digest.count:
             self.env.log.error("records were held back, and their digest could not be sent", records=self.digest.count)
         await self.client.close()
+
+
+def filled_in(text: str, tag: str) -> Callable[[Record], str]:
+    """Text with \\n for a new line, and values of the record and the tag in it. Raises: ValueError."""
+    # a template loses a single character after its last value, so each line gets two more, which are cut off
+    lines = [Template(f"{line}  ").render(tag) for line in text.split("\\n")]
+    return lambda record: "\n".join([(line(record, ()) or "")[:-2] for line in lines])
 
 
 def failures(answer: str) -> list[str]:
