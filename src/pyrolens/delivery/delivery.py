@@ -273,7 +273,8 @@ class Delivery:
     def _again(self, chunk: Chunk, outcome: Outcome) -> None:
         after = outcome.after
         if outcome.slow_down and after is None and self.pace.rate is not None:
-            after = 1 / self.pace.rate  # the pace is the patience; the backoff is for failures
+            # the pace is the patience; the backoff is for failures
+            after = min(1 / self.pace.rate, self.policy.cap)
         wait = self.policy.wait(max(chunk.attempt, 1), after, self._draining)
         self.counters.retries += 1
         self.counters.retried_records += chunk.records

@@ -8,6 +8,8 @@ FIRST = 0.05
 """Seconds between calls after the first throttling answer, if calls came faster than that."""
 LONGEST = 10.0
 """Seconds between calls at the most."""
+IDLE = 1.0
+"""Seconds between calls from which on there was just nothing to send."""
 STEP = 1.0
 """Calls per second more for each second that goes well."""
 FREE = 200.0
@@ -33,8 +35,9 @@ class Pace:
         """A call starts."""
         gap = now - self._last
         self._last = now
-        # how fast calls have come lately: what the first throttling answer halves
-        self._gap += (min(gap, LONGEST) - self._gap) * 0.3
+        if gap < IDLE:
+            # how fast calls have come lately: what the first throttling answer halves
+            self._gap += (gap - self._gap) * 0.3
         if self.rate is not None:
             self._next = max(self._next, now) + 1 / self.rate
 
