@@ -140,6 +140,32 @@ def test_nobody_listens() -> None:
     run(test)
 
 
+def test_a_port_connected_with_itself_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        connect = loop.create_connection
+
+        async def from_the_same_port(*args: Any, **options: Any) -> Any:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("127.0.0.1", port))
+            sock.setblocking(False)
+            await loop.sock_connect(sock, ("127.0.0.1", port))
+            return await connect(args[0], sock=sock)
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", lambda _, *a, **o: from_the_same_port(*a, **o))
+        with pytest.raises(NetError, match=r"connection refused$"):
+            await streams(port).send(b"x")
+        monkeypatch.undo()
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(test(), 20))
+
+
 @pytest.mark.parametrize("over_tls", [False, True])
 def test_a_reset_in_the_middle(over_tls: bool, tmp_path: Path) -> None:
     options, context = secure(tmp_path)

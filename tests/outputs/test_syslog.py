@@ -1,5 +1,7 @@
+import random
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +14,6 @@ from pyrolens.api import DELIVERED, Event, Outcome, Output, Tls
 from pyrolens.options import spec_of
 from pyrolens.outputs._syslog import facility_of, severity_of
 from pyrolens.outputs.syslog import SyslogOutput
-from tests.net.receivers import datagrams
 from tests.outputs.sending import Env, events
 from tests.outputs.wires import dropped, refused, secure, streamed
 
@@ -49,7 +50,13 @@ def test_rfc5424() -> None:
 
 
 def test_rfc3164() -> None:
-    rest = [{"log": "only"}, {"p": 5, "log": "no app"}, {"a": "app"}, {"h": "h", "log": "x\ny"}, {}]
+    rest: list[dict[str, Any]] = [
+        {"log": "only"},
+        {"p": 5, "log": "no app"},
+        {"a": "app"},
+        {"h": "h", "log": "x\ny"},
+        {},
+    ]
     assert messages(FULL, *rest, syslog_format="rfc3164", **ALL) == [
         "<35>Jun 10 06:13:20 host1 app1[77]: text",
         "<14>Jun 10 06:13:20 only",
@@ -66,7 +73,7 @@ def test_a_day_of_one_digit() -> None:
 
 
 def test_presets_are_for_records_without() -> None:
-    presets = {
+    presets: dict[str, Any] = {
         "syslog_hostname_preset": "hp", "syslog_appname_preset": "ap", "syslog_procid_preset": "pp",
         "syslog_msgid_preset": "mp", "syslog_severity_preset": 2, "syslog_facility_preset": 16,
     }  # fmt: skip
@@ -113,8 +120,13 @@ def test_a_wrong_severity_is_told_once() -> None:
 
 def test_structured_data() -> None:
     data = {'a b=]"x': 'q"\\]z é', "n": 5, "f": 1.5, "t": True, "z": None, "l": [1], "m": {"x": 1}, "": "e", 7: "k"}
-    records = [{"one": data}, {"two": {}, "one": {"k" * 40: "v"}}, {"one": "text"}, {"é": {"é": "é"}}]
-    options = {"syslog_sd_key": ["one", "two", "é"]}
+    records: list[dict[str, Any]] = [
+        {"one": data},
+        {"two": {}, "one": {"k" * 40: "v"}},
+        {"one": "text"},
+        {"é": {"é": "é"}},
+    ]
+    options: dict[str, Any] = {"syslog_sd_key": ["one", "two", "é"]}
     assert messages(*records, **options) == [
         f'<14>1 {START} - - - - [one a_b___x="q\\"\\\\\\]z é" n="5" f="1.500000" t="true" _="e"]',
         f'<14>1 {START} - - - - [two][one {"k" * 32}="v"]',
@@ -281,24 +293,36 @@ template(name="all" type="list") {{
     property(name="msg") constant(value="~~\\n")
 }}
 ruleset(name="in") {{ action(type="omfile" file="{folder}/got" template="all") }}
-input(type="imudp" address="127.0.0.1" port="{udp}" ruleset="in")
-input(type="imtcp" address="127.0.0.1" port="{tcp}" ruleset="in")
+input(type="imudp" address="127.0.0.1" port="{port}" ruleset="in")
+input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="in")
 """
 
 
+def free_port() -> int:
+    """One that the kernel gives to no client, for UDP and TCP."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 @pytest.fixture
-def rsyslog(tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
-    """Its UDP port, its TCP port, and the file that it writes."""
+def rsyslog(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """The port that it listens on, and the file that it writes."""
     program = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin:/sbin")
     if program is None:
         pytest.skip("rsyslogd is not installed (Debian: apt-get install rsyslog)")
-    with datagrams() as a, datagrams() as b:
-        udp, tcp = a.getsockname()[1], b.getsockname()[1]
-    (tmp_path / "conf").write_text(RSYSLOG.format(folder=tmp_path, udp=udp, tcp=tcp))
+    port = free_port()
+    (tmp_path / "conf").write_text(RSYSLOG.format(folder=tmp_path, port=port))
     command = [program, "-n", "-f", str(tmp_path / "conf"), "-i", str(tmp_path / "pid")]
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        yield udp, tcp, tmp_path / "got"
+        yield port, tmp_path / "got"
     finally:
         running.terminate()
         running.wait(10)
@@ -306,8 +330,8 @@ def rsyslog(tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
 
 @pytest.mark.parametrize("form", ["rfc5424", "rfc3164"])
 @pytest.mark.parametrize("mode", ["udp", "tcp", "counted"])
-def test_rsyslog_reads_what_we_meant(rsyslog: tuple[int, int, Path], form: str, mode: str) -> None:
-    udp, tcp, file = rsyslog
+def test_rsyslog_reads_what_we_meant(rsyslog: tuple[int, Path], form: str, mode: str) -> None:
+    port, file = rsyslog
     options: dict[str, Any] = {"syslog_format": form, "syslog_sd_key": ["sd"], **ALL}
     if mode != "udp":
         options["mode"] = "tcp"
@@ -319,12 +343,12 @@ def test_rsyslog_reads_what_we_meant(rsyslog: tuple[int, int, Path], form: str, 
         {**FULL, "sd": {"k": 'v"]'}},
         {"log": lines, "h": "a host", "a": "an app", "m": "x", "p": "1", "s": "debug", "f": "local0"},
     )
-    output = SyslogOutput(port=udp if mode == "udp" else tcp, **options)
+    output = SyslogOutput(port=port, **options)
     got: list[str] = []
     until = time.monotonic() + 20
     while len(got) < 2 and time.monotonic() < until:
         # rsyslog may not listen yet, and then nothing has arrived
-        refused(lambda port: output, batch)
+        refused(lambda _: output, batch)
         for _ in range(20):
             got = file.read_text().split("~~\n")[:-1] if file.exists() else []
             if len(got) >= 2:

@@ -86,6 +86,11 @@ async def _direct(
         except OSError as why:
             failed = why
             continue
+        if made[0].get_extra_info("sockname") == made[0].get_extra_info("peername"):
+            # on this machine, where nobody listens, the kernel may connect a port with itself
+            made[0].abort()
+            failed = ConnectionRefusedError()
+            continue
         _probe(made[0], net)
         return made
     raise failed or NetError(f"{host}: the name has no address")

@@ -44,16 +44,21 @@ class Gelf:
 
     def lines(self, events: list[Event]) -> tuple[bytes, int]:
         """The events as lines, and how many of them could be; the others are rejected."""
+        made = self.each(events)
+        return b"".join([line + b"\n" for line in made]), len(made)
+
+    def each(self, events: list[Event], tag: str = "") -> list[bytes]:
+        """Each event that can be GELF; the others are rejected."""
         made: list[bytes] = []
         unfit: dict[str, list[Event]] = {}
         for event in events:
             try:
-                made.append(self.one(*event) + b"\n")
+                made.append(self.one(*event))
             except ValueError as why:
                 unfit.setdefault(str(why), []).append(event)
         for reason, rejected in unfit.items():
-            self.env.reject(rejected, "", reason)
-        return b"".join(made), len(made)
+            self.env.reject(rejected, tag, reason)
+        return made
 
     def one(self, ns: int, record: Record) -> bytes:
         """Raises: ValueError for a record that cannot be GELF."""
