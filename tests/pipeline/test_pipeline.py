@@ -1,7 +1,7 @@
 """What meets what: plans, emission, loops, receipts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyrolens.delivery.receipt import Receipt
@@ -9,6 +9,8 @@ from pyrolens.pipeline.pipeline import Pipeline, Route
 from pyrolens.pipeline.step import Step
 from pyrolens.problems import Place
 from pyrolens.records.event import Event
+from pyrolens.records.regex import compile_pattern
+from pyrolens.records.regex.budget import STORE, WATCH
 from pyrolens.records.tags import glob
 from tests.said import Said
 
@@ -20,6 +22,7 @@ class Counters:
     dropped: int = 0
     emitted: int = 0
     failed: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
 
 
 class Bench:
@@ -226,3 +229,23 @@ def test_a_record_joined_from_several_batches_settles_all_of_them_at_its_end() -
     assert bench.settled == 3
     doors.pop().release()
     assert bench.settled == 5
+
+
+def test_records_that_take_too_long_to_match_are_counted_and_told_without_being_shown() -> None:
+    bench = Bench()
+    pattern = r"^(\w+\s?)+$"
+    which = compile_pattern(pattern).which
+    step = bench.filter("*", lambda _: lambda tag, events: [events[n] for n in which([e[1]["log"] for e in events])])
+    bench.output("o", "*")
+    hostile = "a" * 40 + "!"
+    bench.feed("t", {"log": hostile}, {"log": "fine"}, {"log": hostile})
+    assert bench.out["o"] == [("t", [{"log": "fine"}])]
+    assert step.counters.counters == {"regex_over_budget": 2}
+    assert bench.log.lines == [
+        (
+            "warning",
+            "matching took too long, so these records count as not matching",
+            {"pattern": pattern, "records": 2, "tag": "t", "place": Place("t.conf", 1)},
+        )
+    ]
+    WATCH.left = STORE

@@ -6,6 +6,7 @@ Source: Fluent Bit 5.1.1, src/flb_parser.c. In a parser's section the first of t
 from dataclasses import replace
 from typing import cast
 
+from pyrolens.config import slow
 from pyrolens.config.values import Values
 from pyrolens.language.document import Entry, Section
 from pyrolens.multiline import MultilineParser, Rule, rule
@@ -59,6 +60,7 @@ class Registry:
 
     def _compiles(self, parser: Parser, who: str, section: Section) -> bool:
         """Whether it compiles, for Fluent Bit refuses to start with a bad parser even if nothing uses it."""
+        slow.forget()
         try:
             parser.compile(cast(Env, _NoEnv()))
         except ValueError as why:
@@ -66,6 +68,7 @@ class Registry:
             option = f"{entry.key}: " if entry else ""
             self.problems.error("bad-value", f"{who}: {option}{why}", entry.value_place if entry else section.place)
             return False
+        slow.tell(who, section.entries, section.place, self.problems)
         return True
 
     def add_multiline_parser(self, section: Section) -> None:
@@ -122,7 +125,9 @@ class Registry:
                 continue
             try:
                 made = rule(words[0], words[1], words[2] if len(words) > 2 else None)
+                slow.forget()
                 check_pattern(made.regex)
+                slow.tell(who, section.all("rule"), place, self.problems)
             except ValueError as why:
                 self.problems.error("bad-value", f"{who}: {why}", place)
                 continue

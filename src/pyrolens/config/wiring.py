@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from pyrolens.config import slow
 from pyrolens.config.core import CORES, REASONS, InputCore, connection_options, names_of
 from pyrolens.config.elsewhere import ALIASES, hint_for
 from pyrolens.config.files import found
@@ -76,7 +77,10 @@ class _Builder:
             return built
         from pyrolens.config.routes import read_routes  # only YAML has routes, and few of them
 
-        return replace(built, routes=read_routes(entry, outputs, self.problems))
+        slow.forget()
+        routes = read_routes(entry, outputs, self.problems)
+        slow.tell("routes", [entry], entry.place, self.problems)
+        return replace(built, routes=routes)
 
     def _stored(self, name: str, section: Section, kind: str) -> None:
         entry = section.get("storage.type")
@@ -135,6 +139,7 @@ class _Builder:
             hint = "write Name, as in Fluent Bit; @type is Fluentd's" if section.get("@type") else ""
             self.problems.error("missing-option", f"[{section.name or kind}] needs Name", section.place, hint)
             return None
+        slow.forget()
         processor = section.kind == "processor"
         name = str(named.value) if processor else self.values.text(named, self.problems)
         url = URL.fullmatch(name)
@@ -167,6 +172,7 @@ class _Builder:
         plugin = self._with_upstream(plugin, who, section)
         if plugin is None or not self._checked(plugin, who, section):
             return None
+        slow.tell(who, section.entries, section.place, self.problems)
         return plugin, f"{cls.name}.{number}", core
 
     def _class(self, kind: PluginKind, name: str, named: Entry, who: str) -> type[Any] | None:
@@ -270,6 +276,7 @@ class _Builder:
         if plugin.match_regex is not None:
             try:
                 regex = regex_test(plugin.match_regex)
+                slow.tell(f"{plugin.kind} {plugin.name}", section.all("match_regex"), section.place, self.problems)
             except ValueError as why:
                 entries = list(section.all("match_regex"))
                 place = entries[-1].value_place if entries else section.place
@@ -297,6 +304,7 @@ class _Builder:
         if condition is not None:
             try:
                 holds = compile_condition(condition.value)
+                slow.tell("condition", [condition], section.place, self.problems)
             except ValueError as why:
                 self.problems.error("bad-condition", f"condition: {why}", condition.value_place)
                 return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyrolens.api import Event, Filter, FilterEnv, Lines, OptionError, Record, Transform, lines, plugin
 from pyrolens.records.accessor import MISSING, pair_accessor
-from pyrolens.records.regex import PatternError, compile_pattern
+from pyrolens.records.regex import PatternError, check_pattern, compile_pattern
 from pyrolens.records.remembered import Remembered
 
 Edit = Callable[[Record], Record]
@@ -98,7 +98,7 @@ def read_rule(option: str, text: str) -> Edit:
     for word in (words[0], words[-1]):
         # every word is compiled, though most are no patterns
         try:
-            compile_pattern(word)
+            check_pattern(word)
         except PatternError as why:
             raise OptionError(option, f"'{word}' must compile as a pattern, even here: {why}") from None
     if option == "remove_regex" and not words[0]:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pyrolens.delivery.receipt import Receipt, united
-from pyrolens.pipeline.step import Step
+from pyrolens.pipeline.step import Step, tell_overruns
 from pyrolens.plugin import Held, Log
 from pyrolens.records.event import Event
+from pyrolens.records.regex.budget import OVERRUNS, STORE, WATCH
 from pyrolens.records.routes import Split
 
 Door = Callable[[list[Event], Receipt], None]
@@ -80,6 +81,7 @@ class Pipeline:
         """Records that no output wanted."""
         self.loops = 0
         """Records that were taken out of a loop."""
+        self.counters: dict[str, int] = {}
         self.endings: list[Callable[[], None]] = []
         """What lets filters emit all that they remember."""
         self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None], Plan] = {}
@@ -97,6 +99,8 @@ class Pipeline:
     ) -> None:
         """Take a batch from its input through the filters to the doors of its outputs, and all that it makes
         filters emit after it. `before`: the processors of the input. `split`: its routes, which come after them."""
+        if WATCH.left < STORE:
+            WATCH.refill()
         batch = Batch(tag, events, receipt, (), False)
         if before:
             self.now = batch
@@ -106,7 +110,10 @@ class Pipeline:
         if split is None:
             self._run(batch)
         else:
-            for part in split(tag, events):
+            parts = split(tag, events)
+            if OVERRUNS:
+                tell_overruns(self.counters, self.log, tag=tag)
+            for part in parts:
                 self._run(batch._replace(tag=part.tag, events=part.events, outputs=part.outputs))
         self._drain()
         receipt.release()
@@ -152,6 +159,8 @@ class Pipeline:
             routes = [r for r in self.routes if r.matches is not None and r.matches(tag)]
         else:
             routes = [self.routes[n] for n in outputs]
+        if OVERRUNS:
+            tell_overruns(self.counters, self.log, tag=tag)
         plan = self._plans[tag, last, outputs] = Plan(steps, [r.door(tag) for r in routes])
         return plan
 

@@ -6,6 +6,7 @@ from typing import Protocol
 from pyrolens.plugin import Log, Transform
 from pyrolens.problems import Place
 from pyrolens.records.event import Event
+from pyrolens.records.regex.budget import OVERRUNS, take_overruns
 
 
 class FilterCounters(Protocol):
@@ -14,6 +15,7 @@ class FilterCounters(Protocol):
     dropped: int
     emitted: int
     failed: int
+    counters: dict[str, int]
 
 
 class Step:
@@ -47,6 +49,8 @@ class Step:
             after = self.transform(tag, events)
         except Exception as error:
             after = self._guarded(tag, events, error)
+        if OVERRUNS:
+            tell_overruns(self.counters.counters, self.log, tag=tag, place=self.place)
         counters = self.counters
         counters.records += before
         change = len(after) - before
@@ -78,3 +82,12 @@ class Step:
             except Exception as why:
                 out += self._guarded(tag, [event], why)
         return out
+
+
+def tell_overruns(counters: dict[str, int], log: Log, **where: object) -> None:
+    """Count and tell which patterns took too long of late. The records are not shown."""
+    for pattern, records in take_overruns().items():
+        counters["regex_over_budget"] = counters.get("regex_over_budget", 0) + records
+        log.warning(
+            "matching took too long, so these records count as not matching", pattern=pattern, records=records, **where
+        )

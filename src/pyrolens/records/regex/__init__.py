@@ -18,10 +18,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from pyrolens.records.regex import facts, scan
+from pyrolens.records.regex import budget, facts, scan
+from pyrolens.records.regex.danger import BOUNDED, Danger, danger_of, leads
 from pyrolens.records.regex.emit import FLAGS, NotExactError, Way, emit
 from pyrolens.records.regex.errors import PatternError
-from pyrolens.records.regex.nodes import Alt, Anchor, Class, Group, Kind, Node, Seq, Text, walk
+from pyrolens.records.regex.nodes import Alt, Anchor, Back, Call, Class, Group, Kind, Node, Seq, Text, walk
 from pyrolens.records.regex.syntax import Flags, Parsed, parse
 
 __all__ = ["Pattern", "PatternError", "compile_pattern", "length_at_start"]
@@ -45,6 +46,16 @@ class Pattern:
         self.test, self.which = _tests(parsed, self.find)
         """test(text): whether it occurs. which(values): the indexes of the values in which it occurs; values that are
         no text never match."""
+        self.danger: Danger | None = danger_of(parsed.node)
+        """Why it can take very long. If it can, a text that takes longer than its budget counts as not matching."""
+        self.slow_part = ""
+        """Which part of it, as written."""
+        if self.danger:
+            self.slow_part = parsed.written(self.danger.part) or text
+            short = _short(self.danger)
+            self.find = budget.bounded(self.find, None, text, short)
+            self.test = budget.bounded(self.test, False, text, short)
+            self.which = budget.bounded_which(self.which, self.test)
 
     def named(self, text: str) -> dict[str, str | None] | None:
         """The named groups of the first match in the order of the pattern, or None. Of groups of the same name, the
@@ -63,9 +74,25 @@ class Pattern:
         return f"compile_pattern({self.text!r})"
 
 
-@lru_cache(maxsize=512)
+noticed: list[Pattern] = []
+"""Those of the patterns compiled of late that can take very long; whoever reads a config reports and clears them."""
+
+
 def compile_pattern(text: str) -> Pattern:
     """A pattern as a config writes it, with or without /…/imx around it. Raises: PatternError (a ValueError)."""
+    pattern = _compiled(text)
+    if pattern.danger and pattern.danger.told and pattern not in noticed:
+        noticed.append(pattern)
+    return pattern
+
+
+def check_pattern(text: str) -> None:
+    """Whether it compiles, where nothing is matched with it. Raises: PatternError."""
+    _compiled(text)
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> Pattern:
     inner, flags, offset = unwrapped(text)
     try:
         return Pattern(text, parse(inner, flags))
@@ -77,7 +104,7 @@ def length_at_start(text: str) -> Callable[[str], int]:
     """How many characters the pattern takes at the start of a text; -1: it does not match there.
 
     Raises: PatternError."""
-    compile_pattern(text)
+    danger = compile_pattern(text).danger
     inner, flags, _ = unwrapped(text)
     parsed = parse(inner, flags)
     find = _engine(Seq((Anchor("A"), parsed.node)), parsed.groups, Way())
@@ -86,7 +113,11 @@ def length_at_start(text: str) -> Callable[[str], int]:
         found = find(subject)
         return -1 if found is None else len(found[0] or "")
 
-    return length
+    return budget.bounded(length, -1, text, _short(danger)) if danger else length
+
+
+def _short(danger: Danger) -> int:
+    return budget.SHORT if danger.power == BOUNDED else 0
 
 
 def unwrapped(text: str) -> tuple[str, Flags, int]:
@@ -100,6 +131,16 @@ def unwrapped(text: str) -> tuple[str, Flags, int]:
         if not letters:
             return text[1:end], Flags(), 1
     return text, Flags(), 0
+
+
+def from_line_start(node: Node) -> bool:
+    """Whether the first match begins at the start of a line, if only because `.*` reaches back to there."""
+    if starts_line(node):
+        return True
+    inner = node.items[0] if isinstance(node, Seq) and node.items else node
+    while isinstance(inner, Group):
+        inner = inner.item
+    return leads(inner) and not any(isinstance(n, Back | Call) for n in walk(node))
 
 
 def starts_line(node: Node) -> bool:
@@ -171,7 +212,7 @@ def _later(make: Callable[[], Callable[[str], Any]]) -> Callable[[str], Any]:
 
 def _finder(parsed: Parsed) -> Callable[[str], Groups | None]:
     node, groups = parsed.node, parsed.groups
-    line, ascii_only = starts_line(node), needs_unicode(node)
+    line, ascii_only = from_line_start(node), needs_unicode(node)
     if not line and not ascii_only:
         return _engine(node, groups, Way())
     if not line:

@@ -48,6 +48,12 @@ class Parsed:
     groups: int
     names: dict[str, tuple[int, ...]]
     """In the order in which they first appear."""
+    repeats: tuple[tuple[Repeat, str], ...] = ()
+    """Each repeat as it is written."""
+
+    def written(self, node: Node) -> str:
+        """The repeat as it is written, or ""."""
+        return next((text for repeat, text in self.repeats if repeat is node), "")
 
 
 KINDS = {"w": "word", "d": "digit", "s": "space", "h": "xdigit"}
@@ -84,6 +90,7 @@ class Reader:
         self.named_only, self.total = count_groups(text, flags.extended)
         self.named_at = named_groups(text)
         self.depth = 0
+        self.repeats: list[tuple[Repeat, str]] = []
 
     def whole(self) -> Parsed:
         node = self.alternatives(self.start_flags)
@@ -91,7 +98,7 @@ class Reader:
             raise self.error("a ) without its (")
         names = {name: tuple(numbers) for name, numbers in self.names.items()}
         check_calls(node)
-        return Parsed(node, self.numbered, names)
+        return Parsed(node, self.numbered, names, tuple(self.repeats))
 
     def error(self, message: str, offset: int | None = None) -> PatternError:
         return PatternError(message, self.at if offset is None else offset)
@@ -128,7 +135,8 @@ class Reader:
                 # (?i) reaches over the | that follow: a(?i)b|c is a(?i:b|c)
                 items.append(self.alternatives(inner))
                 break
-            items.append(self.quantified(self.atom(flags), flags))
+            start = self.at
+            items.append(self.quantified(self.atom(flags), flags, start))
         return join(items)
 
     def skipped(self, flags: Flags) -> bool:
@@ -151,7 +159,7 @@ class Reader:
             return True
         return False
 
-    def quantified(self, item: Node, flags: Flags) -> Node:
+    def quantified(self, item: Node, flags: Flags, start: int) -> Node:
         while True:
             while self.skipped(flags):
                 pass
@@ -159,6 +167,7 @@ class Reader:
             if found is None:
                 return item
             item = Repeat(item, *found)
+            self.repeats.append((item, self.text[start : self.at]))
 
     def quantifier(self) -> tuple[int, int | None, Literal["greedy", "lazy", "possessive"]] | None:
         if self.at >= len(self.text):

@@ -1,0 +1,88 @@
+"""Patterns that can take very long are stopped, and only they."""
+
+from collections.abc import Iterator
+from time import perf_counter
+
+import pytest
+
+from pyrolens.records.regex import compile_pattern, length_at_start
+from pyrolens.records.regex.budget import STORE, WATCH, take_overruns
+
+PATTERN = r"^(\w+\s?)+$"
+HOSTILE = "a" * 40 + "!"
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    WATCH.left = STORE
+    take_overruns()
+    yield
+    WATCH.left = STORE
+    take_overruns()
+
+
+def test_a_text_that_takes_too_long_counts_as_not_matching() -> None:
+    pattern = compile_pattern(PATTERN)
+    assert [pattern.test(HOSTILE), pattern.find(HOSTILE), pattern.named(HOSTILE)] == [False, None, None]
+    assert take_overruns() == {PATTERN: 3}
+    assert take_overruns() == {}
+    assert WATCH.left < 0.8
+
+
+def test_the_others_of_its_batch_are_matched() -> None:
+    values = ["two words", HOSTILE, None, "no!", HOSTILE, "three more words", 7, *["x"] * 100]
+    assert compile_pattern(PATTERN).which(values) == [0, 5, *range(7, 107)]
+    assert take_overruns() == {PATTERN: 2}
+
+
+def test_a_batch_of_them_takes_a_second_and_a_little_for_each() -> None:
+    started = perf_counter()
+    assert compile_pattern(PATTERN).which([HOSTILE] * 100 + ["fine"]) == [100]
+    assert take_overruns() == {PATTERN: 100}
+    assert perf_counter() - started < 10  # without the budget: years
+
+
+def test_what_is_over_budget_is_refilled_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("pyrolens.records.regex.budget.perf_counter", lambda: now)
+    WATCH.left, WATCH.filled = 0.0, now
+    now += 2
+    WATCH.refill()
+    assert WATCH.left == 0.5
+    now += 60
+    WATCH.refill()
+    assert WATCH.left == STORE
+
+
+def test_quick_texts_cost_nothing_of_it() -> None:
+    pattern = compile_pattern(PATTERN)
+    assert [pattern.test("some words"), pattern.test("no!")] == [True, False]
+    assert pattern.which(["some words"] * 50 + ["no!"]) == list(range(50))
+    assert WATCH.left > 0.9
+    assert take_overruns() == {}
+
+
+def test_a_tag_is_bounded_too() -> None:
+    length = length_at_start(PATTERN)
+    assert [length("a b"), length(HOSTILE)] == [3, -1]
+    assert take_overruns() == {PATTERN: 1}
+
+
+def test_a_pattern_that_is_quick_is_left_alone() -> None:
+    pattern = compile_pattern("^(?<a>[^ ]*) (?<b>.*)$")
+    assert pattern.danger is None
+    assert {f.__module__ for f in (pattern.find, pattern.test)} & {"pyrolens.records.regex.budget"} == set()
+
+
+def test_short_texts_of_loops_behind_one_another_are_not_watched() -> None:
+    pattern = compile_pattern("x.*y.*z")
+    assert pattern.danger is not None
+    assert pattern.find("x y z") == ("x y z",)
+    assert pattern.find("xy" * 20_000) is None
+    assert take_overruns() == {"x.*y.*z": 1}
+
+
+def test_our_own_matcher_is_stopped_as_well() -> None:
+    pattern = compile_pattern(r"(\w+\s?)+\K$")
+    assert pattern.find(HOSTILE) is None
+    assert take_overruns() == {r"(\w+\s?)+\K$": 1}

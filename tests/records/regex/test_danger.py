@@ -1,0 +1,128 @@
+"""Which patterns can take very long, and that those which cannot do not."""
+
+import itertools
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from pyrolens.records.regex import PatternError, compile_pattern
+from pyrolens.records.regex import _finder as finder
+from pyrolens.records.regex.budget import WATCH, OverBudgetError
+from pyrolens.records.regex.danger import danger_of
+from pyrolens.records.regex.syntax import parse
+
+
+def power(pattern: str) -> int | None:
+    """0: exponential; None: no danger."""
+    danger = danger_of(parse(pattern).node)
+    return danger.power if danger else None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "repeated"),
+    [
+        ("(a+)+b", "a"),
+        ("(a*)*b", "a"),
+        (r"^(\w+\s?)+$", "0"),
+        ("(a|a)*b", "aa"),
+        ("(a|ab|b)*c", "aba"),
+        ("(a{2}|a{3})+b", "aaaaaa"),
+        ("(a*b*)*c", "a"),
+        (r"(\d{1,30}){1,30}x", "00"),
+        ("(?=(a+)+b)", "a"),
+        ("x(?>(a+)+b)", "a"),
+        ("(?:a?){30}b", ""),
+        ("(?i)(ß|ss)+x", "SSS"),
+        (r"(?<x>\((?:[^()]+|\g<x>)*\))", "0"),
+        (r"(?<x>a\g<x>?a?)b", ""),
+    ],
+)
+def test_exponential(pattern: str, repeated: str) -> None:
+    danger = danger_of(parse(pattern).node)
+    assert danger is not None
+    assert (danger.power, danger.text, danger.told) == (0, repeated, True)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a+)+",  # nothing after it can fail
+        "(a++)+b",
+        "(?>a+)+b",
+        "(a+)++b",
+        "(?>(a+)+)b",
+        r"(\w+\b\s*)+$",
+        r"(\w+\s)+$",
+        r"(\d{10})+x",
+        r"(?:[^\"\\]|\\.)*\"",
+        r"([^\"]|\\\")*\"",
+        "(?:(?!--).)*x",
+        r"^(?:\d{1,3}\.){3}\d{1,3}$",
+        "^(.*) (.*) (.*) (.*) (.*)$",
+        r"^(?<a>[^ ]*) (?<b>[^ ]*) \[(?<c>[^\]]*)\] (?<d>.*)$",
+        "^.*ERROR.*$",
+        r"\s+$",
+    ],
+)
+def test_quick(pattern: str) -> None:
+    assert power(pattern) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("^a*a*b", None),
+        ("^a*a*a*b", 3),
+        ("a*a*b", 3),
+        ("x.*y.*z", 3),
+        ("^.*x.*y.*z", 3),
+        (".*x.*y.*z", 3),
+        ("^.*a.*b.*c.*d", 4),
+        ("(a|^b).*c.*d.*e", 4),
+        (r"(?!.*x.*y.*z.*!)\d", 4),
+    ],
+)
+def test_power_of_the_length(pattern: str, expected: int | None) -> None:
+    assert power(pattern) == expected
+
+
+def test_the_part_is_shown_as_written() -> None:
+    pattern = compile_pattern(r"/^\[(?<x>(?:\w+\s?)+)\]$/i")
+    assert pattern.slow_part == r"(?:\w+\s?)+"
+
+
+ATOMS = st.sampled_from(["a", "b", "ab", "aa", r"\w", ".", "[ab]", "[^a]", "a?", r"\b", "ba"])
+QUANTIFIERS = st.sampled_from(["", "", "*", "+", "?", "*?", "{2}", "{1,2}", "++", "{2,}"])
+BRACKETS = st.sampled_from(["(%s)", "(?:%s)", "(?>%s)", "(?=%s)"])
+
+
+def _more(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    bracketed = st.builds(lambda bracket, text: bracket % text, BRACKETS, inner)
+    piece = st.builds(lambda atom, quantifier: f"(?:{atom}){quantifier}", ATOMS | bracketed, QUANTIFIERS)
+    return st.lists(st.lists(piece, min_size=1, max_size=3).map("".join), min_size=1, max_size=3).map("|".join)
+
+
+PATTERNS = st.recursive(ATOMS, _more, max_leaves=10)
+WORDS = [w for n in range(1, 5) for w in map("".join, itertools.product("ab", repeat=n))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(PATTERNS, st.sampled_from(["c", "!", "", "$", "[^ab]$"]))
+@example("(?:a|aa)+", "$")
+@example("(?>(?:a|ab)(?:b|))+", "c")
+def test_what_is_called_quick_is_quick(pattern: str, end: str) -> None:
+    """Texts that repeat a short word and then fail: with exponential time, 40 letters would take minutes."""
+    try:
+        parsed = parse(f"^(?:{pattern}){end}")
+    except PatternError:
+        assume(False)
+    assume(danger_of(parsed.node) is None)
+    find = finder(parsed)
+    for word in WORDS:
+        text = (word * 40)[:40] + "!?"
+        WATCH.left = 1.0
+        try:
+            WATCH.run(find, text, 0.4, 1.0)
+        except OverBudgetError:
+            pytest.fail(f"{pattern}{end} takes too long for {text}")
