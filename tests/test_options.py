@@ -373,3 +373,19 @@ def test_specs_describe_the_declaration() -> None:
 def test_an_option_needs_a_doc() -> None:
     with pytest.raises(TypeError, match="needs a doc"):
         opt(" ")
+
+
+@dataclass(frozen=True)
+class Stairs:
+    step_up: str | None = opt("Upward.", default=None)
+    steps: Lines = lines(**{"step_*": "Any other step."})
+
+
+def test_a_spelling_may_stand_for_all_that_begin_so() -> None:
+    problems = Problems()
+    given = section(("Step_Up", "a"), ("Step_2", "b"), ("step_x", "c"))
+    made = read_options(Stairs, "stairs", given, as_written, problems)
+    assert made is not None
+    assert (made.step_up, [(line.key, line.value) for line in made.steps]) == ("a", [("step_2", "b"), ("step_x", "c")])
+    assert read_options(Stairs, "stairs", section(("steps", "x")), as_written, problems) is None
+    assert [p.message for p in problems] == ["stairs has no option 'steps'"]

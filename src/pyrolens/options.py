@@ -301,7 +301,8 @@ def opt(
 def lines(**spellings: str) -> Any:
     """Declare an option with several spellings, each with its doc, whose lines keep their common order.
 
-    A spelling that is no Python name is written with __ for a dot."""
+    A spelling that is no Python name is written with __ for a dot. One that ends with * stands for all that begin so,
+    such as parser_*."""
     docs = {k.replace("__", "."): v for k, v in spellings.items()}
     return dataclasses.field(default_factory=list, metadata={"doc": "", "spellings": docs})
 
@@ -493,7 +494,7 @@ def read_options(
         if key in ignored:
             problems.warning("option-ignored", f"{who}: {entry.key} has no effect: {ignored[key]}", entry.place)
             continue
-        spec = by_name.get(key)
+        spec = by_name.get(key) or _begun(by_name, key)
         if spec is None:
             hint = nearest(key, by_name)
             near = re.search(r"'(.+)'", hint)
@@ -559,6 +560,11 @@ def read_options(
         if f.name in groups:
             direct[f.name] = f.metadata["group"](**groups[f.name])
     return cls(**direct)
+
+
+def _begun(by_name: Mapping[str, Spec], key: str) -> Spec | None:
+    """The option of which the key begins with a spelling such as parser_*, or None."""
+    return next((s for name, s in by_name.items() if name.endswith("*") and key.startswith(name[:-1])), None)
 
 
 def read_text(spec: Spec, key: str, text: str, entry: Entry) -> Any:

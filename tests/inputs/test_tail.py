@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyrolens.api import ConfigError, Record
+from pyrolens.api import ConfigError, Line, Record
 from pyrolens.inputs import tail as module
 from pyrolens.inputs._tail_tag import tag_of_path
 from pyrolens.inputs.tail import Tail, TailSource
@@ -512,8 +512,10 @@ def test_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
         ({}, []),
         ({"refresh_interval": 0.0}, ["refresh_interval"]),
         ({"rotate_wait": 0.0}, ["rotate_wait"]),
-        ({"docker_mode": True}, ["docker_mode"]),
-        ({"multiline_parser": ["java"]}, ["multiline.parser"]),
+        ({"docker_mode": True, "multiline_parser": ["java"]}, []),
+        ({"multiline": True}, ["multiline"]),
+        ({"multiline": True, "parser_firstline": "x", "docker_mode": True}, ["docker_mode"]),
+        ({"parser_n": [Line("parser_1", "x"), Line("parser_1", "y")]}, ["parser_1"]),
         ({"generic_encoding": "klingon"}, ["generic.encoding"]),
         ({"unicode_encoding": "auto"}, ["unicode.encoding"]),
     ],

@@ -63,6 +63,14 @@ class TailFile:
         self.row = 0
         """Its id in the database."""
         self.long_lines = 0
+        self.held_at: int | None = None
+        """Where the first line begins that is held back to be joined with others."""
+        self.fed_at = 0.0
+        """When the last lines came, on the loop's clock."""
+        self.held_since = 0.0
+        """When the line at `held_at` came."""
+        self.unsent = 0
+        """Bytes that were read since a batch was handed over."""
         self.parts: deque[Part] = deque()
         self.saved: tuple[int, str] | None = None
         """(offset, mark) that may be saved and has not been."""
@@ -78,11 +86,11 @@ class TailFile:
 
     @property
     def resume_at(self) -> int:
-        """Where to read on after a restart, once all that was cut into lines is settled."""
+        """Where to read on after a restart, once all that was handed over is settled."""
         if self._gzip is not None:
             # a compressed file can be read again only from its beginning
-            return self.offset if self.offset >= self.size and not self.rest else 0
-        return self.text_at
+            return self.offset if self.offset >= self.size and not self.rest and self.held_at is None else 0
+        return self.text_at if self.held_at is None else self.held_at
 
     def seek(self, offset: int) -> None:
         os.lseek(self.fd, offset, os.SEEK_SET)

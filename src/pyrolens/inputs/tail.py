@@ -10,7 +10,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -19,19 +19,22 @@ from pyrolens.api import (
     Event,
     Input,
     InputEnv,
+    Lines,
+    OptionError,
     Parse,
-    Record,
     Seconds,
     Size,
     Source,
+    lines,
     opt,
     plugin,
 )
 from pyrolens.inputs._offsets import MARKED, Offsets, mark_of
+from pyrolens.inputs._tail_events import Joining, Shape
 from pyrolens.inputs._tail_file import Line, TailFile, TooLongError
 from pyrolens.inputs._tail_tag import tag_of_parts, tag_of_path
 from pyrolens.inputs._text import text_of
-from pyrolens.options import Kind
+from pyrolens.options import Kind, split_commas
 from pyrolens.records.regex import Pattern, PatternError, compile_pattern
 
 POLL = 0.25
@@ -42,6 +45,10 @@ TURN = 4
 """Reads of one file before the next has its turn."""
 LAST_READS = 64
 """Reads of one file when the input stops."""
+MOST_HELD = 16 * 1024 * 1024
+"""Bytes of a file that may be held back to be joined."""
+MOST_WAITS = 4
+"""Times that a line may be held back as long as one waits for the next."""
 MOST_REMEMBERED = 10_000
 """Files that were read and closed, whose offsets are kept in memory."""
 ENCODINGS = {
@@ -89,6 +96,12 @@ class Tail(Input):
         "a rotated file that matches Path under its new name is not read again",
         "a file that was replaced while the router did not run is read from its beginning",
         "what was written before a stop is still read",
+        "lines that wait to be joined go on Flush_Timeout (multiline_flush, docker_mode_flush) after the last line, at"
+        " most four times as long in all; Fluent Bit looks that often and sends what it finds, so it may cut a record",
+        "what multiline.parser holds at a stop goes on; Fluent Bit loses it",
+        "multiline: a record with an empty line in it is kept, and so is a line that is no first line and is taken by"
+        " a Parser_N; Fluent Bit loses them",
+        "docker_mode: the offset of a record is that of its first line; Fluent Bit's is that of what it read at once",
     )
 
     path: Commas = opt("Files to read: paths separated by commas, with wildcards.")
@@ -130,25 +143,34 @@ class Tail(Input):
     )
     unicode_encoding: str | None = opt("Not supported: UTF-16.", default=None, name="unicode.encoding")
     tag_regex: str | None = opt("Pattern of paths whose named groups the tag may name as <group>.", default=None)
-    multiline_parser: list[str] = opt("Not supported: join lines.", default=[], name="multiline.parser")
-    multiline: bool = opt("Not supported: join lines.", default=False)
-    parser_firstline: str | None = opt("Not supported: the parser of the first line, for multiline.", default=None)
-    multiline_flush: Seconds = opt("Of multiline; without it there is nothing to wait for.", default=4.0)
-    docker_mode: bool = opt("Not supported: join the split lines of Docker's JSON files.", default=False)
-    docker_mode_flush: Seconds = opt("Of docker_mode; without it there is nothing to wait for.", default=4.0)
-    docker_mode_parser: str | None = opt("Of docker_mode.", default=None)
+    multiline_parser: list[str] = opt(
+        "Multiline parsers that join lines, with commas between them: docker, cri, java, go, ruby, python, or one of "
+        "your own.",
+        default=[],
+        name="multiline.parser",
+    )
+    multiline: bool = opt("Join lines with parser_firstline. Better: multiline.parser.", default=False)
+    parser_firstline: str | None = opt("Of multiline: the parser that takes the first line of a record.", default=None)
+    parser_n: Lines = lines(**{"parser_*": "Of multiline: parsers of further lines, which add fields to the record."})
+    multiline_flush: Seconds = opt("Of multiline: seconds to wait for the next line.", default=4.0)
+    docker_mode: bool = opt(
+        "Join the lines of Docker's JSON files that were cut at 16 KiB. Better: multiline.parser docker.", default=False
+    )
+    docker_mode_flush: int = opt("Of docker_mode: seconds to wait for the next line.", default=4)
+    docker_mode_parser: str | None = opt(
+        "Of docker_mode: the parser that takes the first line of a record of several lines.", default=None
+    )
 
     def check(self) -> Iterable[tuple[str, str]]:
         if self.generic_encoding and self.generic_encoding.lower() not in ENCODINGS:
             known = ", ".join(sorted(ENCODINGS))
             yield "generic.encoding", f"generic.encoding is '{self.generic_encoding}': expected one of {known}"
-        join = "use the filter multiline, which sees the lines after they are read"
-        if self.multiline_parser:
-            yield "multiline.parser", f"tail cannot join lines yet: {join}"
-        if self.multiline:
-            yield "multiline", f"tail cannot join lines yet: {join}"
-        if self.docker_mode:
-            yield "docker_mode", f"tail cannot join split lines yet: {join} (multiline.parser docker)"
+        if self.multiline and not self.parser_firstline:
+            yield "multiline", "multiline needs parser_firstline"
+        if self.multiline and self.docker_mode:
+            yield "docker_mode", "docker_mode cannot be combined with multiline"
+        if twice := {line.key for line in self.parser_n if [n.key for n in self.parser_n].count(line.key) > 1}:
+            yield sorted(twice)[0], f"{sorted(twice)[0]} is given twice"
         if self.unicode_encoding:
             yield "unicode.encoding", "tail cannot read UTF-16 yet"
         if not self.path:
@@ -172,13 +194,22 @@ class TailSource:
         self.env = env
         self.most = plan.buffer_max_size
         encoding = ENCODINGS[plan.generic_encoding.lower()] if plan.generic_encoding else ""
-        self.text_of: Callable[[bytes], str] = (lambda line: line.decode(encoding, "replace")) if encoding else text_of
-        self.parse: Parse | None = None
+        parse: Parse | None = None
         if plan.parser:
-            self.parse = env.parser(plan.parser)
-            if self.parse is None:
+            parse = env.parser(plan.parser)
+            if parse is None:
                 # Fluent Bit starts, too
                 env.log.error("there is no such parser; lines stay as they are", parser=plan.parser)
+        self.shape = Shape(
+            plan.key,
+            plan.path_key,
+            plan.offset_key,
+            plan.ignore_older,
+            (lambda line: line.decode(encoding, "replace")) if encoding else text_of,
+            parse,
+            env.now,
+        )
+        self.join = self._joining()
         self.tag_regex: Pattern | None = None
         if plan.tag_regex:
             try:
@@ -201,6 +232,44 @@ class TailSource:
         self.from_head = plan.read_from_head
         self.scanned_at = self.checked_at = 0.0
         self.timer: asyncio.Handle | None = None
+
+    def _joining(self) -> Joining | None:
+        """Raises: OptionError."""
+        plan, env = self.plan, self.env
+        if plan.parser_n and not plan.multiline:
+            env.log.warning(f"{plan.parser_n[0].key} has no effect without multiline")
+        if plan.multiline_parser:
+            from pyrolens.inputs._tail_join import ByParser  # most files are read line by line
+
+            self._unused("multiline.parser", parser=plan.parser, multiline=plan.multiline, docker_mode=plan.docker_mode)
+            return ByParser([n for line in plan.multiline_parser for n in split_commas(line)], self.shape, env)
+        if plan.multiline:
+            from pyrolens.inputs._tail_multiline import ByFirstLine
+
+            self._unused("multiline", parser=plan.parser)
+            self.shape = self.shape._replace(parse=None)
+            first = self._parser("parser_firstline", plan.parser_firstline or "")
+            others = [self._parser(line.key, line.value) for line in plan.parser_n]
+            return ByFirstLine(first, others, plan.multiline_flush, self.shape, env)
+        if plan.docker_mode:
+            from pyrolens.inputs._tail_docker import DockerMode
+
+            begins = env.parser(plan.docker_mode_parser) if plan.docker_mode_parser else None
+            if plan.docker_mode_parser and begins is None:
+                # Fluent Bit starts, too
+                env.log.error("there is no such parser", docker_mode_parser=plan.docker_mode_parser)
+            return DockerMode(begins, plan.docker_mode_flush, self.shape, env)
+        return None
+
+    def _parser(self, option: str, name: str) -> Parse:
+        parse = self.env.parser(name)
+        if parse is None:
+            raise OptionError(option, f"there is no parser '{name}'")
+        return parse
+
+    def _unused(self, by: str, **options: object) -> None:
+        for name in [name for name, value in options.items() if value]:
+            self.env.log.warning(f"{name} has no effect, because {by} is set")
 
     async def start(self) -> None:
         plan = self.plan
@@ -230,6 +299,7 @@ class TailSource:
                 self._read(file, LAST_READS)
         self.stopped = True
         for file in self.files.values():
+            self._let_go(file)
             file.close()
         self._save()
         if self.offsets and not any(file.parts for file in self.files.values()):
@@ -334,6 +404,7 @@ class TailSource:
                 more = self._read(file, TURN) or more
                 if self.paused:
                     break
+            self._waited(now)
             if now - self.checked_at >= ROTATION:
                 self.checked_at = now
                 for file in list(self.files.values()):
@@ -357,6 +428,7 @@ class TailSource:
         try:
             if file.look():
                 self.env.log.info("the file was truncated; it is read from its beginning", path=file.path)
+                self._let_go(file)
                 file.forget_parts()
             for _ in range(turns):
                 if not file.has_more:
@@ -396,37 +468,44 @@ class TailSource:
                 what = "long lines are cut" if self.plan.truncate_long_lines else "long lines are left out"
                 self.env.log.warning(what, path=file.path, buffer_max_size=self.most)
             file.long_lines = 0
-        events = self._events(file, lines)
+        if self.plan.skip_empty_lines:
+            lines = [line for line in lines if line.text not in (b"", b"\r")]
+        file.unsent += sum([len(line.text) for line in lines]) + len(lines)
+        if self.join is None:
+            self._send(file, self.shape.events(file, lines))
+            return
+        before = file.held_at
+        events = self.join.take(file, lines)
+        file.fed_at = asyncio.get_running_loop().time()
+        if file.held_at != before:
+            file.held_since = file.fed_at
+        self._send(file, events)
+        if file.held_at is not None and file.text_at - file.held_at > MOST_HELD:
+            self.env.log.warning("lines that are to be joined have no end; they go on as they are", path=file.path)
+            self._let_go(file)
+
+    def _send(self, file: TailFile, events: list[Event]) -> None:
         if not events:
             return
-        size = sum([len(line.text) for line in lines]) + len(lines)
+        size, file.unsent = file.unsent, 0
         settled = None
         if self.offsets:
             settled = file.sent(self._mark(file, file.resume_at), self._settled)
         self.env.ingest(file.tag, events, size, settled)
 
-    def _events(self, file: TailFile, lines: list[Line]) -> list[Event]:
-        plan, now, parse, key, text_of = self.plan, self.env.now(), self.parse, self.plan.key, self.text_of
-        if plan.skip_empty_lines:
-            lines = [line for line in lines if line.text not in (b"", b"\r")]
-        if parse is None and not plan.path_key and not plan.offset_key:
-            return [(now, {key: text_of(_chomped(line.text))}) for line in lines]
-        events: list[Event] = []
-        for line in lines:
-            found = parse(text_of(_chomped(line.text))) if parse and not line.cut else None
-            extra: Record = {}
-            if plan.path_key:
-                extra[plan.path_key] = file.path
-            if plan.offset_key:
-                extra[plan.offset_key] = line.start
-            if found is not None:
-                record, ns = found
-                events.append((now if ns is None else ns, {**record, **extra}))
-            else:
-                # text that the parser refused keeps its carriage return
-                text = line.text if parse else _chomped(line.text)
-                events.append((now, {**extra, key: text_of(text)}))
-        return events
+    def _let_go(self, file: TailFile) -> None:
+        """What is held back to be joined goes on as it is."""
+        if self.join and file.held_at is not None:
+            self._send(file, self.join.flush(file))
+
+    def _waited(self, now: float) -> None:
+        """Let go what nothing has come for."""
+        if self.join:
+            wait = self.join.wait
+            for file in list(self.files.values()):
+                over = now - file.fed_at >= wait or now - file.held_since >= MOST_WAITS * wait
+                if file.held_at is not None and over and not self.paused:
+                    self._let_go(file)
 
     # -- rotation and ends ----------------------------------------------------------------------------------------
 
@@ -442,8 +521,8 @@ class TailSource:
             found = None
         if found is not None and (found.st_dev, found.st_ino) == file.key:
             if self.plan.ignore_active_older_files and self.plan.ignore_older > 0 and self._is_old(found):
-                self.too_old[file.path] = file.resume_at
                 self._close(file)
+                self.too_old[file.path] = file.resume_at
             return
         if file.deleted:
             if not file.has_more:
@@ -463,6 +542,9 @@ class TailSource:
             self._found(file.path)
 
     def _close(self, file: TailFile) -> None:
+        self._let_go(file)
+        if self.join:
+            self.join.forget(file)
         self.files.pop(file.key, None)
         if len(self.closed) >= MOST_REMEMBERED:
             self.closed.clear()
@@ -488,7 +570,3 @@ class TailSource:
                 self.offsets.save(file.row, *file.saved)
                 file.saved = None
         self.changed.clear()
-
-
-def _chomped(text: bytes) -> bytes:
-    return text[:-1] if text[-1:] == b"\r" and len(text) >= 2 else text
