@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance.verdict import Verdict
-from tests.conformance.wire import Collector, Got, Json, pack, shown, typed
+from tests.conformance.wire import LATE, START, Collector, Got, Json, connect, pack, shown, typed
 
 Case = dict[str, Json]
 Seen = dict[str, Any]
-START = 20.0
 
 
 async def run(command: list[str], case: Case) -> Verdict:
@@ -117,7 +116,7 @@ async def _exchange(case: Case, process: asyncio.subprocess.Process, socket: Pat
         await asyncio.sleep(0.3)
         if process.returncode is None and socket.exists():
             try:
-                _, writer = await asyncio.open_unix_connection(str(socket))
+                writer = await connect(socket)
                 writer.write(pack(case["input"], together=bool(case.get("batch"))))
                 await writer.drain()
             except ConnectionError:
@@ -125,13 +124,13 @@ async def _exchange(case: Case, process: asyncio.subprocess.Process, socket: Pat
     want, quiet = len(case.get("expected", [])), max(0.6, case.get("wait", 0))
     began = since = time.monotonic()
     last = len(got)
-    while process.returncode is None and time.monotonic() - began < 12:
+    while process.returncode is None and time.monotonic() - began < 2 * LATE:
         await asyncio.sleep(0.1)
         now = time.monotonic()
         if len(got) != last:
             last, since = len(got), now
         enough = len(got) >= want > 0
-        least = quiet if enough else 3.0 if want == 0 else 5.0
+        least = quiet if enough else 3.0 if want == 0 else LATE
         if now - since >= quiet and now - began >= least:
             break
     if writer:
@@ -145,7 +144,7 @@ async def _http_status(port: int, path: str) -> dict[str, Json]:
         return {"path": path, "error": "refused"}
     writer.write(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
     try:
-        answer = await asyncio.wait_for(reader.read(65536), 2)
+        answer = await asyncio.wait_for(reader.read(65536), START)
     except TimeoutError:
         answer = b""
     writer.close()

@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -11,6 +13,24 @@ import msgpack
 Json = Any
 Got = list[dict[str, Json]]
 """What came out of the router: {"tag", "time_ns", "record"} in order of arrival."""
+
+
+START = 30.0
+"""Seconds that a router may take to listen; the machine may be busy."""
+LATE = 15.0
+"""Seconds that a busy router may take for what must still come."""
+
+
+async def connect(socket: Path) -> asyncio.StreamWriter:
+    """A connection to a router whose socket is there. It may not listen on it yet. Raises: ConnectionError."""
+    until = time.monotonic() + START
+    while True:
+        try:
+            return (await asyncio.open_unix_connection(str(socket)))[1]
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(0.05)
 
 
 def pack(events: Iterable[dict[str, Json]], together: bool) -> bytes:

@@ -12,7 +12,7 @@ from pyrolens.multiline.builtin import BUILTIN
 from pyrolens.records.event import Event
 from tests.said import Said
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds that something may take before the test fails."""
 
 

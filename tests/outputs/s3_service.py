@@ -63,7 +63,10 @@ class S3:
             id_ = f"up/{self._made}"
             self.uploads[id_] = key, {}
             self.headers[id_] = request.headers
-            return answer(200, f"<InitiateMultipartUploadResult><UploadId>{id_}</UploadId></InitiateMultipartUploadResult>".encode())
+            return answer(
+                200,
+                f"<InitiateMultipartUploadResult><UploadId>{id_}</UploadId></InitiateMultipartUploadResult>".encode(),
+            )
         if asked["uploadId"] not in self.uploads or self.uploads[asked["uploadId"]][0] != key:
             return error(404, "NoSuchUpload")
         parts = self.uploads[asked["uploadId"]][1]

@@ -30,6 +30,13 @@ class Connection(asyncio.Protocol):
         self.server.connections.add(self)
         if self.server.paused:
             self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._stay_paused)
+
+    def _stay_paused(self) -> None:
+        """asyncio of Python before 3.11.5 begins to read after connection_made, whatever was asked for there."""
+        if self.server.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server.connections.discard(self)

@@ -23,6 +23,7 @@ from tests.conformance.outputs.values import (
     unpack_all,
 )
 from tests.conformance.verdict import Verdict
+from tests.conformance.wire import LATE, START, connect
 
 Case = dict[str, Json]
 ENVIRON = {
@@ -34,7 +35,6 @@ ENVIRON = {
     "HOSTNAME": "testhost",
 }
 SERVICE = {"Flush": "0.5", "Grace": "2", "Log_Level": "info", "scheduler.base": "1", "scheduler.cap": "2"}
-START = 20.0
 
 
 async def run(command: list[str], case: Case) -> Verdict:
@@ -42,6 +42,12 @@ async def run(command: list[str], case: Case) -> Verdict:
         return Verdict("apart", "needs addresses of its own")
     async with AsyncExitStack() as stack:
         return await Run(command, case, stack).verdict()
+
+
+async def killed(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
 
 
 class Run:
@@ -73,16 +79,13 @@ class Run:
         config += f"[INPUT]\n    Name forward\n    unix_path {folder}/in.sock\n"
         config += "    buffer_chunk_size 1M\n    buffer_max_size 64M\n" + self.fill(case["config"]).rstrip() + "\n"
         (folder / "router.conf").write_text(config)
-        with (folder / "log").open("wb") as log, (folder / "stdout").open("wb") as out:
-            process = await asyncio.create_subprocess_exec(
-                *self.command, "-c", f"{folder}/router.conf", stdout=out, stderr=log, cwd=folder, env=self.environ()
-            )
+        process = await self.started()
         try:
             refused = await self.exchange(process)
         finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            await killed(process)
+        if "again" in case:
+            await self.again()
         text = (folder / "log").read_text(errors="replace")[-700:]
         if "expected_error" in case:
             return Verdict("pass") if refused else Verdict("fail", f"started, but Fluent Bit refuses\n{text}")
@@ -90,6 +93,24 @@ class Run:
             return Verdict("fail", f"ended with {process.returncode}: {text}")
         told = self.difference()
         return Verdict("fail", f"{told}\n{text}") if told else Verdict("pass")
+
+    async def started(self) -> asyncio.subprocess.Process:
+        folder = self.folder
+        with (folder / "log").open("ab") as log, (folder / "stdout").open("ab") as out:
+            return await asyncio.create_subprocess_exec(
+                *self.command, "-c", f"{folder}/router.conf", stdout=out, stderr=log, cwd=folder, env=self.environ()
+            )
+
+    async def again(self) -> None:
+        """It was killed, and starts again in the same folder."""
+        self.record(Mark("restarted"))
+        (self.folder / "in.sock").unlink(missing_ok=True)
+        process = await self.started()
+        try:
+            least = self.case.get("again_least", 1.6)
+            await self.until_quiet(process, time.monotonic(), least)
+        finally:
+            await killed(process)
 
     async def start_servers(self) -> None:
         certificate, tls = authority()
@@ -143,8 +164,8 @@ class Run:
             return True
         if "expected_error" in case:
             return False
-        _, writer = await asyncio.open_unix_connection(str(socket))
         try:
+            writer = await connect(socket)
             for i, batch in enumerate(case.get("batches") or [case.get("input", [])]):
                 await asyncio.sleep(case.get("gap", 1) if i else 0)
                 writer.write(pack_events(batch, bool(case.get("split"))))
@@ -152,11 +173,11 @@ class Run:
         except ConnectionError:
             return False  # the difference will show it
         sent = self.last = time.monotonic()
-        settle, least, most = case.get("settle", 1.4), case.get("least", 1.6), case.get("most", 30)
+        settle, least, most = case.get("settle", 1.4), case.get("least", 1.6), case.get("most", 60)
         want = 0 if "stop" in case else len(case.get("expected", []))
         while process.returncode is None and (now := time.monotonic()) - sent < most:
             await asyncio.sleep(0.1)
-            late = len(self.got) < want and now - sent < least + 3  # on a busy machine
+            late = len(self.got) < want and now - sent < least + LATE  # on a busy machine
             if now - sent >= least and now - self.last >= settle and not late:
                 break
         writer.close()
@@ -168,6 +189,18 @@ class Run:
             except TimeoutError:
                 pass
         return process.returncode not in (None, 0) and not self.got
+
+    async def until_quiet(self, process: asyncio.subprocess.Process, sent: float, least: float) -> None:
+        case = self.case
+        self.last = sent
+        settle, most = case.get("settle", 1.4), case.get("most", 30)
+        restarts = "again" in case and not any(isinstance(one, Mark) for one in self.got)
+        want = 0 if "stop" in case or restarts else len(case.get("expected", []))
+        while process.returncode is None and (now := time.monotonic()) - sent < most:
+            await asyncio.sleep(0.1)
+            late = len(self.got) < want and now - sent < least + 3  # on a busy machine
+            if now - sent >= least and now - self.last >= settle and not late:
+                break
 
     def difference(self) -> str | None:
         case = self.case
