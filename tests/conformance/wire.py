@@ -85,8 +85,8 @@ class Collector(asyncio.Protocol):
                 entries = message[1]
             else:
                 entries = [message[1:3]]
-            for time, record in entries:
-                self.got.append({"tag": _plain(message[0]), "time_ns": _ns(time), "record": _plain(record)})
+            for when, record in entries:
+                self.got.append({"tag": _plain(message[0]), "time_ns": _ns(when), "record": _plain(record)})
 
 
 def _ns(time: Any) -> int:
