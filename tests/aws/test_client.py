@@ -29,7 +29,7 @@ def called(
             await client.close()
             return replies, server.requests
 
-    return asyncio.run(asyncio.wait_for(test(), 20))
+    return asyncio.run(asyncio.wait_for(test(), 60))
 
 
 def client_of(server: Server, environ: dict[str, str], **aws: Any) -> AwsClient:

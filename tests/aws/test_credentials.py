@@ -190,7 +190,7 @@ def served(respond: Callable[[Request], bytes], ask: Callable[[Server], Awaitabl
         async with serving(respond) as server:
             return await ask(server), server.requests
 
-    return asyncio.run(asyncio.wait_for(test(), 20))
+    return asyncio.run(asyncio.wait_for(test(), 60))
 
 
 def test_the_role_of_a_container(tmp_path: Path) -> None:

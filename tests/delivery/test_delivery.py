@@ -72,7 +72,7 @@ class Run:
         receipt.release()
 
     async def end(self) -> None:
-        await asyncio.wait_for(self.delivery.drain(), 20)
+        await asyncio.wait_for(self.delivery.drain(), 60)
         await self.delivery.close()
 
 

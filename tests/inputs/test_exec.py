@@ -75,7 +75,7 @@ def test_a_stop_ends_the_command_and_takes_what_it_said() -> None:
         source = ExecSource(Exec(command="trap 'echo bye; exit' TERM; echo hi; sleep 60 & wait", oneshot=True), env)
         await source.start()
         await env.until_events(1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await source.stop()
         assert [r["exec"] for r in env.records] == ["hi", "bye"]
         assert source.process is None

@@ -82,7 +82,7 @@ def datagrams(path: str | None = None) -> Iterator[socket.socket]:
     """A socket that datagrams come to."""
     with socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(path or ("127.0.0.1", 0))
-        sock.settimeout(5)
+        sock.settimeout(30)
         yield sock
 
 

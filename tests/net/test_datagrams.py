@@ -14,7 +14,7 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """On both event loops: the router's, and Python's own."""
     for factory in (uvloop.new_event_loop, asyncio.new_event_loop):
         with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(asyncio.wait_for(test(), 20))
+            runner.run(asyncio.wait_for(test(), 60))
 
 
 def test_messages_of_one_datagram_and_of_several() -> None:

@@ -23,7 +23,7 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """On both event loops: the router's, and Python's own."""
     for factory in (uvloop.new_event_loop, asyncio.new_event_loop):
         with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(asyncio.wait_for(test(), 20))
+            runner.run(asyncio.wait_for(test(), 60))
 
 
 def streams(port: int, tls: Tls | None = None, **net: Any) -> Streams:
@@ -163,7 +163,7 @@ def test_a_port_connected_with_itself_is_nobody(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.undo()
 
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(asyncio.wait_for(test(), 20))
+        runner.run(asyncio.wait_for(test(), 60))
 
 
 @pytest.mark.parametrize("over_tls", [False, True])

@@ -68,7 +68,7 @@ def with_server(
         async with serving(respond) as server:
             return await test(server), server.requests
 
-    return asyncio.run(asyncio.wait_for(run(), 30))
+    return asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def sent(

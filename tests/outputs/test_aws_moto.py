@@ -60,7 +60,7 @@ def deliver(plugin: Output, *records: dict[str, Any]) -> None:
             assert await sink.deliver(chunk) == DELIVERED
         await sink.close()
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ def send(plugin: Output, *records: dict[str, Any]) -> None:
         await sink.drain()  # type: ignore[attr-defined]
         await sink.close()
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def taken(kinesis: Any) -> list[bytes]:

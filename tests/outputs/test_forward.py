@@ -73,7 +73,7 @@ def run(receiver: Receiver, test: Callable[[], Awaitable[None]], unix: str | Non
         else:
             server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
             receiver.port = server.sockets[0].getsockname()[1]
-        async with asyncio.timeout(10), server:
+        async with asyncio.timeout(30), server:
             await test()
 
     asyncio.run(main())

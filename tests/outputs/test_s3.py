@@ -51,7 +51,7 @@ class Bench:
                     await test(sink)
                     await sink.close()
 
-        asyncio.run(asyncio.wait_for(all_(), 30))
+        asyncio.run(asyncio.wait_for(all_(), 60))
 
     def plugin(self, server: Server) -> S3:
         aws = Aws(region="eu-west-1", endpoint=server.url)

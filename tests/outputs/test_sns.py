@@ -80,7 +80,7 @@ def run(
             await sink.close()
             return outcomes, server.requests
 
-    outcomes, requests = asyncio.run(asyncio.wait_for(go(), 30))
+    outcomes, requests = asyncio.run(asyncio.wait_for(go(), 60))
     return outcomes, [entries(request) for request in requests]
 
 
@@ -185,7 +185,7 @@ def test_the_digest_goes_as_soon_as_a_message_may() -> None:
             await sink.close()
             return [[one["Message"] for one in entries(request)] for request in server.requests]
 
-    first, (digest,) = asyncio.run(asyncio.wait_for(go(), 30))
+    first, (digest,) = asyncio.run(asyncio.wait_for(go(), 60))
     assert len(first) == 3
     assert digest.startswith("2 records were held back")
 
@@ -203,7 +203,7 @@ def test_records_that_are_sent_again_do_not_count_twice() -> None:
             await sink.close()
             return first, second
 
-    first, second = asyncio.run(asyncio.wait_for(go(), 30))
+    first, second = asyncio.run(asyncio.wait_for(go(), 60))
     assert list(first.retry) == [0, 1]
     assert second == DELIVERED
 
@@ -229,7 +229,7 @@ def test_fifo_topics_have_groups_and_the_same_id_for_each_try() -> None:
             await sink.close()
             return [entries(request) for request in server.requests]
 
-    first, second = asyncio.run(asyncio.wait_for(go(), 30))
+    first, second = asyncio.run(asyncio.wait_for(go(), 60))
     assert [one["MessageGroupId"] for one in first] == ["a_b_x", "_x"]
     assert first == second
     assert len({one["MessageDeduplicationId"] for one in first}) == 2

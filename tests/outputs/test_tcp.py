@@ -86,7 +86,7 @@ def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
             assert list(outcome.retry) == [0]
             assert outcome.reason.startswith(f"127.0.0.1:{receiver.port}: certificate refused: ")
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def test_nobody_listens() -> None:
@@ -112,7 +112,7 @@ def test_a_reset_in_the_middle_sends_all_again() -> None:
             await again.close()
             assert await receiver.connection(0) == pack_entries(batch)
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def test_a_receiver_that_stops_reading() -> None:
@@ -122,7 +122,7 @@ def test_a_receiver_that_stops_reading() -> None:
             (outcome,) = await deliver(output, (events({"log": "x" * 16_000_000}),), None, "t")
             assert outcome.reason == f"127.0.0.1:{receiver.port}: takes nothing for 0.1 seconds"
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 @pytest.mark.parametrize(

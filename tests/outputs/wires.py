@@ -42,7 +42,7 @@ def streamed(
             outcomes = await deliver(make_output(receiver.port), batches, env, tag)
             return outcomes, await receiver.connection(0)
 
-    return asyncio.run(asyncio.wait_for(run(), 20))
+    return asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def dropped(
@@ -55,7 +55,7 @@ def dropped(
     """The outcome of each chunk, and the datagrams that came."""
     with datagrams(path) as sock:
         port = 0 if path else sock.getsockname()[1]
-        outcomes = asyncio.run(asyncio.wait_for(deliver(make_output(port), batches, env, tag), 20))
+        outcomes = asyncio.run(asyncio.wait_for(deliver(make_output(port), batches, env, tag), 60))
         return outcomes, received(sock)
 
 
@@ -63,4 +63,4 @@ def refused(make_output: Callable[[int], Output], *batches: list[Event]) -> list
     """The outcome of each chunk where nobody listens."""
     with datagrams() as sock:
         port = sock.getsockname()[1]
-    return asyncio.run(asyncio.wait_for(deliver(make_output(port), batches, None, "web.app"), 20))
+    return asyncio.run(asyncio.wait_for(deliver(make_output(port), batches, None, "web.app"), 60))

@@ -54,7 +54,7 @@ def with_api(test: Callable[[Ask], Awaitable[None]], api: HttpApi | None = None)
             return await request(served.server.port, f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await test(ask)
         finally:
             await served.stop()
@@ -320,7 +320,7 @@ def test_silent_clients_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
         await api.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
         writer.write(b"GET / HT")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             with contextlib.suppress(ConnectionResetError):
                 assert await reader.read() == b""
         await api.stop()

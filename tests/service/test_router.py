@@ -132,7 +132,7 @@ def test_a_port_in_use_refuses_the_start_and_says_which(tmp_path: Path) -> None:
             )
             await router.start()
             assert router.process is not None
-            assert await asyncio.wait_for(router.process.wait(), 20) == 1
+            assert await asyncio.wait_for(router.process.wait(), 60) == 1
             assert str(port) in router.said()
             assert "Traceback" not in router.said()
             assert not (tmp_path / "in.sock").exists()
