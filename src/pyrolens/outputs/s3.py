@@ -226,7 +226,7 @@ class S3(Output):
         if key is None:
             off = self.json_date_key.lower() in ("off", "false", "no")
             form = read_date_format(self.json_date_format) or "iso8601"
-            json = Json(None if off else self.json_date_key, form, escape_unicode=escape_unicode, date_first=True)
+            json = Json(None if off else self.json_date_key, form, escape_unicode=escape_unicode)
             return lambda events: ([], json.lines(events))
 
         def values(events: list[Event]) -> tuple[list[Event], bytes]:

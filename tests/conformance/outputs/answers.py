@@ -39,10 +39,15 @@ def operation(service: str, method: str, target: str, headers: dict[str, str]) -
         return headers["x-amz-target"].split(".")[-1]
     if service == "sts":
         return dict(urllib.parse.parse_qsl(target.partition("?")[2])).get("Action", "?")
+    if service == "s3" and method == "POST":
+        return "CreateMultipartUpload" if target.partition("?")[2].startswith("uploads") else "CompleteMultipartUpload"
+    if service == "s3" and method == "PUT":
+        return "UploadPart" if "partNumber=" in target else "PutObject"
     return method
 
 
-def default(service: str, op: str, body: bytes) -> Answer:
+def default(service: str, op: str, body: bytes, number: int = 1) -> Answer:
+    """number: of those to which it gave the answer of its own, by operation, from 1."""
     if service == "logs":
         headers = {"x-amzn-RequestId": "11111111-2222-3333-4444-555555555555", **AMZ_JSON}
         return 200, headers, '{"nextSequenceToken":"4953670125153982633"}' if op == "PutLogEvents" else ""
@@ -50,6 +55,20 @@ def default(service: str, op: str, body: bytes) -> Answer:
         records = json.loads(body).get("Records", []) if body else []
         responses = [{"RecordId": f"id{i}"} for i in range(len(records))]
         return 200, AMZ_JSON, json.dumps({"Encrypted": False, "FailedPutCount": 0, "RequestResponses": responses})
+    if service == "kinesis":
+        records = json.loads(body).get("Records", []) if body else []
+        responses = [{"SequenceNumber": f"{i}", "ShardId": "shardId-000000000000"} for i in range(len(records))]
+        return 200, AMZ_JSON, json.dumps({"FailedRecordCount": 0, "Records": responses})
+    if service == "s3" and op == "CreateMultipartUpload":
+        return (
+            200,
+            {},
+            f"<InitiateMultipartUploadResult><UploadId>upload{number}</UploadId></InitiateMultipartUploadResult>",
+        )
+    if service == "s3" and op == "CompleteMultipartUpload":
+        return 200, {}, "<CompleteMultipartUploadResult><ETag>&quot;e&quot;</ETag></CompleteMultipartUploadResult>"
+    if service == "s3":
+        return 200, {"ETag": f'"etag{number}"'}, ""
     if service == "sts":
         return 200, {"Content-Type": "text/xml"}, STS
     if service == "creds":

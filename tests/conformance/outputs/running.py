@@ -172,14 +172,7 @@ class Run:
                 await writer.drain()
         except ConnectionError:
             return False  # the difference will show it
-        sent = self.last = time.monotonic()
-        settle, least, most = case.get("settle", 1.4), case.get("least", 1.6), case.get("most", 60)
-        want = 0 if "stop" in case else len(case.get("expected", []))
-        while process.returncode is None and (now := time.monotonic()) - sent < most:
-            await asyncio.sleep(0.1)
-            late = len(self.got) < want and now - sent < least + LATE  # on a busy machine
-            if now - sent >= least and now - self.last >= settle and not late:
-                break
+        await self.until_quiet(process, time.monotonic(), case.get("least", 1.6))
         writer.close()
         if case.get("stop") == "term" and process.returncode is None:
             self.record(Mark("SIGTERM"))
@@ -193,12 +186,12 @@ class Run:
     async def until_quiet(self, process: asyncio.subprocess.Process, sent: float, least: float) -> None:
         case = self.case
         self.last = sent
-        settle, most = case.get("settle", 1.4), case.get("most", 30)
+        settle, most = case.get("settle", 1.4), case.get("most", 60)
         restarts = "again" in case and not any(isinstance(one, Mark) for one in self.got)
         want = 0 if "stop" in case or restarts else len(case.get("expected", []))
         while process.returncode is None and (now := time.monotonic()) - sent < most:
             await asyncio.sleep(0.1)
-            late = len(self.got) < want and now - sent < least + 3  # on a busy machine
+            late = len(self.got) < want and now - sent < least + LATE  # on a busy machine
             if now - sent >= least and now - self.last >= settle and not late:
                 break
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ class Http:
     def __init__(self, number: int, spec: Json, script: dict[str, list[Json]], record: Record) -> None:
         self.number, self.script, self.record = number, script, record
         self.service = spec.get("service", "")
+        self.answered: Counter[str] = Counter()
+        """Answers that no script gave, by operation."""
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -65,7 +68,9 @@ class Http:
 
     def answer(self, writer: asyncio.StreamWriter, answer: Json, op: str, body: bytes) -> None:
         scripted = answer.keys() & {"status", "json", "text"}
-        status, headers, text = (200, {}, "") if scripted else answers.default(self.service, op, body)
+        self.answered[op] += not scripted
+        default = answers.default(self.service, op, body, self.answered[op])
+        status, headers, text = (200, {}, "") if scripted else default
         status = answer.get("status", status)
         headers = {**headers, **answer.get("headers", {})}
         if "json" in answer:
