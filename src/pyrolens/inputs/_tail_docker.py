@@ -13,19 +13,23 @@ from pyrolens.inputs._tail_file import Line, TailFile
 from pyrolens.multiline.joiner import joined_text
 from pyrolens.records.escapes import unescape
 
+USUAL = re.compile(r'\{"log":"((?:[^"\\]+|\\.)*)"')
+"""As Docker begins a line."""
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{},]', re.DOTALL)
 
 
 class Cut:
     """The pieces of a line that have come."""
 
-    __slots__ = ("complete", "first_seen", "last", "start", "texts")
+    __slots__ = ("complete", "first_seen", "last", "span", "start", "texts")
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         """Of the field log, as they are written in JSON."""
         self.last = ""
         """The whole of the last line; "": nothing has come."""
+        self.span = (0, 0)
+        """Where the text of its log stands."""
         self.start = 0
         self.complete = False
         self.first_seen = False
@@ -62,7 +66,7 @@ class DockerMode:
                 cut.start = file.held_at = line.start
             log = text[span[0] : span[1]]
             cut.texts.append(log)
-            cut.last = text
+            cut.last, cut.span = text, span
             cut.complete = unescape(log).endswith("\n")
             if cut.complete and not self.first:
                 out += self.flush(file)
@@ -71,11 +75,10 @@ class DockerMode:
     def flush(self, file: TailFile) -> list[Event]:
         cut = self.cuts.get(file.key)
         file.held_at = None
-        span = span_of_log(cut.last) if cut else None
-        if cut is None or span is None:
+        if cut is None or not cut.last:
             return []
         shape = self.shape
-        text = joined_text([cut.last[: span[0]], *cut.texts, cut.last[span[1] :]])
+        text = joined_text([cut.last[: cut.span[0]], *cut.texts, cut.last[cut.span[1] :]])
         cut.texts, cut.last = [], ""
         found = shape.parse(text) if shape.parse else None
         if found is None:
@@ -97,6 +100,8 @@ def span_of_log(text: str) -> tuple[int, int] | None:
         json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return None
+    if usual := USUAL.match(text):
+        return usual.span(1)
     depth, key = 0, ""
     for found in TOKEN.finditer(text):
         token = found[0]
