@@ -3,13 +3,13 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from pyrolens.aws.credentials import Cache, CredentialsError
-from pyrolens.aws.sign import Credentials, Header, sign
+from pyrolens.aws.sign import Credentials, Header, sign, without_secrets
 from pyrolens.delivery.outcome import Chunk, Outcome
 from pyrolens.net import Client, NetError, Response
 
@@ -195,7 +195,10 @@ class AwsClient:
             signed = sign(*what) if len(body) < LARGE else await asyncio.to_thread(sign, *what)
             lines = [h for h in signed if h[0] != "Content-Length"]  # the HTTP client writes it
             try:
-                return read(await self.http.request(method, target, lines, body, timeout=seconds))
+                answer = await self.http.request(method, target, lines, body, timeout=seconds)
+                if answer.status >= 400:
+                    answer = replace(answer, body=without_secrets(answer.body, credentials))
+                return read(answer)
             except NetError:
                 if not left:
                     raise

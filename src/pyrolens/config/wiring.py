@@ -20,7 +20,7 @@ from pyrolens.config.service import Service
 from pyrolens.config.unrouted import Unrouted
 from pyrolens.config.values import Values
 from pyrolens.language.document import Document, Entry, Section
-from pyrolens.options import TRUE, read_options, spec_of
+from pyrolens.options import TRUE, masked, read_options, spec_of
 from pyrolens.plugin import Filter, Input, Output, Plugin, PluginKind, find
 from pyrolens.problems import Problems
 
@@ -255,6 +255,8 @@ class _Builder:
             ok = False
             entry = section.get(option)
             place = entry.value_place if entry else section.place
+            if entry and any(spec.name == option and spec.kind.secret for spec in spec_of(type(plugin))):
+                place = masked(place, entry)
             self.problems.error("bad-value", message if who in message else f"{who}: {message}", place)
         return ok
 

@@ -13,7 +13,7 @@ import msgspec
 from pyrolens.api import DELIVERED, Chunk, Event, Net, Outcome, OutputEnv, Secret, Tls, opt
 from pyrolens.aws import CredentialsError, Identity
 from pyrolens.aws.options import check_identity, credentials_of, region_of
-from pyrolens.aws.sign import Credentials, sign
+from pyrolens.aws.sign import Credentials, sign, without_secrets
 from pyrolens.net import NetError, Response
 from pyrolens.outputs._post import (
     IGNORED,
@@ -309,7 +309,8 @@ class BulkSink(PostSink):
         plain = [*self.poster.headers, ("x-amz-content-sha256", hashlib.sha256(body).hexdigest())]
         lines = sign(credentials, service, region, "POST", self.poster.target, plain, body)
         client = self.poster.client
-        return await client.request("POST", self.poster.target, [*lines, *encoding], body, timeout=60.0)
+        answer = await client.request("POST", self.poster.target, [*lines, *encoding], body, timeout=60.0)
+        return replace(answer, body=without_secrets(answer.body, credentials)) if answer.status >= 400 else answer
 
     def outcome(self, chunk: Chunk, answer: Response) -> Outcome:
         if answer.status not in (200, 201):

@@ -22,7 +22,9 @@ class Bucket:
         self._headers, self._md5 = headers, md5
 
     async def put(self, key: str, body: bytes) -> Reply:
-        return await self._send("PUT", key, "", body, [*self._headers, *self._sum(body)])
+        reply = await self._send("PUT", key, "", body, [*self._headers, *self._sum(body)])
+        # something on the way may say 200, too
+        return reply if not reply.ok or reply.headers.get("etag") else Reply(0, "", "the answer has no ETag")
 
     async def create(self, key: str) -> tuple[Reply, str]:
         """The id of a new upload of several parts, or ""."""
@@ -44,7 +46,9 @@ class Bucket:
             '<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             f"{parts}</CompleteMultipartUpload>"
         )
-        return await self._send("POST", key, _id(upload), body.encode(), [])
+        reply = await self._send("POST", key, _id(upload), body.encode(), [])
+        known = not reply.ok or b"CompleteMultipartUploadResult" in reply.body
+        return reply if known else Reply(0, "", "the answer does not say that the upload is complete")
 
     async def _send(self, method: str, key: str, query: str, body: bytes, headers: Headers) -> Reply:
         target = path_of(self.name, key) + (f"?{query}" if query else "")

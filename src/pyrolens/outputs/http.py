@@ -27,7 +27,7 @@ from pyrolens.api import (
 )
 from pyrolens.aws.credentials import Cache, CredentialsError
 from pyrolens.aws.options import Identity, check_identity, credentials_of, region_of
-from pyrolens.aws.sign import sign
+from pyrolens.aws.sign import sign, without_secrets
 from pyrolens.net import Client, NetError, Response, compressor
 from pyrolens.net.client import header_names
 from pyrolens.outputs._gelf import Gelf, GelfKeys
@@ -207,6 +207,8 @@ class HttpSink:
                 headers = await self.signed(headers, body)
             method, target = self.options.http_method, self.target
             answer = await self.client.request(method, target, headers, body, timeout=self.options.response_timeout)
+            if self.credentials:
+                answer = replace(answer, body=without_secrets(answer.body, await self.credentials.get()))
         except (NetError, CredentialsError) as why:
             return Outcome.again(chunk, str(why))
         return self.outcome(chunk, answer)

@@ -196,7 +196,11 @@ class SnsSink:
                 form[f"{entry}MessageGroupId"] = alert.group
                 form[f"{entry}MessageDeduplicationId"] = alert.id
         headers = [("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")]
-        return await self.client.send("POST", "/", headers, urlencode(form).encode(), read=read_xml)
+        reply = await self.client.send("POST", "/", headers, urlencode(form).encode(), read=read_xml)
+        if reply.ok and b"<PublishBatchRes" not in reply.body:
+            # something on the way may say 200, too
+            return Reply(0, "", "the answer does not say what became of the messages")
+        return reply
 
     # -- the digest -------------------------------------------------------------------------------------------
 
