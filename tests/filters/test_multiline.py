@@ -186,3 +186,24 @@ def test_options_that_cannot_work(options: dict[str, Any], option: str, message:
 def test_options_that_have_no_bound_elsewhere() -> None:
     assert list(Multiline(multiline_parser=["java"], flush_ms=1, buffer=False).check()) == []
     assert list(Multiline(mode="partial_message", key_content="log", flush_ms=1).check()) == []
+
+
+def test_when_the_inputs_have_stopped_nothing_waits() -> None:
+    env = Lent()
+    run = java(env)
+    run("app", lines(*TRACE))
+    run("web", lines(TRACE[0]))
+    for ending in env.endings:
+        ending()
+    assert env.emitted == [("app", [(0, {"log": JOINED})], 0), ("web", [(0, {"log": TRACE[0]})], 0)]
+    assert [h.released for h in env.held] == [True, True]
+
+
+def test_nor_do_parts() -> None:
+    env = Lent()
+    run = parts(env)
+    run("app", [(1, part("one "))])
+    for ending in env.endings:
+        ending()
+    assert env.emitted == [("app", [(1, {"log": "one "})], 0)]
+    assert [h.released for h in env.held] == [True]

@@ -447,3 +447,42 @@ def test_what_waits_counts_for_the_buffer_and_time_frees_it(tmp_path: Path) -> N
         await sink.close()
 
     asyncio.run(main())
+
+
+PROCESSORS = """
+service: {{flush: 0.2, grace: 10}}
+pipeline:
+  inputs:
+    - name: forward
+      unix_path: "{{dir}}/in.sock"
+      join_partial_messages: on
+      processors:
+        logs:
+          - {{name: content_modifier, action: insert, key: seen, value: processor}}
+  outputs:
+    - {{name: http, match: "*", host: 127.0.0.1, port: {port}, format: json_lines, json_date_key: "false"}}
+"""
+
+
+def test_what_is_let_go_at_the_end_meets_the_processors_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        sink = HttpSink()
+        await sink.open()
+        config = PROCESSORS.format(port=sink.port)
+        (tmp_path / "all.yaml").write_text(config.replace("{dir}", str(tmp_path)))
+        router = Router(tmp_path, "")
+        await router.start("-c", str(tmp_path / "all.yaml"))
+        try:
+            await router.ready()
+            writer = await connect(router)
+            whole, begun = [piece("a", 1), piece("b", 2, True)], piece("c", 1, id_="j")
+            writer.write(b"".join(message("app", r) for r in [*whole, begun]))
+            await until(lambda: len(sink.lines()) == 1, "the whole line is there")
+            assert await router.stop() == 0
+        finally:
+            await router.stop(signal.SIGKILL)
+        wanted = [record("ab", seen="processor"), {**begun, "seen": "processor"}]
+        assert [json.loads(line) for line in sink.lines()] == wanted
+        await sink.close()
+
+    asyncio.run(main())

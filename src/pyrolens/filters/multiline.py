@@ -37,6 +37,7 @@ class Multiline(Filter):
     differs = (
         "Flush_Ms counts from the last line that came; Fluent Bit looks every Flush_Ms and sends what it finds, so it"
         " may cut a record in two while its lines are still coming.",
+        "What waits when the router stops goes on; Fluent Bit loses it.",
         "Lines are kept apart by tag alone; Fluent Bit keeps those of two inputs apart, too.",
         "With Buffer Off, records of one tag that come together are joined even if each came in a message of its own.",
     )
@@ -102,6 +103,7 @@ class Patience:
         self._ns = int(seconds * 1_000_000_000)
         self._since: OrderedDict[Hashable, int] = OrderedDict()
         self._running = False
+        env.at_end(self._end)
 
     def start(self, key: Hashable) -> None:
         self._since[key] = self._env.now()
@@ -127,6 +129,11 @@ class Patience:
                 return
             del self._since[key]
             self._give_up(key)
+
+    def _end(self) -> None:
+        """Nothing more comes."""
+        while self._since:
+            self._give_up(self._since.popitem(last=False)[0])
 
 
 def settle(owners: list[Owner]) -> None:
