@@ -25,7 +25,8 @@ demo: $(READY)
 	$(BIN)/pyrolens up $(EXAMPLE) --demo
 
 test: $(READY)
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+	@# by file, so that one process has all recorded cases, of which it runs many at a time
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 conformance: $(READY)
 	$(BIN)/pytest tests/conformance

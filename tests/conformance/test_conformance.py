@@ -14,7 +14,6 @@ CASES = list(all_cases())
 KNOWN = known_differences()
 
 
-@pytest.mark.xdist_group("conformance")
 @pytest.mark.parametrize("found", CASES, ids=[f"{found.kind}-{found.file}-{found.id}" for found in CASES])
 def test_case(found: Found, pool: Pool, record_property: Callable[[str, object], None]) -> None:
     verdict = pool.verdict(found)
