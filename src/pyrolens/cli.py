@@ -13,17 +13,9 @@ import pyrolens
 VERBS = {
     "run": ("pyrolens.tools.run", "run a config: takes the command line of fluent-bit"),
     "up": ("pyrolens.local.up", "run a task definition here, its destinations included"),
-    "check": ("pyrolens.tools.check", "say all that is wrong with a config or a task definition"),
-    "explain": ("pyrolens.tools.explain", "say what happens to the records of a tag"),
-    "test": ("pyrolens.tools.test", "run the test cases of a config"),
-    "graph": ("pyrolens.tools.graph", "draw the pipeline"),
     "render": ("pyrolens.tools.render", "print what ECS makes of a task definition"),
+    "convert": ("pyrolens.tools.convert", "print a config in the other language: classic or YAML"),
     "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),
-    "tap": ("pyrolens.tools.tap", "watch the records of a running router"),
-    "cost": ("pyrolens.tools.cost", "estimate what the destinations cost"),
-    "iam": ("pyrolens.tools.iam", "write the IAM policy that a config needs"),
-    "health": ("pyrolens.tools.health", "ask a running router if it is well"),
-    "inject": ("pyrolens.tools.inject", "add the router to a task definition"),
 }
 
 
