@@ -28,6 +28,7 @@ SMALL: dict[str, Any] = {
             "user": "0",
             "memoryReservation": 50,
             "portMappings": [{"containerPort": 2020}],
+            "secrets": [{"name": "KEY", "valueFrom": "arn:aws:ssm:eu-west-1:1:parameter/key"}],
             "firelensConfiguration": {"type": "fluentbit", "options": {"enable-ecs-log-metadata": "true"}},
         },
     ],
@@ -61,6 +62,7 @@ def test_reads_all_that_firelens_touches(wrapped: bool) -> None:
     assert task.router is router
     assert (router.essential, router.memory, router.memory_reservation) == (False, 0, 50)
     assert (router.user and router.user.text, [port for port, _ in router.ports]) == ("0", [2020])
+    assert [(s.name, s.source) for s in router.secrets] == [("KEY", "arn:aws:ssm:eu-west-1:1:parameter/key")]
     assert router.firelens
     assert (router.firelens.type, {k: t.text for k, t in router.firelens.options.items()}) == (
         "fluentbit",

@@ -83,7 +83,7 @@ async def up(*arguments: object, **environment: str) -> Up:
     return run
 
 
-class Signer(botocore.auth.SigV4Auth):
+class Signer(botocore.auth.SigV4Auth):  # type: ignore[misc]
     def headers_to_sign(self, request: Any) -> Any:
         """All of them: the library itself leaves out some, such as User-Agent, which others may sign."""
         return request.headers

@@ -27,7 +27,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class SecretOption:
-    """A log option whose value ECS fetches: `source` is the ARN or name it is kept under, never the secret."""
+    """A log option or a variable whose value ECS fetches: `source` is the ARN or name it is kept under, never the
+    secret."""
 
     name: str
     source: str
@@ -72,6 +73,8 @@ class Container:
     command: list[str] = field(default_factory=list)
     entry_point: list[str] = field(default_factory=list)
     environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: list[SecretOption] = field(default_factory=list)
+    """Variables whose values ECS fetches."""
     working_directory: str = ""
     essential: bool = True
     memory: int = 0
@@ -215,6 +218,7 @@ class _Reader:
             command=self.texts(node, "command"),
             entry_point=self.texts(node, "entryPoint"),
             environment=dict(self.each(node, "environment", self.variable)),
+            secrets=self.each(node, "secrets", self.secret_variable),
             working_directory=self.value(node, "workingDirectory", ""),
             essential=self.value(node, "essential", True),
             memory=self.value(node, "memory", 0),
@@ -250,9 +254,12 @@ class _Reader:
         options = self.options(found, "logConfiguration")
         return LogConfiguration(driver.value, options, self.each(found, "secretOptions", self.secret), driver.place)
 
-    def secret(self, node: Node) -> SecretOption | None:
-        name = self.required(node, "name", "an item of secretOptions")
-        source = self.required(node, "valueFrom", "an item of secretOptions")
+    def secret_variable(self, node: Node) -> SecretOption | None:
+        return self.secret(node, "secrets")
+
+    def secret(self, node: Node, where: str = "secretOptions") -> SecretOption | None:
+        name = self.required(node, "name", f"an item of {where}")
+        source = self.required(node, "valueFrom", f"an item of {where}")
         return SecretOption(name.value, source.value, name.place) if name and source else None
 
     def firelens(self, node: Node) -> FireLens | None:

@@ -19,9 +19,9 @@ def find(path: str, folder: Path, given: Mapping[str, str], place: Place | None 
             raise ConfigError([Problem("no-file", f"{local}, given for {path}, is no file", place)])
         return local.absolute()
     folder = folder.absolute()
-    copied = dict.fromkeys(source for file in _dockerfiles(folder) for source in _copied(file, path))
+    copied = copies(path, folder)
     name = posixpath.basename(path)
-    candidates = list(copied) or [f for f in [folder / name, *sorted(folder.glob(f"*/{name}"))] if f.is_file()]
+    candidates = copied or [f for f in [folder / name, *sorted(folder.glob(f"*/{name}"))] if f.is_file()]
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
@@ -30,6 +30,11 @@ def find(path: str, folder: Path, given: Mapping[str, str], place: Place | None 
         listed = ", ".join(str(f.relative_to(folder)) for f in candidates)
         message = f"{path} is in the router's image, and may be any of these local files: {listed}"
     raise ConfigError([Problem("no-file", message, place, f"say which: --file {path}=./{name}")])
+
+
+def copies(path: str, folder: Path) -> list[Path]:
+    """The local files that Dockerfiles in the folder, or right below it, copy to that path."""
+    return list(dict.fromkeys(source for file in _dockerfiles(folder) for source in _copied(file, path)))
 
 
 def _dockerfiles(folder: Path) -> Iterator[Path]:

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from pyrolens.local.account import Sent, settle
 from pyrolens.local.copier import Copier, Message, random_id
 from pyrolens.local.destinations import Destination, destinations
 from pyrolens.local.embedded_aws import EmbeddedAws
-from pyrolens.local.files import find
 from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, record_of
+from pyrolens.local.image import Image
 from pyrolens.local.process_runtime import KEPT, ProcessRuntime, free_port
 from pyrolens.local.runtime import Launch, Running
 from pyrolens.local.story import Story
@@ -36,6 +36,7 @@ from pyrolens.service.books import FILE as BOOKS
 JOIN = "PYROLENS_JOIN_PARTIAL_MESSAGES"
 """Environment variable of the router: lines that the log driver has cut are made whole. The config that the agent
 writes cannot say it, so `up` does here, unless the task does."""
+REGION = "AWS_REGION"
 LONGEST_SOCKET = 100
 """Bytes of the path of a Unix socket; the system's own limit is 104 on macOS and 108 on Linux."""
 STOP_WITHIN = 30.0
@@ -89,7 +90,8 @@ class Session:
         self.home = _home()
         extra = {"id": secrets.token_hex(16), "data_dir": str(self.home), **asked.task}
         self.task = Task(asked.definition, **extra)
-        self.aws = EmbeddedAws(self.task.region)
+        router = asked.definition.router
+        self.aws = EmbeddedAws(router.environment.get(REGION) or self.task.region if router else self.task.region)
         self.runtime = ProcessRuntime(asked.folder, asked.commands)
         self.running: dict[str, Running] = {}
         self.router: Router | None = None
@@ -180,11 +182,11 @@ class Session:
         include = ""
         options = router.firelens.options if router and router.firelens else {}
         plain = set_up(self.task)
+        config = Path(self.task.folder, "config")
+        config.mkdir(parents=True)
+        self.image = Image(self.asked.folder, self.asked.files, config, lambda text: self.story.say("Config", text))
         if plain.include:
-            value = options["config-file-value"]
-            local = find(plain.include.path, self.asked.folder, self.asked.files, value.place)
-            include = str(local)
-            self.story.say("Config", f"{plain.include.path} is {os.path.relpath(local)}")
+            include = str(self.image.local(plain.include.path, options["config-file-value"].place))
         at = Addresses(
             socket=self.task.socket,
             listen="127.0.0.1",
@@ -193,8 +195,6 @@ class Session:
             include=include,
         )
         setup = set_up(self.task, at)
-        config = Path(self.task.folder, "config")
-        config.mkdir(parents=True)
         Path(self.task.socket).parent.mkdir()
         self.config_file = config / "fluent.conf"
         self.config_file.write_text(setup.config, encoding="utf-8", errors="surrogateescape")
@@ -206,22 +206,33 @@ class Session:
         joins = self.router_environment.setdefault(JOIN, "on")
         # plugins ask for these in the environment of the process: here it must be the router's, not the real one
         os.environ.update(self.aws.environment, **{JOIN: joins})
-        config = load(str(self.config_file), environ=self.router_environment)
+        try:
+            config = load(str(self.config_file), environ=self.router_environment)
+        except ConfigError as error:
+            raise ConfigError(self._of_the_user(p) for p in error.problems) from None
         for problem in config.warnings:
-            self.story.warn(str(problem))
+            self.story.warn(str(self._of_the_user(problem)))
         return config
 
+    def _of_the_user(self, problem: Problem) -> Problem:
+        """With the user's file, where it is in a copy of it."""
+        place = problem.place
+        return replace(problem, place=replace(place, file=self.image.original(place.file))) if place else problem
+
     def _environment(self, started: Started) -> dict[str, str]:
-        added = {k: self._secret(k, v) for k, v in started.environment.items()}
+        secret = {s.name: f"<secret {s.source}>" for s in started.container.secrets}
+        added = {k: self._secret(k, v) for k, v in {**secret, **started.environment}.items()}
         execution = {"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"} if self.task.definition.fargate else {}
-        return {**started.container.environment, **execution, **self.aws.environment, **added}
+        given = started.container.environment
+        regions = {name: given.get(name) or self.task.region for name in (REGION, "AWS_DEFAULT_REGION")}
+        return {**given, **execution, **self.aws.environment, **regions, **added}
 
     def _secret(self, name: str, value: str) -> str:
         """ECS would fetch it; here it comes from the environment of this process."""
         if not value.startswith("<secret "):
             return value
         if name not in os.environ:
-            self.story.warn(f"secret {name}: not in the environment, so the router gets 'not-a-secret'")
+            self.story.warn(f"secret {name}: not in the environment, so 'not-a-secret' stands in for it")
         return os.environ.get(name, "not-a-secret")
 
     # -- the containers -------------------------------------------------------------------------------------------
@@ -367,9 +378,13 @@ class Router:
         copier = Copier("router")
         while reader and (data := await reader.read(65536)):
             for message in copier.feed(data):
-                self.session.story.router(message.line)
+                self._show(message)
         for message in copier.end():
-            self.session.story.router(message.line)
+            self._show(message)
+
+    def _show(self, message: Message) -> None:
+        text = message.line.decode("utf-8", "surrogateescape")
+        self.session.story.router(self.session.image.original(text).encode("utf-8", "surrogateescape"))
 
     @property
     def alive(self) -> bool:

@@ -1,0 +1,105 @@
+"""The config as the router's image holds it, made to be read on this machine.
+
+A config names files of its image: those that it includes and those with parsers. Each such file is looked for here,
+and where a path leads elsewhere, a copy of the config with that path in it is read instead.
+"""
+
+import os
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pyrolens.local.files import copies, find
+from pyrolens.problems import Place
+
+NAMES = re.compile(
+    r"^(?P<before>\s*(?:@include|(?P<parsers>parsers_file))\s+)(?P<path>\S.*?)(?P<after>\s*)$", re.IGNORECASE
+)
+MAIN = "/fluent-bit/etc"
+"""Folder of the main file in the image: where relative paths count from."""
+PARSERS = re.compile(r"/fluent-bit/(?:parsers|etc)/parsers[\w-]*\.conf")
+"""Files of parsers that the images of AWS and of Fluent Bit hold. The parsers are always there by name here."""
+CONFIGS = {
+    "/fluent-bit/configs/parse-json.conf": """\
+[SERVICE]
+    Flush 1
+    Grace 30
+
+[FILTER]
+    Name         parser
+    Match        *
+    Key_Name     log
+    Parser       json
+    Reserve_Data On
+""",
+}
+"""Files of the image aws-for-fluent-bit that do the same here."""
+
+
+class Image:
+    """`folder`: of the task definition. `given`: local files by path in the image. `into`: where copies are made, a
+    folder that is there. `say`: told of each path that leads elsewhere, for people."""
+
+    def __init__(self, folder: Path, given: Mapping[str, str], into: Path, say: Callable[[str], None]) -> None:
+        self._folder, self._given, self._into, self._say = folder.absolute(), given, into, say
+        self._made: dict[Path, Path] = {}
+        """By local file: what is read instead."""
+
+    def local(self, path: str, place: Place | None = None, config: bool = True) -> Path:
+        """What to read for a file of the image. `config`: it may name further files; else it holds parsers.
+
+        Raises: ConfigError when it is not known."""
+        found, shown = self._find(path, place)
+        if path != str(found):
+            self._say(f"{path} is {shown}")
+        return self._read_instead(found) if config else found
+
+    def original(self, text: str) -> str:
+        """The text, where it names a copy, with the name of what it was made from."""
+        for source, copy in self._made.items():
+            text = text.replace(str(copy), str(source))
+        return text
+
+    def _find(self, path: str, place: Place | None) -> tuple[Path, str]:
+        """The local file, and what to call it."""
+        if not path.startswith("/"):
+            beside = self._folder / path
+            if beside.is_file():
+                return beside, os.path.relpath(beside)
+            path = posixpath.join(MAIN, path)
+        if path not in self._given and not copies(path, self._folder):
+            if os.path.isfile(path):
+                return Path(path), path
+            if (text := shipped(path)) is not None:
+                made = self._into / f"image{path.replace('/', '-')}"
+                made.write_text(text)
+                return made, "a file of our own" if text else "not needed: its parsers are always there"
+        found = find(path, self._folder, self._given, place)
+        return found, os.path.relpath(found)
+
+    def _read_instead(self, file: Path) -> Path:
+        if file in self._made:
+            return self._made[file]
+        lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
+        # before its lines are looked at: a file that includes itself must end here
+        copy = self._made[file] = self._into / f"{len(self._made)}-{file.name}"
+        new = [self._line(line, Place(str(file), number)) for number, line in enumerate(lines, 1)]
+        if new == lines:
+            self._made[file] = file
+        else:
+            copy.write_text("".join(new), encoding="utf-8", errors="surrogateescape")
+        return self._made[file]
+
+    def _line(self, line: str, place: Place) -> str:
+        found = NAMES.match(line)
+        # a pattern or a variable is the config's own business
+        if not found or re.search(r"[*$]", found["path"]):
+            return line
+        local = str(self.local(found["path"], place, config=not found["parsers"]))
+        return line if local == found["path"] else f"{found['before']}{local}{found['after']}"
+
+
+def shipped(path: str) -> str | None:
+    """What is there in the image, as far as it means something here; None: nothing is known of this path."""
+    return "" if PARSERS.fullmatch(path) else CONFIGS.get(path)
