@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,42 @@ def test_an_example_is_accepted(block: Block, tmp_path: Path) -> None:
         [str(PYROLENS), *command], check=False, cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert (ran.returncode, "warning" in ran.stderr.lower()) == (0, False), ran.stdout + ran.stderr
+
+
+class Session(NamedTuple):
+    """What a command prints, errors first."""
+
+    page: Path
+    line: int
+    command: list[str]
+    printed: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def sessions() -> Iterator[Session]:
+    for page in PAGES:
+        text = page.read_text()
+        for found in FENCE.finditer(text):
+            if found[2] == "console":
+                first, _, printed = found[3].partition("\n")
+                command = shlex.split(first.removeprefix("$ pyrolens"))
+                yield Session(page, text.count("\n", 0, found.start()) + 1, command, printed)
+
+
+SESSIONS = list(sessions())
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=map(str, SESSIONS))
+def test_a_command_prints_what_is_shown(session: Session, tmp_path: Path) -> None:
+    for block in BLOCKS:
+        if block.page == session.page:
+            (tmp_path / block.name).write_text(block.text)
+    ran = subprocess.run(
+        [str(PYROLENS), *session.command], check=False, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr + ran.stdout) == (0, session.printed)
 
 
 def test_there_are_examples() -> None:

@@ -53,8 +53,8 @@ def from_text(text: str, file: str) -> Any:
 
 def written(document: Document, language: str) -> str:
     problems = Problems()
-    writer = write_yaml if language == "yaml" else write_classic
-    text = writer.write(document, problems)
+    write = write_yaml.write if language == "yaml" else write_classic.write
+    text = write(document, problems)
     assert list(problems) == []
     return text
 

@@ -52,5 +52,5 @@ def where(pattern: Pattern, entries: Iterable[Entry], place: Place) -> Place:
             continue
         at = entry.value_place
         start = at.text.find(text, max(at.column - 1, 0))
-        return dataclasses.replace(at, column=start + 1, length=len(text)) if start >= 0 else at
+        return dataclasses.replace(at, column=start + 1, length=len(text)) if at.line and start >= 0 else at
     return place
