@@ -105,3 +105,19 @@ def test_the_routers_own_numbers_must_agree() -> None:
 def test_what_filters_let_go_later_is_expected_too() -> None:
     account = settle(Sent(1, 0, 0), [Fate()], to("s3"), [(place(S3, "s3"), [b'{"log":"x"}'])], books(1))
     assert account.wrong == []
+
+
+def test_records_of_files_are_counted_as_the_router_counts_them() -> None:
+    kept = books(1, dropped=3, delivered=3)
+    kept["inputs"]["tail.0"] = {"plugin": "tail", "records": 5}
+    kept["inputs"]["tcp.0"] = {"plugin": "tcp", "records": 0}
+    arrived = [b'{"log":"x"}', b"{}", b"{}"]
+    one = place(S3, "out.0")
+    account = settle(Sent(1, 0, 0), [to("out.0")], Fate(), [(one, arrived)], kept)
+    assert (account.others, account.wrong) == ({"tail.0": 5}, [])
+    assert account.rows == [Row(S3, 3, 3, 15, b"{}", True)]
+    assert wrong([to("out.0")], [(one, arrived[:2])], kept) == ["S3: 3 records expected, 2 are there, 1 missing"]
+    assert wrong([to("out.0")], [(one, [b"{}"] * 3)], kept) == ['S3: this record is not there: {"log": "x"}']
+    assert wrong([Fate(dropped_by=["grep.0"])] * 4, [], kept)[1:] == [
+        "filter grep.0 dropped 3 records, where the config means 4"
+    ]

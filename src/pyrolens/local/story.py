@@ -85,6 +85,9 @@ class Story:
             for label, count_dropped in account.dropped.items():
                 dropped.add_row(Text(label), str(count_dropped))
             self.console.print(dropped)
+        for name, records in account.others.items():
+            text = f"{name} took in {records} records that no container printed: counted, not followed one by one."
+            self.console.print(Text(text, "dim"), soft_wrap=True)
         if account.wrong:
             self.fail(f"Not every one of {account.lines} lines is accounted for:")
             for text in account.wrong:
