@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.msgpack import Ext
 
 from pyrolens.filters.content_modifier import ContentModifier, StopError, converted, hashed
 from pyrolens.records.event import Event, Record, Stamp, metadata_of
@@ -116,3 +117,9 @@ def test_records_are_not_edited() -> None:
 )
 def test_mistakes(options: dict[str, Any], wrong: str) -> None:
     assert [name for name, _ in ContentModifier(**options).check()] == [wrong]
+
+
+@pytest.mark.parametrize("value", [" \n\t\r\n ", Ext(5, b"\x01")])
+def test_what_is_no_number_stays(value: object) -> None:
+    with pytest.raises(StopError):
+        converted(value, "int")

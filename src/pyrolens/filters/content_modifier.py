@@ -153,7 +153,7 @@ def converted(value: Any, kind: str) -> Any:
         return _text(value, kind)
     if kind == "string":
         return _as_text(value)
-    if isinstance(value, list | dict):
+    if value is not None and not isinstance(value, int | float):
         raise StopError
     if kind == "boolean":
         return bool(value)
@@ -177,7 +177,10 @@ def _text(text: str, kind: str) -> Any:
         return read_float(text)
     if not re.fullmatch(r"\s*[+-]?[0-9]*", text):
         raise StopError
-    number = int(text) if text.strip(" +-\t") else 0
+    digits = text.strip(" +-\t")
+    if digits.isspace():
+        raise StopError
+    number = int(text) if digits else 0
     if not -(2**31) <= number < 2**32:
         raise StopError
     return number
