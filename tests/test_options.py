@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyrolens.language.document import Entry, Section
@@ -168,6 +168,7 @@ def test_commas() -> None:
     assert split_commas("a, b ,,c") == ["a", "b", "c"]
 
 
+@example("²")
 @given(st.text(max_size=30))
 def test_no_text_makes_a_reader_fail(text: str) -> None:
     for read in (read_int, read_float, read_size, read_seconds, split_tokens, split_commas, size_of):
@@ -326,6 +327,8 @@ def test_what_variables_emptied() -> None:
     assert read(("street", "a"), ("tls", "${EMPTY}"), empty_is_unset=True)[1] == [
         ("bad-value", 3, "house: tls is empty")
     ]
+    made, said = read(("street", "${EMPTY}"), empty_is_unset=True)
+    assert (made, [code for code, *_ in said]) == (None, ["empty-value", "missing-option"])
 
 
 def test_ignored_options_say_so() -> None:

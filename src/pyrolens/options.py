@@ -183,7 +183,7 @@ def read_level(text: str) -> str:
 
 def doubt_retries(text: str) -> str:
     word = text.lower()
-    if word in ("no_limits", "false", "off", "no_retries") or (text.isdigit() and int(text[:20]) > 0):
+    if word in ("no_limits", "false", "off", "no_retries") or (text.isdecimal() and int(text[:20]) > 0):
         return ""
     return f"a number above 0, no_limits or no_retries is expected here, so this counts as {max(read_int(text), 1)}"
 
@@ -521,6 +521,7 @@ def read_options(
                 fail("bad-value", f"{who}: {entry.key} is empty", value_place, "remove it, or set the variable")
             else:
                 taken.pop(spec.name, None)
+                tried.discard(spec.name)
                 problems.warning("empty-value", f"{who}: {entry.key} is empty, as if it were not given", value_place)
             continue
         # what came from a variable may be a secret, so such a value is shown as it was written

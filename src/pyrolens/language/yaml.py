@@ -311,4 +311,4 @@ def _fits(name: str, node: Node) -> bool:
     if name == "enabled":
         return node.text.lower() in ("true", "false", "on", "off", "yes", "no", "0", "1") or "${" in node.text
     text = node.text.strip()
-    return "${" in text or (text.removeprefix("-").removeprefix("+").isdigit() and abs(int(text[:20])) < 2**31)
+    return "${" in text or (text.removeprefix("-").removeprefix("+").isdecimal() and abs(int(text[:20])) < 2**31)

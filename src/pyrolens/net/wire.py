@@ -27,7 +27,7 @@ class Response:
     def retry_after(self) -> float | None:
         """Seconds that the server asks to wait; None for none, and for a date."""
         text = self.headers.get("retry-after", "")
-        return float(text) if text.isdigit() else None
+        return float(text) if text.isdecimal() else None
 
 
 def request_head(method: str, target: str, headers: Headers) -> bytes:
@@ -95,7 +95,7 @@ class Answer:
     def _read_head(self, head: bytes) -> None:
         lines = head.decode("latin-1").split("\r\n")
         words = lines[0].split(" ", 2)
-        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdecimal():
             raise NetError(f"the answer is not HTTP: {lines[0][:60]!r}")
         self._status = int(words[1])
         if 100 <= self._status < 200 and self._status != 101:
@@ -112,7 +112,7 @@ class Answer:
         elif "chunked" in headers.get("transfer-encoding", "").lower():
             self._mode = "chunks"
         elif "content-length" in headers:
-            if not headers["content-length"].isdigit() or int(headers["content-length"]) > MAX_BODY:
+            if not headers["content-length"].isdecimal() or int(headers["content-length"]) > MAX_BODY:
                 raise NetError(f"the answer's length is {headers['content-length'][:30]!r}")
             self._mode, self._left = "length", int(headers["content-length"])
         else:

@@ -200,7 +200,7 @@ def _token(name: str, fixed: Mapping[str, str]) -> Fill:
         digit = name[4:5]
         if not digit:
             return lambda tag, record: tag
-        index = int(digit) if digit.isdigit() else 0
+        index = int(digit) if digit.isdecimal() else 0
 
         def part(tag: str, record: Record) -> str | None:
             words = tag.split(".", 9)

@@ -313,9 +313,9 @@ class Reader:
                 raise self.error("a condition without its )")
         else:
             raise self.error("a condition is (1) or (<name>)")
-        if (name.isdigit() and not 0 < int(name) <= self.total) or (not name.isdigit() and name not in self.names):
+        if (name.isdecimal() and not 0 < int(name) <= self.total) or (not name.isdecimal() and name not in self.names):
             raise self.error(f"the condition names group {name}, which does not exist", start)
-        number = int(name) if name.isdigit() else self.names[name][0]
+        number = int(name) if name.isdecimal() else self.names[name][0]
         match self.close(self.alternatives(flags), start):
             case Alt((yes, no)):
                 return If(number, yes, no)
