@@ -363,6 +363,13 @@ class TestLibraries:
         assert [c for c, _, _ in refused("[SERVICE]\n    Plugins_File gone.conf\n")] == ["no-plugins-file"]
 
 
+def test_a_secret_that_is_refused_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(INPUT + "[OUTPUT]\n    Name slack\n    Match *\n    webhook http://h/services/hush\n")
+    assert "webhook ***" in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
 def test_a_main_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"error\[no-config\]: .*gone.conf cannot be read: No such file"):
         load(str(tmp_path / "gone.conf"))

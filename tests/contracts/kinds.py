@@ -93,6 +93,8 @@ class Kind:
     partial: tuple[Fault, ...] = ()
     calls_again: bool = False
     """A call without an answer is made again at once, which is no retry yet."""
+    final_500: bool = False
+    """Its protocol says that 500 is not tried again."""
     stores: bool = False
     """Records are delivered once they are stored, and sent later."""
     slow: str = "net.io_timeout 1\n"
@@ -214,6 +216,12 @@ KINDS = [
     Kind("logdna", f"logdna_host {{host}}\nlogdna_port {{port}}\napi_key {SECRET}\n" + HTTPS),
     Kind("loki", HOST + HTTPS + f"bearer_token {SECRET}\n", lambda found: answer(204, b"")),
     Kind("slack", f"webhook https://{{host}}:{{port}}/services/{SECRET}\nrate_limit 0\n" + HTTPS),
+    Kind(
+        "opentelemetry",
+        HOST + HTTPS + f"http_user u\nhttp_passwd {SECRET}\n",
+        lambda found: answer(200, b""),
+        final_500=True,
+    ),
     Kind("influxdb", HOST + HTTPS + f"bucket b\nhttp_token {SECRET}\n", lambda found: answer(204, b"")),
 ]  # fmt: skip
 
@@ -238,7 +246,7 @@ def faults(kind: Kind) -> list[Fault]:
         return found
     echo = b"you sent {headers}"
     found += [
-        Fault("500", "500", reply=answer(500, echo)),
+        Fault("500", "500", reply=answer(500, echo), refused=frozenset(ALL) if kind.final_500 else NONE),
         Fault("503", "503", reply=answer(503, echo)),
         Fault("429", "429", reply=answer(429, echo)),
         Fault("429_with_time", "429", reply=answer(429, b"", Retry_After="2"), wait=1.9),

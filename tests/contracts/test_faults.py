@@ -11,6 +11,7 @@ import re
 import signal
 import ssl
 from collections import Counter
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tests.contracts.destinations import Destination, Fault
 from tests.contracts.kinds import KINDS, SECRET, Kind, N, faults
 from tests.net.certificates import make
 from tests.net.servers import Request, answer, serving
-from tests.running import running, until
+from tests.running import Router, running, until
 
 SERVICE = """
 [SERVICE]
@@ -38,6 +39,11 @@ PAIRS = [(kind, fault) for kind in KINDS for fault in faults(kind)]
 NAMES = [f"{kind.name}-{fault.name}" for kind, fault in PAIRS]
 MOST_LINES = 3
 """Warnings and errors about one fault that has ended with the second or third try."""
+
+TAGS = 12
+OUTAGE_LINES = 8
+"""Warnings and errors of an output while twelve of its calls fail for some seconds."""
+DOWN = Fault("down", "connection refused", down=True)
 
 
 @dataclass
@@ -89,6 +95,17 @@ async def send(path: str, tag: str, first: int = 0, count: int = N) -> None:
     writer.close()
 
 
+def router_of(folder: Path, config: str, role: str) -> AbstractAsyncContextManager[Router]:
+    return running(
+        folder,
+        config,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{role}/keys",
+        AWS_CONTAINER_AUTHORIZATION_TOKEN=f"{SECRET}-role",
+        AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_EC2_METADATA_DISABLED="true",
+        HOME=str(folder), PYROLENS_FINAL_METRICS=str(folder / "books.json"),
+    )  # fmt: skip
+
+
 async def run(folder: Path) -> Run:
     make(folder, ["127.0.0.1"])
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -104,14 +121,7 @@ async def run(folder: Path) -> Run:
             await one.listen(tls)
     given: set[str] = set()
     try:
-        async with serving(credentials(given)) as role, running(
-            folder,
-            config,
-            AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{role.url}/keys",
-            AWS_CONTAINER_AUTHORIZATION_TOKEN=f"{SECRET}-role",
-            AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_EC2_METADATA_DISABLED="true",
-            HOME=str(folder), PYROLENS_FINAL_METRICS=str(folder / "books.json"),
-        ) as router:  # fmt: skip
+        async with serving(credentials(given)) as role, router_of(folder, config, role.url) as router:
             await send(str(folder / "in.sock"), "app")
             waiting = dict(all_of)
 
@@ -145,6 +155,42 @@ async def run(folder: Path) -> Run:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return asyncio.run(run(tmp_path_factory.mktemp("faults")))
+
+
+async def run_outage(folder: Path) -> Run:
+    """Nobody is there; then all come back."""
+    all_of: dict[str, Destination] = {}
+    config = SERVICE
+    for kind in KINDS:
+        one = Destination(kind.name, DOWN, kind.ok, kind.carries, kind.protocol, SECRET)
+        one.bind()
+        all_of[kind.name] = one
+        config += section(kind, DOWN, one.port).replace(f"Alias {kind.name}-down", f"Alias {kind.name}")
+    given: set[str] = set()
+    async with serving(credentials(given)) as role, router_of(folder, config, role.url) as router:
+        for n in range(TAGS):
+            await send(str(folder / "in.sock"), f"app.{n}", n, 1)
+
+        def known() -> bool:
+            log = router.said()
+            return all(f":{kind.name}] retry" in log or f":{kind.name}] upload failed" in log for kind in KINDS)
+
+        await until(known, "each output has failed")
+        tries = router.said().count("attempt=3")
+        await until(lambda: router.said().count("attempt=3") > tries, "they have failed again")
+        for one in all_of.values():
+            await one.listen(None)
+        await until(lambda: all(len(set(one.taken)) == TAGS for one in all_of.values()), "all have arrived")
+        await router.stop(signal.SIGTERM)
+        log = router.said()
+    for one in all_of.values():
+        one.close()
+    return Run(all_of, json.loads((folder / "books.json").read_text())["outputs"], log, given)
+
+
+@pytest.fixture(scope="module")
+def outage(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return asyncio.run(run_outage(tmp_path_factory.mktemp("outage")))
 
 
 def case(name: str) -> tuple[Kind, Fault]:
@@ -205,6 +251,18 @@ def test_the_log_says_it_once_and_no_secret(ran: Run, name: str) -> None:
         assert not said
     assert len(said) <= MOST_LINES, said
     assert max(map(len, said), default=0) < 1200, said
+
+
+def test_an_outage_is_no_flood(outage: Run) -> None:
+    """Twelve calls of each output fail again and again: the log tells some of them, and counts the others."""
+    for kind in KINDS:
+        assert Counter(outage.destinations[kind.name].taken) == Counter(range(TAGS)), kind.name
+        said = outage.said(kind.name)
+        assert 0 < len(said) <= OUTAGE_LINES, said
+    books = outage.books
+    assert {name: (books[name]["records"], books[name]["dropped_records"]) for name in books} == {
+        kind.name: (TAGS, 0) for kind in KINDS
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if case(name)[1].wait])

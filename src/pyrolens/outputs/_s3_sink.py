@@ -252,12 +252,15 @@ class S3Sink:
             self._give_up(lane, reason)
             return True
         wait = self.policy.wait(lane.failures, None, self._draining)
+        # the log sums up lines of one reason, so what differs from file to file stands beside it
+        call, _, why = reason.partition(": ")
         self.env.log.warning(
             "upload failed, the data stay stored",
             tag=lane.tag,
             attempt=lane.failures,
             wait=f"{wait:.1f}s",
-            reason=reason,
+            call=call,
+            reason=why,
         )
         lane.retry = asyncio.get_running_loop().call_later(wait, self._retry, lane)
         return False
