@@ -1,6 +1,7 @@
 """Which patterns can take very long, and that those which cannot do not."""
 
 import itertools
+import time
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -85,6 +86,16 @@ def test_quick(pattern: str) -> None:
 )
 def test_power_of_the_length(pattern: str, expected: int | None) -> None:
     assert power(pattern) == expected
+
+
+def test_a_pattern_of_many_branches_is_read_quickly() -> None:
+    branches = "x"
+    for n in range(6):
+        branches = f"(?:{n}{branches}|.*{n})" * (4 if n == 5 else 1)
+    started = time.process_time()
+    power(branches * 4 + "y")
+    power("(?:" + "|".join(f"word{n}" for n in range(200)) + ")+!")
+    assert time.process_time() - started < 5
 
 
 def test_the_part_is_shown_as_written() -> None:

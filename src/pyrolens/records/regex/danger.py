@@ -10,7 +10,7 @@ but a pattern may be suspected that is quick only because of what it looks ahead
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import prod
 
 from pyrolens.records.regex.ambiguity import EVERYTHING, MANY, Mask, mask_of_char, single, two_ways
@@ -35,7 +35,8 @@ from pyrolens.records.regex.nodes import (
 )
 
 ANYTHING = Repeat(Dot(), 0, None)
-MOST_BRANCHES = 16
+MOST_BRANCHES, MOST_SEQUENCES = 16, 200
+"""Choices of branches that are looked at: of one sequence, and of all that are in its branches."""
 BOUNDED, TOLD = 3, 4
 """The power of the text's length from which the time is bounded, and from which the pattern is reported too: n**3 is
 `x.*y.*z`, which many write and which is quick on lines that nobody made for it."""
@@ -159,7 +160,7 @@ def polynomial(node: Node) -> Danger | None:
     worst: Danger | None = None
     scopes = [node, *(n.item for n in walk(node) if isinstance(n, Look | Atomic))]
     for scope in scopes:
-        for items in sequences(scope):
+        for items in islice(sequences(scope), MOST_SEQUENCES):
             links = [link for item in items for link in linked(item)]
             if scope is node and not starts_once(items):
                 links.insert(0, Loop(scope, EVERYTHING, False))
