@@ -31,17 +31,17 @@ def ok(request: Request) -> bytes:
         (
             {},
             "application/json",
-            b'[{"log":"one","date":1718000000.123457},{"log":"two \\u00e9","date":1718000001.123457}]',
+            b'[{"date":1718000000.123457,"log":"one"},{"date":1718000001.123457,"log":"two \\u00e9"}]',
         ),
         (
             {"format": "json_lines"},
             "application/x-ndjson",
-            b'{"log":"one","date":1718000000.123457}\n{"log":"two \\u00e9","date":1718000001.123457}\n',
+            b'{"date":1718000000.123457,"log":"one"}\n{"date":1718000001.123457,"log":"two \\u00e9"}\n',
         ),
         (
             {"format": "JSON_stream", "json_date_key": "t", "json_date_format": "epoch_ms"},
             "application/json",
-            b'{"log":"one","t":1718000000123}{"log":"two \\u00e9","t":1718000001123}',
+            b'{"t":1718000000123,"log":"one"}{"t":1718000001123,"log":"two \\u00e9"}',
         ),
         ({"json_date_key": "Off"}, "application/json", b'[{"log":"one"},{"log":"two \\u00e9"}]'),
         (

@@ -27,8 +27,8 @@ def test_readable_text_is_numbered_within_a_chunk() -> None:
 
 def test_json_forms() -> None:
     lines = [
-        b'{"log":"a","date":1718000000.0}',
-        b'{"n":1.5,"date":1718000000.0}',
+        b'{"date":1718000000.0,"log":"a"}',
+        b'{"date":1718000000.0,"n":1.5}',
         b'{"date":1718000000.0,"__internal__":{"log_metadata":{"k":"v"}},"s":""}',
     ]
     assert printed(Stdout(format="json").open(Env())) == b"[" + b",".join(lines) + b"]\n"
@@ -39,7 +39,7 @@ def test_json_forms() -> None:
 def test_date_options() -> None:
     sink = Stdout(format="json_lines", json_date_key="ts", json_date_format="EPOCH").open(Env())
     (chunk,) = chunks(sink, "t", [(T, {"a": 1})])
-    assert sink._joined(chunk.items) == b'{"a":1,"ts":1718000000}\n'
+    assert sink._joined(chunk.items) == b'{"ts":1718000000,"a":1}\n'
     sink = Stdout(format="json_lines", json_date_key="Off").open(Env())
     (chunk,) = chunks(sink, "t", [(T, {"a": "é"})])
     assert sink._joined(chunk.items) == b'{"a":"\\u00e9"}\n'

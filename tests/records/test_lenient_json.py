@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrolens.records.lenient_json import PlainJson, read_object, read_pairs
+from pyrolens.records.lenient_json import JsonParse, read_object, read_pairs
 
 
 def typed(value: Any) -> Any:
@@ -98,7 +98,7 @@ def test_both_ways_read_the_same(record: dict[str, Any], ascii_only: bool) -> No
 
 
 def test_plain_json_after_a_refusal() -> None:
-    plain = PlainJson()
+    plain = JsonParse()
     assert plain('{"a":1}') == ({"a": 1}, None)
     assert plain("text") is None
     assert plain.after_refusal('{"a":1} tail') == ({"a": 1}, None)

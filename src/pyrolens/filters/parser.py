@@ -8,7 +8,7 @@ from typing import Any
 
 from pyrolens.api import Event, Filter, FilterEnv, OptionError, Parse, Record, Stamp, Transform, opt, plugin
 from pyrolens.records.accessor import accessor
-from pyrolens.records.lenient_json import REFUSED, PlainJson, decode_strictly
+from pyrolens.records.lenient_json import REFUSED, JsonParse, Parsed, decode_strictly
 
 Find = Callable[[Record], Any]
 Merge = Callable[[Record, Record], None]
@@ -36,20 +36,22 @@ class ParserFilter(Filter):
         parses = self._parses(env)
         parse = parses[0] if len(parses) == 1 else first_of(parses)
         find, merge = self._find(), self._merge()
-        plain_json = isinstance(parse, PlainJson) and not self.key_name.startswith("$")
-        if isinstance(parse, PlainJson) and plain_json:
-            parse = parse.after_refusal
+        json = parse if isinstance(parse, JsonParse) and not self.key_name.startswith("$") else None
+        if json:
+            parse = json.after_refusal
 
         def one(event: Event) -> Event:
-            ns, record = event
-            text = find(record)
+            text = find(event[1])
             if type(text) is not str:
                 if type(text) is not bytes:
                     return event
                 text = text.decode(errors="surrogateescape")
-            result = parse(text)
+            return finish(event, parse(text))
+
+        def finish(event: Event, result: Parsed) -> Event:
             if result is None:
                 return event
+            ns, record = event
             parsed, parsed_ns = result
             if merge:
                 merge(parsed, record)
@@ -57,8 +59,9 @@ class ParserFilter(Filter):
                 return ns, parsed
             return Stamp(parsed_ns, ns.metadata) if isinstance(ns, Stamp) else parsed_ns, parsed
 
-        if plain_json:
-            return json_transform(self.key_name, merge, one)
+        if json:
+            reserves = self.reserve_data and not self.preserve_key
+            return json_transform(self.key_name, json, merge, reserves, one, finish)
         return lambda tag, events: [one(event) for event in events]
 
     def _parses(self, env: FilterEnv) -> list[Parse]:
@@ -122,8 +125,17 @@ def first_of(parses: list[Parse]) -> Parse:
     return parse
 
 
-def json_transform(key: str, merge: Merge | None, one: Callable[[Event], Event]) -> Transform:
-    """The same for JSON without a time: most records go this way without a call, the others go through `one`."""
+def json_transform(
+    key: str,
+    parse: JsonParse,
+    merge: Merge | None,
+    reserves: bool,
+    other: Callable[[Event], Event],
+    finish: Callable[[Event, Parsed], Event],
+) -> Transform:
+    """The same for JSON: most records go this way without a call, the others go through `other`, and those that hold
+    their time through `finish`. reserves: merge is that of Reserve_Data alone."""
+    decode, time_key = decode_strictly, parse.key
 
     def transform(tag: str, events: list[Event]) -> list[Event]:
         out: list[Event] = []
@@ -131,13 +143,21 @@ def json_transform(key: str, merge: Merge | None, one: Callable[[Event], Event])
         for event in events:
             try:
                 ns, record = event
-                parsed = decode_strictly(record[key])
+                parsed = decode(record[key])
             except REFUSED_OR_ABSENT:
-                add(one(event))
+                add(other(event))
                 continue
-            if merge:
-                merge(parsed, record)
-            add((ns, parsed))
+            if time_key in parsed:
+                text = record[key]
+                add(finish(event, parse.finish(text, parsed)) if type(text) is str else other(event))
+            elif reserves and key not in parsed:
+                parsed.update(record)
+                del parsed[key]
+                add((ns, parsed))
+            else:
+                if merge:
+                    merge(parsed, record)
+                add((ns, parsed))
         return out
 
     return transform

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pyrolens.api import Env, Lines, Parse, Parser, Record, group, plugin
 from pyrolens.parsers._common import DIFFERS, TimeOptions
 from pyrolens.parsers._decoders import Decode, decoder, decoder_lines
-from pyrolens.records.lenient_json import PlainJson, read_object, read_pairs
+from pyrolens.records.lenient_json import Finish, JsonParse, Parsed, read_object, read_pairs
 from pyrolens.records.times import MisfitError, ReadTime
 
 IGNORED = {
@@ -36,28 +36,27 @@ class Json(Parser):
     def compile(self, env: Env) -> Parse:
         read = self.time.reader()
         decode = decoder(self.decoders, env)
-        if read:
-            return with_time(read, self.time.field, self.time.keep is not False, decode)
-
+        key = self.time.field
+        finish = finisher(read, key, self.time.keep is not False, decode) if read else None
         if decode is None:
-            return PlainJson()
+            return JsonParse(key, finish) if finish else JsonParse()
 
-        def parse(text: str) -> tuple[Record, None] | None:
+        def parse(text: str) -> Parsed:
             record = read_object(text)
-            return None if record is None else (decode(record), None)
+            if record is None:
+                return None
+            return finish(text, record) if finish else (decode(record), None)
 
         return parse
 
 
-def with_time(read: ReadTime, key: str, keep: bool, decode: Decode | None) -> Parse:
+def finisher(read: ReadTime, key: str, keep: bool, decode: Decode | None) -> Finish:
+    """What is to be done with a record that may hold its time."""
     quoted = json.dumps(key, ensure_ascii=False)
 
-    def parse(text: str) -> tuple[Record, int | None] | None:
+    def finish(text: str, record: Record) -> Parsed:
         if text.count(quoted) > 1:
-            return parse_pairs(text)
-        record = read_object(text)
-        if record is None:
-            return None
+            return from_pairs(text)
         if decode:
             record = decode(record)
         value = record.get(key)
@@ -74,7 +73,7 @@ def with_time(read: ReadTime, key: str, keep: bool, decode: Decode | None) -> Pa
             del record[key]
         return record, ns
 
-    def parse_pairs(text: str) -> tuple[Record, int | None] | None:
+    def from_pairs(text: str) -> Parsed:
         """The key may be there twice: the first one is the time, the last one is the field."""
         pairs = read_pairs(text)
         if pairs is None:
@@ -95,4 +94,4 @@ def with_time(read: ReadTime, key: str, keep: bool, decode: Decode | None) -> Pa
         record = dict(pairs)
         return (decode(record) if decode else record), ns
 
-    return parse
+    return finish

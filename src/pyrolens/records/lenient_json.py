@@ -7,6 +7,7 @@ Differs: what is nested deeper than Python's stack is refused.
 """
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,9 @@ import msgspec
 from pyrolens.records.event import Record
 
 Pairs = list[tuple[str, Any]]
+Parsed = tuple[Record, int | None] | None
+"""What a Parse gives back."""
+Finish = Callable[[str, Record], Parsed]
 
 # msgspec is strict, so what it accepts is nearly always the same for both. Not so integers: it takes them of any
 # size. The type says which are the same; nested types are written out some levels deep, and all that does not fit
@@ -50,17 +54,26 @@ def read_exactly(text: str) -> Record | None:
     return None if pairs is None else dict(pairs)
 
 
-class PlainJson:
-    """A Parse that takes JSON and nothing else, so that whoever has many texts may call decode_strictly itself."""
+class JsonParse:
+    """A Parse that takes JSON. Whoever has many texts may call decode_strictly itself: what it gives back is the
+    record, unless `key` is in it, and then `finish` is to be called; for texts that it refuses, `after_refusal`."""
 
-    def __call__(self, text: str) -> tuple[Record, None] | None:
-        record = read_object(text)
-        return None if record is None else (record, None)
+    def __init__(self, key: str | None = None, finish: Finish | None = None) -> None:
+        """key: a field that finish is asked about, with the text and the record, which it may edit."""
+        self.key = key
+        self.finish: Finish = finish or (lambda text, record: (record, None))
 
-    def after_refusal(self, text: str) -> tuple[Record, None] | None:
+    def __call__(self, text: str) -> Parsed:
+        return self._finished(text, read_object(text))
+
+    def after_refusal(self, text: str) -> Parsed:
         """The same for a text that decode_strictly has refused."""
-        record = read_exactly(text)
-        return None if record is None else (record, None)
+        return self._finished(text, read_exactly(text))
+
+    def _finished(self, text: str, record: Record | None) -> Parsed:
+        if record is None:
+            return None
+        return self.finish(text, record) if self.key in record else (record, None)
 
 
 def read_pairs(text: str) -> Pairs | None:

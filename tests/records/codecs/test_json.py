@@ -19,7 +19,7 @@ EVENTS: list[Event] = [(T + 123456789, {"log": "a", "n": 1}), (T, {"log": "b"})]
 
 def test_the_three_forms() -> None:
     writer = Json()
-    first, second = b'{"log":"a","n":1,"date":1718000000.123457}', b'{"log":"b","date":1718000000.0}'
+    first, second = b'{"date":1718000000.123457,"log":"a","n":1}', b'{"date":1718000000.0,"log":"b"}'
     assert writer.lines(EVENTS) == first + b"\n" + second + b"\n"
     assert writer.array(EVENTS) == b"[" + first + b"," + second + b"]"
     assert writer.stream(EVENTS) == first + second

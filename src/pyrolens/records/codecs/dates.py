@@ -41,9 +41,10 @@ def doubles(times: list[int]) -> list[float]:
     """double() of each, four times as fast for times of our days.
 
     What is left of a double of seconds after taking whole seconds away is exact, and so are its microseconds."""
-    if not times or min(times) < LEAST or max(times) >= MOST or max(times) - min(times) > DAY:
+    first, last = min(times, default=0), max(times, default=0)
+    if first < LEAST or last >= MOST or last - first > DAY:
         return list(map(double, times))
-    base = times[0] // SECOND
+    base = float(first // SECOND)
     snap, back = SNAP, SNAP - base * 1e6
     return [((ns / SECOND - base) * 1e6 + snap - back) / 1e6 for ns in times]
 
