@@ -298,7 +298,12 @@ def meeting(automaton: Automaton) -> str | None:
             masks.append(chars)
         return "".join(map(char_of, reversed(masks)))
 
+    seen: set[frozenset[tuple[int, tuple[Mask, Mask]]]] = set()
     for state, nexts in enumerate(steps):
+        same = frozenset(nexts.items())
+        if same in seen:
+            continue
+        seen.add(same)
         for _, twice in nexts.values():
             if twice:
                 return char_of(twice)
