@@ -25,7 +25,10 @@ CONFIGS = {kind.name: kind.config for kind in KINDS} | {
     "gelf": "Host {host}\nPort {port}\nMode tcp\n",
     "syslog": "Host {host}\nPort {port}\nMode tcp\nSyslog_Message_Key log\n",
 }
-OUTPUTS = names("output")
+OWN_CLIENT = {"kafka"}
+"""Outputs over a client library that keeps records and calls on its own; they are tested with its server."""
+OUTPUTS = [name for name in names("output") if name not in OWN_CLIENT]
+SMALL = [(NOW, record) for odd, record in ODD.items() if not odd.startswith("large")]
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_every_record_is_encoded_or_refused(name: str, tmp_path: Path, port: int
             batch = events(record)
             assert encoded(sink, env, batch) == len(batch), odd
             assert repr(record) == shown, f"{odd} was edited"
-        assert encoded(sink, env, [(NOW, record) for record in ODD.values()]) == len(ODD)
+        assert encoded(sink, env, SMALL) == len(SMALL)
         assert encoded(sink, env, []) == 0
         await sink.close()
 
@@ -118,7 +121,7 @@ def test_delivery_loses_sight_of_nothing(name: str, tmp_path: Path, port: int) -
         await sink.start()
         door = delivery.door("web.app")
         settled: list[Receipt] = []
-        batches = [[(NOW, record)] for record in ODD.values()] + [[(NOW, record) for record in ODD.values()]]
+        batches = [*[[(NOW, record)] for record in ODD.values()], SMALL]
         for batch in batches:
             receipt = Receipt(0, settled.append)
             door(batch, receipt)
@@ -128,7 +131,7 @@ def test_delivery_loses_sight_of_nothing(name: str, tmp_path: Path, port: int) -
             while delivery.left()[0]:
                 await asyncio.sleep(0.005)
         await delivery.close()
-        assert counters.records + counters.dropped_records == 2 * len(ODD)
+        assert counters.records + counters.dropped_records == len(ODD) + len(SMALL)
         assert len(settled) == len(batches)
         assert delivery.left() == (0, 0)
 
