@@ -115,5 +115,5 @@ def test_a_packet_that_no_datagram_holds_is_refused_alone() -> None:
 
 
 def test_wrong_options() -> None:
-    assert list(GelfOutput(tls_on=True).check()) == [("tls", "gelf: mode udp cannot speak TLS; use mode tls")]
+    assert list(GelfOutput(tls_on=True).check()) == [("tls", "mode udp cannot speak TLS; use mode tls")]
     assert list(GelfOutput(tls_on=True, mode="tcp").check()) == []

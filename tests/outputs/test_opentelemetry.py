@@ -335,9 +335,9 @@ def test_requests_signed_for_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, []),
         ({"http2": "on"}, []),
-        ({"grpc": True}, ["opentelemetry: gRPC is not spoken; OTLP over HTTP is (port 4318 of a collector)"]),
-        ({"http2": "Force"}, ["opentelemetry: HTTP/2 is not spoken; OTLP over HTTP/1.1 is"]),
-        ({"oauth2_enable": True}, ["opentelemetry: OAuth 2 is not supported"]),
+        ({"grpc": True}, ["gRPC is not spoken; OTLP over HTTP is (port 4318 of a collector)"]),
+        ({"http2": "Force"}, ["HTTP/2 is not spoken; OTLP over HTTP/1.1 is"]),
+        ({"oauth2_enable": True}, ["OAuth 2 is not supported"]),
         ({"proxy": "socks://x"}, ["proxy is 'socks://x': expected http://host:port"]),
         (
             {"logs_body_key": ["$a['b'"]},

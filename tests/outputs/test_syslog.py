@@ -255,7 +255,7 @@ def test_what_is_easily_got_wrong_is_told() -> None:
     [
         ({}, []),
         ({"mode": "tls", "tls_on": True, "syslog_framing": "octet_counting"}, []),
-        ({"tls_on": True}, ["syslog: mode udp cannot speak TLS; use mode tls"]),
+        ({"tls_on": True}, ["mode udp cannot speak TLS; use mode tls"]),
         (
             {"mode": "unix", "syslog_framing": "octet_counting"},
             ["syslog_framing is for tcp and tls; with mode unix a message is a datagram"],

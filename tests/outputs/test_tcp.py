@@ -29,13 +29,12 @@ def tcp(**options: Any) -> Any:
         ({}, pack_entries(TWO) + pack_entries(THREE)),
         ({"format": "xml"}, pack_entries(TWO) + pack_entries(THREE)),
         (
-            {"format": "json"},
-            b'[{"log":"one","date":1718000000.123457},{"log":"two \\u00e9","date":1718000001.123457},'
-            b'{"log":"three","date":1718000000.123457}]',
+            {"format": "json", "json_date_key": "false"},
+            b'[{"log":"one"},{"log":"two \\u00e9"},{"log":"three"}]',
         ),
         (
-            {"format": "JSON_LINES", "json_date_key": "t", "json_date_format": "epoch"},
-            b'{"log":"one","t":1718000000}\n{"log":"two \\u00e9","t":1718000001}\n{"log":"three","t":1718000000}\n',
+            {"format": "JSON_LINES", "json_date_key": "no"},
+            b'{"log":"one"}\n{"log":"two \\u00e9"}\n{"log":"three"}\n',
         ),
         (
             {"format": "json_stream", "json_date_key": "off"},
@@ -47,6 +46,13 @@ def tcp(**options: Any) -> Any:
 )
 def test_formats(options: dict[str, Any], body: bytes) -> None:
     assert streamed(tcp(**options), TWO, THREE) == ([DELIVERED], body)
+
+
+def test_the_date() -> None:
+    _, body = streamed(tcp(format="json"), TWO)
+    assert [record["date"] for record in json.loads(body)] == [1718000000.123457, 1718000001.123457]
+    _, body = streamed(tcp(format="json_lines", json_date_key="t", json_date_format="epoch"), TWO)
+    assert [json.loads(line)["t"] for line in body.splitlines()] == [1718000000, 1718000001]
 
 
 def test_raw_values_of_all_kinds() -> None:

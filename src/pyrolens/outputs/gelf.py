@@ -93,7 +93,7 @@ class GelfOutput(Output):
 
     def check(self) -> Iterable[tuple[str, str]]:
         if self.tls_on and self.mode == "udp":
-            yield "tls", "gelf: mode udp cannot speak TLS; use mode tls"
+            yield "tls", "mode udp cannot speak TLS; use mode tls"
 
     def open(self, env: OutputEnv) -> Sink:
         if self.mode == "udp":

@@ -135,11 +135,11 @@ class OpenTelemetry(Output):
 
     def check(self) -> Iterable[tuple[str, str]]:
         if self.grpc:
-            yield "grpc", f"opentelemetry: {NO_GRPC}"
+            yield "grpc", NO_GRPC
         if self.oauth2_enable:
-            yield "oauth2.enable", f"opentelemetry: {NO_OAUTH2}"
+            yield "oauth2.enable", NO_OAUTH2
         if self.http2.lower() == "force":
-            yield "http2", "opentelemetry: HTTP/2 is not spoken; OTLP over HTTP/1.1 is"
+            yield "http2", "HTTP/2 is not spoken; OTLP over HTTP/1.1 is"
         if self.aws_auth:
             yield from check_identity(self.aws, "aws_")
         yield from check_proxy(self.proxy)

@@ -97,7 +97,7 @@ class SyslogOutput(Output):
 
     def check(self) -> Iterable[tuple[str, str]]:
         if self.tls_on and self.mode in ("udp", "unix"):
-            yield "tls", f"syslog: mode {self.mode} cannot speak TLS; use mode tls"
+            yield "tls", f"mode {self.mode} cannot speak TLS; use mode tls"
         if self.syslog_framing == "octet_counting" and self.mode in ("udp", "unix"):
             yield "syslog_framing", f"syslog_framing is for tcp and tls; with mode {self.mode} a message is a datagram"
 
