@@ -1,8 +1,11 @@
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pyrolens.api import Event, OptionError, Record, Stamp
+from pyrolens.api import Event, OptionError, Parse, Record, Stamp
 from pyrolens.filters.parser import ParserFilter
 from pyrolens.parsers._common import TimeOptions
 from pyrolens.parsers.json import Json
@@ -13,6 +16,7 @@ NOW = 1780000000_000_000_000
 PARSERS = {
     "j": Json().compile(Lent()),
     "jt": Json(time=TimeOptions(key="ts", format="%s")).compile(Lent()),
+    "jk": Json(time=TimeOptions(key="ts", format="%s", keep=True)).compile(Lent()),
     "kv": Regex(regex=r"^(?<key>\w+)=(?<value>\w+)$").compile(Lent()),
 }
 
@@ -121,3 +125,45 @@ def test_unknown_parsers() -> None:
 
 def test_an_empty_batch() -> None:
     assert run([], "j") == []
+
+
+def slow(parse: Parse) -> Parse:
+    """The same parser, of which the filter does not know what it is."""
+
+    def call(text: str) -> tuple[Record, int | None] | None:
+        return parse(text)
+
+    return call
+
+
+FIELDS = st.sampled_from(["log", "ts", "n", "level"])
+WRITTEN = st.dictionaries(FIELDS, st.sampled_from(["1779959551", "0", "x", "-5", 5, 0.5, None, {"ts": "1"}])).map(
+    json.dumps
+)
+LOGS = st.one_of(
+    WRITTEN,
+    WRITTEN.map(lambda text: text.replace("ts", "\\u0074s")),
+    WRITTEN.map(lambda text: text + " tail"),
+    WRITTEN.map(lambda text: text[:-1] + ',"ts":"1779959552"}'),
+    WRITTEN.map(str.encode),
+    st.sampled_from(
+        ["text", "", "[]", '{"a":18446744073709551616}', '{"a":"\udcff"}', b'{"a":"\xff"}', 5, None, {"a": 1}]
+    ),
+)
+EVENTS = st.lists(
+    st.tuples(
+        st.just(NOW) | st.just(Stamp(NOW, {"k": 1})),
+        st.fixed_dictionaries({}, optional={"id": st.just(7), "log": LOGS, "n": st.just(2), "ts": st.just("own")}),
+    )
+)
+
+
+@given(EVENTS, st.sampled_from(["j", "jt", "jk"]), st.booleans(), st.booleans())
+def test_the_way_for_json_gives_what_any_parser_gives(
+    events: list[Event], name: str, reserve: bool, preserve: bool
+) -> None:
+    options = ParserFilter(key_name="log", parser=[name], reserve_data=reserve, preserve_key=preserve)
+    fast = options.compile(Lent(PARSERS))("app", events)
+    plain = options.compile(Lent({name: slow(PARSERS[name])}))("app", events)
+    assert fast == plain
+    assert [(list(record), type(ns)) for ns, record in fast] == [(list(record), type(ns)) for ns, record in plain]

@@ -103,3 +103,11 @@ def test_plain_json_after_a_refusal() -> None:
     assert plain("text") is None
     assert plain.after_refusal('{"a":1} tail') == ({"a": 1}, None)
     assert plain.after_refusal("text") is None
+
+
+def test_what_is_asked_about_records_that_hold_the_key() -> None:
+    parse = JsonParse("ts", lambda text, record: ({**record, "text": text}, 5))
+    assert parse('{"a":1}') == ({"a": 1}, None)
+    assert parse('{"ts":1}') == ({"ts": 1, "text": '{"ts":1}'}, 5)
+    assert parse.after_refusal('{"ts":1} tail') == ({"ts": 1, "text": '{"ts":1} tail'}, 5)
+    assert parse("text") is None

@@ -3,6 +3,8 @@ import math
 import re
 from typing import Any
 
+import msgspec
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from msgspec.msgpack import Ext
 
 from pyrolens.records.codecs import Json, json_text, json_value
 from pyrolens.records.codecs.dates import doubles
-from pyrolens.records.codecs.json import double_text
+from pyrolens.records.codecs.json import LONG_NUMBER, double_text
 from pyrolens.records.event import Event, Stamp
 
 T = 1718000000_000000000
@@ -224,6 +226,53 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=10,
 )
+
+
+LONG = st.floats(0, 1e6) | st.text("0123456789.", min_size=16, max_size=22)
+ODD = st.binary(max_size=4) | st.just(2**70) | st.just("\udcff") | st.just(Ext(1, b"x"))
+RECORDS = st.dictionaries(st.sampled_from(["date", "log", "é", "n"]), VALUES | LONG | ODD, max_size=4)
+TIMES = st.integers(0, 86_400 * 10**9).map(lambda ns: T + ns)
+
+
+@given(st.lists(st.tuples(TIMES | TIMES.map(lambda ns: Stamp(ns, {"k": 0.5})), RECORDS), min_size=1), st.booleans())
+def test_a_batch_is_written_as_its_records_one_by_one(events: list[Event], escape: bool) -> None:
+    for writer in (Json(escape_unicode=escape), Json(None, escape_unicode=escape), Json("n", "iso8601")):
+        each = [writer.one(*event) for event in events]
+        assert writer.each(events) == each
+        assert writer.lines(events) == b"".join(line + b"\n" for line in each)
+        assert writer.array(events) == b"[" + b",".join(each) + b"]"
+        assert writer.stream(events) == b"".join(each)
+
+
+@given(st.dictionaries(st.text(max_size=8), VALUES | LONG | ODD, max_size=4))
+def test_the_fast_way_means_the_same_as_the_exact_one(record: dict[str, Any]) -> None:
+    """json_value writes every double in the digits of Fluent Bit, Json only those for which it makes a difference."""
+    assert same(json.loads(Json(None).one(T, record)), json.loads(json_value(record)))
+
+
+def same(one: Any, other: Any) -> bool:
+    return repr(one) == repr(other)
+
+
+def test_keys_of_the_date_that_need_escapes() -> None:
+    assert json.loads(Json('a\0,"é\udcff').one(T, {"x": 1})) == {'a\0,"é': T / 1e9, "x": 1}
+
+
+@given(st.text("0123456789.,e-", max_size=60))
+def test_long_numbers_are_found(text: str) -> None:
+    beside = [
+        len(re.search("[0-9]*$", text[:at])[0]) + len(re.match("[0-9]*", text[at + 1 :])[0])  # type: ignore[index]
+        for at in range(len(text))
+        if text[at] == "."
+    ]
+    assert bool(LONG_NUMBER(text.encode())) == (max(beside, default=0) >= 17)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_double_that_takes_seventeen_digits_is_found(value: float) -> None:
+    if float(f"{value:.16g}") != value:
+        assert LONG_NUMBER(msgspec.json.encode(value))
+        assert LONG_NUMBER(orjson.dumps(value))
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=8), VALUES, max_size=4), max_size=5), st.booleans())
