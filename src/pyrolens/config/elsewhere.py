@@ -17,7 +17,8 @@ FLUENT_BIT = {
         nightfall parser record_modifier rewrite_tag stdout sysinfo tensorflow throttle throttle_size type_converter
         wasm""",
     "output": """azure azure_blob azure_kusto azure_logs_ingestion bigquery calyptia chronicle cloudwatch
-        cloudwatch_logs counter datadog es exit file firehose flowcounter forward gcs gelf http influxdb kafka kafka-rest kinesis
+        cloudwatch_logs counter datadog es exit file firehose flowcounter forward gcs gelf http influxdb kafka
+        kafka-rest kinesis
         kinesis_firehose kinesis_streams lib logdna loki nats nrlogs null opensearch opentelemetry oracle_log_analytics
         pgsql plot prometheus_exporter prometheus_remote_write retry s3 skywalking slack splunk stackdriver stdout
         syslog tcp td udp vivo_exporter websocket""",
