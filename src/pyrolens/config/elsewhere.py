@@ -18,10 +18,9 @@ FLUENT_BIT = {
         wasm""",
     "output": """azure azure_blob azure_kusto azure_logs_ingestion bigquery calyptia chronicle cloudwatch
         cloudwatch_logs counter datadog es exit file firehose flowcounter forward gcs gelf http influxdb kafka
-        kafka-rest kinesis
-        kinesis_firehose kinesis_streams lib logdna loki nats nrlogs null opensearch opentelemetry oracle_log_analytics
-        pgsql plot prometheus_exporter prometheus_remote_write retry s3 skywalking slack splunk stackdriver stdout
-        syslog tcp td udp vivo_exporter websocket""",
+        kafka-rest kinesis kinesis_firehose kinesis_streams lib logdna loki nats nrlogs null opensearch opentelemetry
+        oracle_log_analytics pgsql plot prometheus_exporter prometheus_remote_write retry s3 skywalking slack splunk
+        stackdriver stdout syslog tcp td udp vivo_exporter websocket""",
     "parser": "json logfmt ltsv regex",
 }
 """Also what the images of AWS add, and Fluent Bit with all of its build options."""

@@ -18,6 +18,7 @@ from tests.conformance.outputs.values import (
     unpack_all,
     unsnappy,
 )
+from tests.conformance.outputs.wires import Connection, Datagram, connection, datagram
 
 LONG_BODY = 4000
 VOLATILE = [
@@ -53,7 +54,7 @@ class Mark:
     word: str
 
 
-Captured = Request | Message | Mark
+Captured = Request | Message | Connection | Datagram | Mark
 
 
 @dataclass
@@ -68,6 +69,10 @@ class Canonical:
             return {"mark": captured.word}
         if isinstance(captured, Request):
             return request(captured, self.snappy)
+        if isinstance(captured, Connection):
+            return connection(captured)
+        if isinstance(captured, Datagram):
+            return datagram(captured)
         return message(captured, self.chunks)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -22,6 +23,7 @@ from tests.conformance.outputs.values import (
     short_bytes,
     unpack_all,
 )
+from tests.conformance.outputs.wires import Tcp, Udp
 from tests.conformance.verdict import Verdict
 from tests.conformance.wire import LATE, START, connect
 
@@ -59,8 +61,12 @@ class Run:
         self.tokens: dict[str, str] = {}
 
     def record(self, captured: Captured) -> None:
-        self.last = time.monotonic()
+        self.touch()
         self.got.append(captured)
+
+    def touch(self) -> None:
+        """Something came."""
+        self.last = time.monotonic()
 
     def fill(self, text: str) -> str:
         for token, value in self.tokens.items():
@@ -118,7 +124,12 @@ class Run:
         common = json.loads(json.dumps(self.case.get("answers", {})))
         for number, spec in enumerate(self.case.get("servers", [])):
             handler: Any
-            if spec["kind"] == "http":
+            if spec["kind"] == "udp":
+                self.tokens[f"@PORT{number + 1 if number else ''}@"] = await self.start_udp(number, spec)
+                continue
+            if spec["kind"] == "tcp":
+                handler = Tcp(number, spec, self.record, self.touch)
+            elif spec["kind"] == "http":
                 own = json.loads(json.dumps(spec["answers"])) if "answers" in spec else common
                 handler = Http(number, spec, own, self.record)
             else:
@@ -140,6 +151,19 @@ class Run:
             "@CA@": f"{self.folder}/ca.crt",
         }
 
+    async def start_udp(self, number: int, spec: Json) -> str:
+        """Its port."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: Udp(number, spec, self.record), local_addr=("127.0.0.1", 0)
+        )
+        self.stack.callback(transport.close)
+        if spec.get("down"):
+            transport.close()
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        return str(transport.get_extra_info("sockname")[1])
+
     def environ(self) -> dict[str, str]:
         out = {key: value for key, value in os.environ.items() if key in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")}
         for key, value in {**ENVIRON, **self.case.get("env", {})}.items():
@@ -151,21 +175,21 @@ class Run:
 
     async def exchange(self, process: asyncio.subprocess.Process) -> bool:
         """Send, wait, stop; whether it refused to start."""
-        case, socket = self.case, self.folder / "in.sock"
+        case, entry = self.case, self.folder / "in.sock"
         until = time.monotonic() + START
-        while not socket.exists() and process.returncode is None and time.monotonic() < until:
+        while not entry.exists() and process.returncode is None and time.monotonic() < until:
             await asyncio.sleep(0.05)
         try:
             # A router that refuses may have opened its socket before it came to the error.
             await asyncio.wait_for(process.wait(), 3 if "expected_error" in case else 0.25)
         except TimeoutError:
             pass
-        if process.returncode is not None or not socket.exists():
+        if process.returncode is not None or not entry.exists():
             return True
         if "expected_error" in case:
             return False
         try:
-            writer = await connect(socket)
+            writer = await connect(entry)
             for i, batch in enumerate(case.get("batches") or [case.get("input", [])]):
                 await asyncio.sleep(case.get("gap", 1) if i else 0)
                 writer.write(pack_events(batch, bool(case.get("split"))))
