@@ -9,7 +9,8 @@ import pytest
 
 from pyrolens.api import DELIVERED, Event, Outcome, Pair
 from pyrolens.aws.options import Identity
-from pyrolens.outputs._otlp import any_value, partial_success, request, varint
+from pyrolens.outputs._otlp import any_value, partial_success, request
+from pyrolens.outputs._protobuf import varint
 from pyrolens.outputs.opentelemetry import OpenTelemetry
 from pyrolens.records.event import Record, Stamp
 from tests.net.servers import Request, answer

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pyrolens.api import DELIVERED, Net, Output, Tls
+from pyrolens.outputs._written import Written
 from pyrolens.outputs.tcp import Tcp
 from pyrolens.records.codecs import pack_entries
 from tests.net.receivers import receiving
@@ -14,11 +15,14 @@ from tests.outputs.wires import deliver, refused, secure, streamed
 
 TWO = events({"log": "one"}, {"log": "two é"})
 THREE = events({"log": "three"})
+WRITTEN = ("format", "json_date_key", "json_date_format", "raw_message_key")
 
 
 def tcp(**options: Any) -> Any:
+    written = Written(**{name: options.pop(name) for name in WRITTEN if name in options})
+
     def make(port: int) -> Output:
-        return Tcp(port=port, **options)
+        return Tcp(port=port, written=written, **options)
 
     return make
 
@@ -136,4 +140,4 @@ def test_a_receiver_that_stops_reading() -> None:
     [({}, []), ({"raw_message_key": "$a['b'"}, ["raw_message_key: '$a['b'' is no accessor"])],
 )
 def test_wrong_options(options: dict[str, Any], problems: list[str]) -> None:
-    assert [message.partition(": expected")[0] for _, message in Tcp(**options).check()] == problems
+    assert [message.partition(": expected")[0] for _, message in tcp(**options)(1).check()] == problems

@@ -4,17 +4,21 @@ from typing import Any
 import pytest
 
 from pyrolens.api import DELIVERED, Outcome, Output
+from pyrolens.outputs._written import Written
 from pyrolens.outputs.udp import Udp, UdpNet
 from pyrolens.records.codecs import pack_entry
 from tests.outputs.sending import Env, events
 from tests.outputs.wires import dropped, refused
 
 TWO = events({"log": "one"}, {"log": "two"})
+WRITTEN = ("format", "json_date_key", "json_date_format", "raw_message_key")
 
 
 def udp(**options: Any) -> Any:
+    written = Written(**{name: options.pop(name) for name in WRITTEN if name in options})
+
     def make(port: int) -> Output:
-        return Udp(port=port, **options)
+        return Udp(port=port, written=written, **options)
 
     return make
 
@@ -64,7 +68,7 @@ def test_a_name_that_does_not_exist() -> None:
 
 def test_a_raw_text_without_a_field_is_told() -> None:
     env = Env()
-    Udp(raw_message_key="some text").open(env)
+    udp(raw_message_key="some text")(1).open(env)
     assert env.said.lines[0][2]["hint"] == "write $name for a field"
 
 
@@ -76,4 +80,4 @@ def test_a_raw_text_without_a_field_is_told() -> None:
     ],
 )
 def test_wrong_options(options: dict[str, Any], problems: list[tuple[str, str]]) -> None:
-    assert list(Udp(**options).check()) == problems
+    assert list(udp(**options)(1).check()) == problems

@@ -11,6 +11,7 @@ from typing import Any
 from pyrolens.api import Event, OutputEnv, Record
 from pyrolens.aws import AwsClient
 from pyrolens.outputs._batches import BatchSink, base64_sizes
+from pyrolens.outputs._protobuf import part, varint
 from pyrolens.outputs._record_lines import Lines
 
 RECORD = 1_048_576 - 20
@@ -132,27 +133,14 @@ class Aggregate:
         name = key or next(iter(self._keys), None) or self._random_key()
         if name not in self._keys:
             self._keys[name] = len(self._keys)
-            self._size += len(_field(1, name.encode("utf-8", "replace")))
-        record = b"\x08" + _varint(self._keys[name]) + _field(3, data)
-        self._parts.append(_field(3, record))
+            self._size += len(part(b"\x0a", name.encode("utf-8", "replace")))
+        record = b"\x08" + varint(self._keys[name]) + part(b"\x1a", data)
+        self._parts.append(part(b"\x1a", record))
         self._size += len(self._parts[-1])
         self.members.append(number)
 
     def finish(self) -> Keyed:
-        table = b"".join(_field(1, key.encode("utf-8", "replace")) for key in self._keys)
+        table = b"".join(part(b"\x0a", key.encode("utf-8", "replace")) for key in self._keys)
         message = table + b"".join(self._parts)
         check = hashlib.md5(message, usedforsecurity=False).digest()
         return MAGIC + message + check, next(iter(self._keys))
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(data)) + data

@@ -8,31 +8,13 @@ from typing import Any
 
 import msgspec
 
+from pyrolens.outputs._protobuf import fields, part, varint
 from pyrolens.records.codecs import json_text
 from pyrolens.records.codecs.json import valid_text
 from pyrolens.records.event import Record
 
 TOO_DEEP = 90
 """Levels of nesting after which a value is left out: receivers refuse more than 100, and two are ours."""
-
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-"""Kinds of fields on the wire."""
-
-
-def varint(number: int) -> bytes:
-    if number < 0x80:
-        return bytes((number,))
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def part(tag: bytes, data: bytes) -> bytes:
-    """A field of bytes, of text or of another message. tag: number << 3 | BYTES."""
-    return tag + varint(len(data)) + data
 
 
 def encoded(text: str) -> bytes:
@@ -101,7 +83,7 @@ def log_record(
     span_id: bytes,
 ) -> bytes:
     """LogRecord, as it stands in ScopeLogs. Times in ns; 0 and nothing are left out."""
-    fields = [
+    parts = [
         b"\x09" + struct.pack("<Q", time) if time else b"",
         b"\x10" + varint(severity) if severity else b"",
         part(b"\x1a", encoded(severity_text)) if severity_text else b"",
@@ -112,7 +94,7 @@ def log_record(
         part(b"\x52", span_id) if span_id else b"",
         b"\x59" + struct.pack("<Q", observed) if observed else b"",
     ]
-    return part(b"\x12", b"".join(fields))
+    return part(b"\x12", b"".join(parts))
 
 
 def request(records: list[bytes]) -> bytes:
@@ -123,47 +105,10 @@ def request(records: list[bytes]) -> bytes:
 
 def partial_success(answer: bytes) -> tuple[int, str]:
     """Of ExportLogsServiceResponse: how many records are refused, and why."""
-    for number, value in _fields(answer):
+    for number, value in fields(answer):
         if number == 1 and isinstance(value, bytes):
-            inner = dict(_fields(value))
+            inner = dict(fields(value))
             rejected, message = inner.get(1, 0), inner.get(2, b"")
             if isinstance(rejected, int) and isinstance(message, bytes):
                 return rejected, message.decode("utf-8", "replace")
     return 0, ""
-
-
-def _fields(data: bytes) -> list[tuple[int, int | bytes]]:
-    """The fields of a message up to the first that cannot be read."""
-    out: list[tuple[int, int | bytes]] = []
-    at = 0
-    try:
-        while at < len(data):
-            tag, at = _read_varint(data, at)
-            kind = tag & 7
-            value: int | bytes
-            if kind == VARINT:
-                value, at = _read_varint(data, at)
-            elif kind == BYTES:
-                size, at = _read_varint(data, at)
-                value, at = data[at : at + size], at + size
-            elif kind in (FIXED64, FIXED32):
-                size = 8 if kind == FIXED64 else 4
-                value, at = data[at : at + size], at + size
-            else:
-                break
-            out.append((tag >> 3, value))
-    except IndexError:
-        pass
-    return out
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number, and where it ends. Raises: IndexError."""
-    number = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, at
-        shift += 7

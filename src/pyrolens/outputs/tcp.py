@@ -19,10 +19,9 @@ from pyrolens.api import (
     plugin,
 )
 from pyrolens.net.connect import Place
-from pyrolens.outputs._formats import format_of, json_of
 from pyrolens.outputs._post import Frame
-from pyrolens.outputs._raw import check_raw, raw_lines, warn_of_raw
 from pyrolens.outputs._wire import StreamSink
+from pyrolens.outputs._written import Written
 from pyrolens.records.codecs import pack_entries
 
 
@@ -39,26 +38,17 @@ class Tcp(Output):
 
     host: str = opt("Host to connect to.", default="127.0.0.1", last_wins=True)
     port: int = opt("Port to connect to.", default=5170, low=1, high=65535, last_wins=True)
-    format: str | None = opt("json, json_lines, json_stream or msgpack; msgpack if not given.", default=None)
-    json_date_key: str = opt("Field for the time of a record; false: none.", default="date")
-    json_date_format: str | None = opt(
-        "double, iso8601, epoch, epoch_ms or java_sql_timestamp; double if not given.", default=None
-    )
-    raw_message_key: str | None = opt(
-        "Send only this text of each record, as a line; with accessors, such as $log.", default=None
-    )
+    written: Written = group(Written)
     tls_on: bool = opt("Speak TLS.", default=False, name="tls")
     tls: Tls = group(Tls, "tls.")
     net: Net = group(Net, "net.")
 
     def check(self) -> Iterable[tuple[str, str]]:
-        return check_raw(self.raw_message_key)
+        return self.written.check()
 
     def open(self, env: OutputEnv) -> StreamSink:
-        warn_of_raw(env, self.raw_message_key)
-        form = format_of(env, self.format)
-        json = json_of(env, self.json_date_key, self.json_date_format)
-        frame = Frame(b"[", b",", b"]") if form == "json" and self.raw_message_key is None else Frame()
+        form, json = self.written.read(env)
+        frame = Frame(b"[", b",", b"]") if form == "json" else Frame()
         writers: dict[str, Callable[[list[Event]], bytes]] = {
             "msgpack": pack_entries,
             "json": lambda events: json.array(events)[1:-1],
@@ -67,12 +57,12 @@ class Tcp(Output):
         }
 
         def encoder(tag: str) -> Encode:
-            write = writers[form]
-            if self.raw_message_key is not None:
-                lines = raw_lines(self.raw_message_key, tag)
+            lines = self.written.raw_lines(tag)
 
-                def write(events: list[Event]) -> bytes:
-                    return b"".join(lines(events))
+            def raw(events: list[Event]) -> bytes:
+                return b"".join(lines(events))
+
+            write = writers.get(form, raw)
 
             def encode(events: list[Event]) -> list[Parcel]:
                 data = write(events)

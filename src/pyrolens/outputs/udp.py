@@ -8,10 +8,9 @@ from functools import partial
 
 from pyrolens.api import Encode, Event, Net, Output, OutputEnv, group, opt, plugin
 from pyrolens.net.datagrams import Datagrams
-from pyrolens.outputs._formats import format_of, json_of
-from pyrolens.outputs._raw import check_raw, raw_lines, warn_of_raw
 from pyrolens.outputs._record_lines import json_lines
 from pyrolens.outputs._wire import DatagramSink, each
+from pyrolens.outputs._written import Written
 from pyrolens.records.codecs import pack_entry
 
 
@@ -38,26 +37,17 @@ class Udp(Output):
 
     host: str = opt("Host to send to.", default="127.0.0.1", last_wins=True)
     port: int = opt("Port to send to.", default=5170, low=1, high=65535, last_wins=True)
-    format: str | None = opt("json, json_lines, json_stream or msgpack; msgpack if not given.", default=None)
-    json_date_key: str = opt("Field for the time of a record; false: none.", default="date")
-    json_date_format: str | None = opt(
-        "double, iso8601, epoch, epoch_ms or java_sql_timestamp; double if not given.", default=None
-    )
-    raw_message_key: str | None = opt(
-        "Send only this text of each record, as a line; with accessors, such as $log.", default=None
-    )
+    written: Written = group(Written)
     tls_on: bool = opt("There is no TLS over UDP: only off is possible.", default=False, name="tls")
     net: UdpNet = group(UdpNet, "net.")
 
     def check(self) -> Iterable[tuple[str, str]]:
         if self.tls_on:
             yield "tls", "udp does not speak TLS; tcp and syslog do"
-        yield from check_raw(self.raw_message_key)
+        yield from self.written.check()
 
     def open(self, env: OutputEnv) -> DatagramSink:
-        warn_of_raw(env, self.raw_message_key)
-        form = format_of(env, self.format)
-        json = json_of(env, self.json_date_key, self.json_date_format)
+        form, json = self.written.read(env)
         net = Net(**vars(self.net))
 
         def entries(events: list[Event]) -> list[bytes]:
@@ -66,10 +56,14 @@ class Udp(Output):
         def json_arrays(events: list[Event]) -> list[bytes]:
             return [b"[%b]\n" % record for record in json.each(events)]
 
+        forms: dict[str, Callable[[list[Event]], list[bytes]]] = {
+            "msgpack": entries,
+            "json": json_arrays,
+            "json_lines": partial(json_lines, json),
+            "json_stream": partial(json_lines, json),
+        }
+
         def encoder(tag: str) -> Encode:
-            if self.raw_message_key is not None:
-                return each(raw_lines(self.raw_message_key, tag), tag)
-            forms: dict[str, Callable[[list[Event]], list[bytes]]] = {"msgpack": entries, "json": json_arrays}
-            return each(forms.get(form, partial(json_lines, json)), tag)
+            return each(forms.get(form) or self.written.raw_lines(tag), tag)
 
         return DatagramSink(encoder, Datagrams(self.host, self.port, net))
