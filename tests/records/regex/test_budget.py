@@ -86,3 +86,19 @@ def test_our_own_matcher_is_stopped_as_well() -> None:
     pattern = compile_pattern(r"(\w+\s?)+\K$")
     assert pattern.find(HOSTILE) is None
     assert take_overruns() == {r"(\w+\s?)+\K$": 1}
+
+
+def test_what_is_made_at_the_first_text_is_not_on_its_account() -> None:
+    def first(text: str) -> str:
+        def make() -> str:
+            until = perf_counter() + 0.3
+            while perf_counter() < until:
+                pass
+            return text
+
+        return WATCH.excuse(make)
+
+    assert WATCH.run(first, "made", 0.05, 0.05) == "made"
+    assert WATCH.left == STORE
+    assert not compile_pattern(PATTERN).test(HOSTILE)
+    assert take_overruns() == {PATTERN: 1}

@@ -204,7 +204,7 @@ def _later(make: Callable[[], Callable[[str], Any]]) -> Callable[[str], Any]:
 
     def call(text: str) -> Any:
         if not made:
-            made.append(make())
+            made.append(budget.WATCH.excuse(make))
         return made[0](text)
 
     return call

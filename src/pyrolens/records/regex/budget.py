@@ -55,7 +55,7 @@ class OverBudgetError(Exception):
 class Watch:
     """The timer, and what is left in store."""
 
-    __slots__ = ("cpu", "filled", "fires", "left", "limit", "started")
+    __slots__ = ("cpu", "excused", "filled", "fires", "left", "limit", "started")
 
     def __init__(self) -> None:
         self.left = STORE
@@ -64,6 +64,8 @@ class Watch:
         self.started = 0.0
         """When the matching that goes on began; 0: there is none."""
         self.limit = 0.0
+        self.excused = 0.0
+        """Seconds of it that were no matching."""
         self.cpu = -1.0
         """CPU time of the thread when the clock on the wall had passed the limit."""
         self.fires = 0.0
@@ -91,18 +93,33 @@ class Watch:
             self.arm(limit)
         try:
             try:
-                self.limit, self.cpu, self.started = limit, -1.0, now
+                self.limit, self.excused, self.cpu, self.started = limit, 0.0, -1.0, now
                 return call(argument)
             finally:
                 self.started = 0.0
         finally:
             # once more, for it may be raised just before the first time
             self.started = 0.0
-            over = perf_counter() - now - free
+            over = perf_counter() - now - self.excused - free
             if over > 0:
                 if self.left == STORE:
                     self.filled = now
                 self.left = max(self.left - over, 0.0)
+
+    def excuse(self, make: Callable[[], T]) -> T:
+        """What `make` gives. The time is not the record's that happens to need it first."""
+        if not self.started or threading.current_thread() is not threading.main_thread():
+            return make()
+        started, self.started = self.started, 0.0
+        began = perf_counter()
+        try:
+            return make()
+        finally:
+            took = perf_counter() - began
+            self.excused += took
+            # meanwhile the timer may have run out
+            self.arm(self.limit)
+            self.cpu, self.started = -1.0, started + took
 
     def on_alarm(self, frame: FrameType | None) -> None:
         if not self.started:
