@@ -24,7 +24,7 @@ PLUGINS = [(kind, name) for kind in KINDS for name in names(kind)]
 WORDS = {"problems", "records", "language", "options", "multiline"}
 CONTRACT = {"delivery.outcome", "delivery.receipt", "delivery.retry", "plugin", *WORDS}
 SHARED = {"api", "multiline", "net", "aws", *CONTRACT}
-ENGINE = {"config", "pipeline", "delivery", "service", "net", *CONTRACT}
+ENGINE = {"config", "pipeline", "delivery", "service", "store", "net", *CONTRACT}
 MAY_IMPORT = {
     "problems": set[str](),
     "records": {"problems"},
@@ -38,13 +38,14 @@ MAY_IMPORT = {
     "net": CONTRACT,
     "aws": {"net", *CONTRACT},
     "multiline": {"options", "problems", "records"},
+    "store": {"records"},
     "inputs": SHARED,
     "parsers": SHARED,
     "filters": SHARED,
     "outputs": SHARED,
     "config": {"multiline", *CONTRACT},
     "pipeline": CONTRACT,
-    "delivery": CONTRACT,
+    "delivery": {"store", *CONTRACT},
     "service": ENGINE,
     "ecs": {"language", "problems"},
     "tools": {"ecs", "multiline", *ENGINE},
