@@ -189,6 +189,11 @@ class Output(Plugin):
         last_wins=True,
     )
     workers: int | None = opt("Calls that may be under way at once.", default=None, last_wins=True)
+    preserve_order: bool = opt(
+        "The records of a tag (of a log stream, where there are such) arrive in order, also when some are sent again:"
+        " the next ones wait for these. Not in Fluent Bit.",
+        default=False,
+    )
     dead_letter: str | None = opt(
         "Where records go that the destination refuses for good or whose retries are used up: a folder (a text with"
         " a /), or the alias or name of another output. Not in Fluent Bit; see also storage.keep.rejected of the"

@@ -54,11 +54,14 @@ class Script:
 
 
 class Run:
-    def __init__(self, sink: Script, limit: int | None = 1, workers: int | None = None) -> None:
+    def __init__(
+        self, sink: Script, limit: int | None = 1, workers: int | None = None, *, preserve_order: bool = False
+    ) -> None:
         self.sink = sink
         self.counters = OutputMetrics("test.0")
         self.log = Said()
-        self.delivery = Delivery(sink, RetryPolicy(limit, 0.0, 0.0), self.counters, self.log, workers)
+        policy = RetryPolicy(limit, 0.0, 0.0)
+        self.delivery = Delivery(sink, policy, self.counters, self.log, workers, preserve_order=preserve_order)
         self.settled = 0
         self.fed = 0
 
@@ -217,6 +220,47 @@ def test_while_a_chunk_waits_for_its_retry_the_next_ones_go_on() -> None:
     asyncio.run(main())
 
 
+def test_where_order_is_kept_the_next_ones_of_the_key_wait_for_the_retry() -> None:
+    async def main() -> None:
+        again = {b"1", b"7"}
+
+        def answer(chunk: Chunk) -> Outcome:
+            if chunk.items[0] in again:
+                again.remove(chunk.items[0])
+                return Outcome.again(chunk, "busy", after=3600)
+            return DELIVERED
+
+        run = Run(sink := Script(answer, Limits(items=1, calls=4)), workers=4, preserve_order=True)
+        run.feed(1, 2, 3)
+        run.feed(7, 8, tag="u")
+        run.feed(9, tag="v")
+        run.delivery.flush()
+        while not sink.got:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert numbers(sink.got) == [9]
+        run.feed(4)
+        await run.end()
+        assert [n for n in numbers(sink.got) if n < 5] == [1, 2, 3, 4]
+        assert [n for n in numbers(sink.got) if n in (7, 8)] == [7, 8]
+        assert (run.settled, run.delivery.left()) == (4, (0, 0))
+
+    asyncio.run(main())
+
+
+def test_a_chunk_that_is_given_up_holds_the_next_ones_no_longer() -> None:
+    async def main() -> None:
+        def answer(chunk: Chunk) -> Outcome:
+            return Outcome.again(chunk, "no") if chunk.items == [b"1"] else DELIVERED
+
+        run = Run(sink := Script(answer, Limits(items=1)), preserve_order=True)
+        run.feed(1, 2)
+        await run.end()
+        assert (numbers(sink.got), run.counters.retries_failed, run.settled) == ([2], 1, 1)
+
+    asyncio.run(main())
+
+
 def test_what_cannot_be_encoded_is_refused_alone() -> None:
     async def main() -> None:
         run = Run(sink := Script())
@@ -237,11 +281,17 @@ def test_what_cannot_be_encoded_is_refused_alone() -> None:
     items=st.integers(1, 9),
     size=st.integers(1, 60),
     workers=st.sampled_from([None, 1, 3]),
+    ordered=st.booleans(),
 )
-def test_the_books_balance(batches: list[list[int]], seed: Any, items: int, size: int, workers: int | None) -> None:
+def test_the_books_balance(
+    batches: list[list[int]], seed: Any, items: int, size: int, workers: int | None, ordered: bool
+) -> None:
     """Whatever the destination answers: each record is delivered once, refused, or given up; and all is settled."""
 
+    sent: list[int] = []
+
     def answer(chunk: Chunk) -> Outcome:
+        sent.append(int(chunk.id, 16))
         if seed.random() < 0.2:
             raise OSError("reset")
         fates = [seed.choice(["ok", "ok", "retry", "reject"]) for _ in chunk.items]
@@ -251,7 +301,9 @@ def test_the_books_balance(batches: list[list[int]], seed: Any, items: int, size
         )
 
     async def main() -> None:
-        run = Run(sink := Script(answer, Limits(size=size, items=items)), limit=3, workers=workers)
+        run = Run(
+            sink := Script(answer, Limits(size=size, items=items)), limit=3, workers=workers, preserve_order=ordered
+        )
         run.delivery.policy = RetryPolicy(3, 0.0, 0.0)
         n = 0
         for batch in batches:
@@ -268,6 +320,8 @@ def test_the_books_balance(batches: list[list[int]], seed: Any, items: int, size
         assert len(sink.got) == len(set(sink.got)) == c.records
         assert c.records + c.dropped_records == n
         assert run.settled == run.fed
+        if ordered:
+            assert sent == sorted(sent), "a chunk was sent before the one in front of it was settled"
         assert (c.waiting_chunks, c.waiting_records, c.waiting_bytes) == (0, 0, 0)
 
     asyncio.run(main())

@@ -246,6 +246,12 @@ def test_the_settings_of_the_client() -> None:
     }  # fmt: skip
 
 
+def test_the_client_keeps_the_order_of_what_it_sends_again() -> None:
+    assert Kafka(brokers="b", preserve_order=True).settings()["enable.idempotence"] == "true"
+    own = Kafka(brokers="b", preserve_order=True, rdkafka=[Line("rdkafka.enable.idempotence", "false")])
+    assert own.settings()["enable.idempotence"] == "false"
+
+
 def test_passwords_are_secret() -> None:
     secret = {spec.name for spec in spec_of(Kafka) if spec.kind.secret}
     assert secret == {

@@ -1,7 +1,7 @@
 """The delivery of one output: what its sink says happened is decided on here, and nowhere else.
 
 Records of one key are delivered in order, one call at a time (as many as Workers says, where the user says it); while
-a chunk waits for its retry the next ones go on.
+a chunk waits for its retry the next ones go on, or with preserve_order wait for it.
 """
 
 import asyncio
@@ -48,6 +48,8 @@ class Delivery:
         log: Log,
         workers: int | None = None,
         dead: DeadLetters | None = None,
+        *,
+        preserve_order: bool = False,
     ) -> None:
         self.sink = sink
         self.policy = policy
@@ -60,7 +62,10 @@ class Delivery:
         self._delivered_at = -SILENCE
         self.calls = workers or sink.limits.calls
         """Calls that may be under way."""
-        self.calls_per_key = workers or 1
+        self.calls_per_key = 1 if preserve_order else workers or 1
+        self.preserve_order = preserve_order
+        self._held: set[Hashable] = set()
+        """Keys with a chunk that waits for its retry, which the next ones must not overtake."""
         self._buffers: dict[Hashable, Buffer] = {}
         self._lanes: dict[Hashable, deque[Chunk]] = {}
         """Chunks ready to be sent."""
@@ -139,7 +144,8 @@ class Delivery:
 
     def _list(self, key: Hashable) -> None:
         """Put the key among the free ones, if it has something to send and may make one more call."""
-        if key in self._lanes and key not in self._free and self._busy.get(key, 0) < self.calls_per_key:
+        may = key not in self._held and self._busy.get(key, 0) < self.calls_per_key
+        if may and key in self._lanes and key not in self._free:
             self._free[key] = None
 
     def _dispatch(self) -> None:
@@ -288,10 +294,13 @@ class Delivery:
         )
         timer = asyncio.get_running_loop().call_later(wait, self._retry_now, chunk.id)
         self._retries[chunk.id] = timer, chunk
+        if self.preserve_order:
+            self._held.add(chunk.key)
 
     def _retry_now(self, id_: str) -> None:
         timer, chunk = self._retries.pop(id_)
         timer.cancel()
+        self._held.discard(chunk.key)
         self._ready(chunk, first=True)
 
     def _refuse(self, records: int, reason: str, origins: Sequence[Origin] = (), **where: object) -> None:
@@ -337,6 +346,7 @@ class Delivery:
         for task in self._tasks:
             task.cancel()
         self._retries.clear()
+        self._held.clear()
         self._lanes.clear()
         self._free.clear()
         self._buffers.clear()

@@ -140,7 +140,10 @@ class Kafka(Output):
         """For librdkafka."""
         given = {line.key.removeprefix("rdkafka."): line.value for line in self.rdkafka}
         secret = {name: value for field, name in SECRETS.items() if (value := getattr(self, field)) is not None}
-        return {**DEFAULTS, "client.id": self.client_id, "bootstrap.servers": self.brokers, **given, **secret}
+        own = {"client.id": self.client_id, "bootstrap.servers": self.brokers}
+        # else librdkafka, too, lets the next messages overtake those that it sends again
+        ordered = {"enable.idempotence": "true"} if self.preserve_order else {}
+        return {**DEFAULTS, **own, **ordered, **given, **secret}
 
     def open(self, env: OutputEnv) -> "KafkaSink":
         if self.timestamp_format.lower() not in TIMES:

@@ -130,7 +130,7 @@ class Router:
         env.escape_unicode = service.json_escape_unicode
         sink = plugin.open(env)
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
-        delivery = Delivery(sink, policy, metrics, log, plugin.workers)
+        delivery = Delivery(sink, policy, metrics, log, plugin.workers, preserve_order=plugin.preserve_order)
         env.refuse = delivery.reject
         self.deliveries[built.name] = delivery
         door: Callable[[str], Door] = delivery.door
