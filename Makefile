@@ -9,13 +9,15 @@ EXAMPLE := examples/color-app/task-definition.json
 EVENTS ?= 1000000
 RUNS ?= 1
 JOBS ?= 2
+SHUTDOWN_RUNS ?= 100
 
-.PHONY: demo test conformance lint format bench docs picture clean help
+.PHONY: demo test conformance shutdown-race lint format bench docs picture clean help
 
 help:
 	@echo "make demo          the example task, run here from its task definition"
 	@echo "make test          every test"
 	@echo "make conformance   only the cases recorded from Fluent Bit, with the table"
+	@echo "make shutdown-race 100 shutdowns of tasks that still write; SHUTDOWN_RUNS=10 is quicker"
 	@echo "make lint          ruff and mypy"
 	@echo "make bench         CPU per event; PEER=/path/to/fluent-bit runs it beside ours, EVENTS=100000 is quicker"
 	@echo "make docs          write the generated pages again; make picture: the picture of the demo"
@@ -30,6 +32,9 @@ test: $(READY)
 
 conformance: $(READY)
 	$(BIN)/pytest tests/conformance
+
+shutdown-race: $(READY)
+	SHUTDOWN_RUNS=$(SHUTDOWN_RUNS) $(BIN)/pytest tests/end_to_end/test_shutdown.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform, runtime_checkable
 
 from pyrolens.delivery.outcome import Sink
 from pyrolens.multiline import MultilineParser
@@ -120,6 +120,16 @@ class Source(Protocol):
 
     async def stop(self) -> None:
         """Stop for good. What was read has been handed over when this returns."""
+
+
+@runtime_checkable
+class Host(Protocol):
+    """A source that others write to. A router that is told to stop goes on reading until they have closed, or until
+    Grace is nearly over."""
+
+    @property
+    def peers(self) -> int:
+        """How many are connected."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ def test_what_is_under_way_at_sigterm_is_delivered(tmp_path: Path) -> None:
             _, writer = await connect(router)
             writer.write(b"".join(message("app", {"n": n}) for n in range(1000)))
             await writer.drain()
+            writer.close()
             assert await router.stop() == 0
         assert numbers(sink) == list(range(1000))
         kept = json.loads(books.read_text())
@@ -66,6 +67,7 @@ def test_what_grace_does_not_suffice_for_is_said(tmp_path: Path) -> None:
             _, writer = await connect(router)
             writer.write(b"".join(message("app", {"n": n}) for n in range(7)))
             await until(lambda: sink.requests > 0, "the first call")
+            writer.close()
             assert await router.stop() == 0
             assert "not delivered within Grace, and lost records=7" in router.said()
         await sink.close()
@@ -90,6 +92,7 @@ def test_a_dead_destination_stops_the_reading_and_nothing_is_lost_or_doubled(tmp
             assert not sent.done()
             sink.status = 200
             await until(lambda: len(sink.lines()) >= total, "all is delivered")
+            writer.close()
             assert await router.stop() == 0
             # a chunk that waited for its retry comes behind later ones
             assert sorted(numbers(sink)) == list(range(total))
@@ -113,6 +116,7 @@ def test_an_output_that_hangs_does_not_hold_up_the_other(tmp_path: Path) -> None
                 writer.write(message("app", {"n": n}))
                 await writer.drain()
                 await until(lambda n=n: numbers(well) == list(range(n + 1)), f"record {n}")  # type: ignore[misc]
+            writer.close()
             assert await router.stop() == 0
             assert "[output:http:http.0] not delivered within Grace" in router.said()
         await stuck.close()
@@ -152,6 +156,7 @@ def test_secrets_never_show_in_the_log(tmp_path: Path) -> None:
             _, writer = await connect(router)
             writer.write(message("app", {"log": "x"}))
             await until(lambda: "retry" in router.said(), "a retry")
+            writer.close()
             await router.stop()
             assert "correct-horse" not in router.said()
             assert "***" in router.said()

@@ -163,6 +163,7 @@ class Delivery:
             if not lane:
                 del self._lanes[key]
             self._busy[key] = self._busy.get(key, 0) + 1
+            self._under_way[chunk.id] = chunk
             self._list(key)
             task = loop.create_task(self._send(chunk))
             self._tasks.add(task)
@@ -187,7 +188,6 @@ class Delivery:
     async def _send(self, chunk: Chunk) -> None:
         chunk.attempt += 1
         self.counters.calls += 1
-        self._under_way[chunk.id] = chunk
         try:
             outcome = await self.sink.deliver(chunk)
         except Exception as error:

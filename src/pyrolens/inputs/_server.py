@@ -115,6 +115,11 @@ class Server:
         for connection in self.connections:
             connection.transport.resume_reading()
 
+    @property
+    def peers(self) -> int:
+        """Connections that are open."""
+        return len(self.connections)
+
     async def stop(self) -> None:
         """Accept no more, read what peers had sent before, and close."""
         if self._server is None:

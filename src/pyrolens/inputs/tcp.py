@@ -86,6 +86,10 @@ class TcpSource:
     def resume(self) -> None:
         self.server.resume()
 
+    @property
+    def peers(self) -> int:
+        return self.server.peers
+
     async def stop(self) -> None:
         await self.server.stop()
 

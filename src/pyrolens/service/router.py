@@ -4,8 +4,8 @@ import asyncio
 import gc
 import signal
 import traceback
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from pyrolens.config import Built, Config
 from pyrolens.delivery.delivery import Delivery
@@ -13,7 +13,7 @@ from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.multiline import read_limit
 from pyrolens.pipeline.pipeline import Door, Pipeline, Route
 from pyrolens.pipeline.step import Step
-from pyrolens.plugin import Filter, Input, Output, Plugin
+from pyrolens.plugin import Filter, Host, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.records.routes import splitter
 from pyrolens.service.books import books, write_if_asked
@@ -24,6 +24,28 @@ from pyrolens.service.metrics import FilterMetrics, Metrics
 from pyrolens.service.secrets import secrets_of
 
 T = TypeVar("T")
+KEPT_FOR_DELIVERY = 0.2
+"""Of Grace, but at least a second: then no more is read from peers that have not closed."""
+LOOK = 0.02
+"""Seconds between two looks whether they have."""
+ACCEPTING = 3
+"""Turns of the loop for those that wait to be accepted."""
+SAVING = 0.5
+"""Seconds that inputs have in a hurry, to save where they are."""
+
+
+class Tally(NamedTuple):
+    """Records."""
+
+    received: int
+    delivered: int
+    parked: int
+    dead_letters: int
+    lost: int
+    """Given up or refused, and kept nowhere."""
+
+    def since(self, before: "Tally") -> "Tally":
+        return Tally(*(now - then for now, then in zip(self, before, strict=True)))
 
 
 class Router:
@@ -54,6 +76,8 @@ class Router:
         self._problems.raise_if_any()
         self.api = self._api() if service.http_server else None
         self._ticker: asyncio.TimerHandle | None = None
+        self.hurried = asyncio.Event()
+        """Once it is set, a stop waits for nothing more."""
 
     def _leave(self, status: int) -> None:
         self.leave(status)
@@ -181,14 +205,14 @@ class Router:
         self._ticker = asyncio.get_running_loop().call_later(self.config.service.flush, self._tick)
 
     async def stop(self) -> bool:
-        """Read no more, deliver what is there within Grace, and say what could not be. True: nothing was left."""
-        grace = self.config.service.grace
-        self.log.info("stopping", grace=f"{grace:g}s")
+        """Read until the peers have closed, deliver what is there within Grace, and say what could not be. True:
+        nothing was left."""
+        grace, before = self.config.service.grace, self.tally()
         ends = asyncio.get_running_loop().time() + grace
-        await asyncio.gather(*(env.source.stop() for env in self.inputs))
+        await self._finish_reading(ends, grace)
         self.pipeline.end()
         deliveries = list(self.deliveries.values())
-        await within(ends, [d.drain() for d in deliveries])
+        await self._within(ends, [d.drain() for d in deliveries])
         complete = True
         for delivery, (records, size) in [(d, d.left()) for d in deliveries]:
             if records:
@@ -199,12 +223,56 @@ class Router:
                 delivery.abandon("not delivered before the router stopped")
         if not complete:
             # the dead letters of some may have come to others
-            await within(asyncio.get_running_loop().time() + 1, [d.drain() for d in deliveries if d.left()[0]])
+            soon = asyncio.get_running_loop().time() + 1
+            await self._within(soon, [d.drain() for d in deliveries if d.left()[0]])
         await self._close()
-        self.log.info("stopped")
+        since = self.tally().since(before)
+        say = self.log.warning if since.lost else self.log.info
+        say("stopped; since the signal:", **since._asdict())
         write_if_asked(books(self.metrics, self.pipeline.unrouted, self.pipeline.loops))
         self.logs.close()
         return complete
+
+    async def _finish_reading(self, ends: float, grace: float) -> None:
+        """Who is connected may still be writing, as the containers of a task are that ends: they are read until they
+        have closed, or until the rest of Grace is needed to deliver."""
+        for _ in range(ACCEPTING):
+            await asyncio.sleep(0)
+        self.log.info("stopping", grace=f"{grace:g}s", peers=self.peers)
+        last = ends - max(1.0, grace * KEPT_FOR_DELIVERY)
+        while self.peers and asyncio.get_running_loop().time() < last and not self.hurried.is_set():
+            await asyncio.sleep(LOOK)
+        if self.peers:
+            self.log.warning("peers are still connected; what they write now is not read", peers=self.peers)
+        await self._within(float("inf"), [env.source.stop() for env in self.inputs], SAVING)
+
+    @property
+    def peers(self) -> int:
+        """Those that are connected to the inputs."""
+        return sum(env.source.peers for env in self.inputs if isinstance(env.source, Host))
+
+    def tally(self) -> "Tally":
+        outputs = self.metrics.outputs.values()
+        dead = sum(o.counters.get("dead_letters", 0) for o in outputs)
+        lost = sum(o.dropped_records for o in outputs) - dead
+        received = sum(i.records for i in self.metrics.inputs.values())
+        return Tally(received, sum(o.records for o in outputs), 0, dead, lost)
+
+    async def _within(self, ends: float, waits: Sequence[Coroutine[Any, Any, None]], moments: float = 0.0) -> None:
+        """Run all of them until that time of the loop's clock, or until there is a hurry; and `moments` (seconds)
+        after that."""
+        loop = asyncio.get_running_loop()
+        tasks = {asyncio.create_task(wait) for wait in waits}
+        hurry = asyncio.create_task(self.hurried.wait())
+        left = tasks
+        while left and not self.hurried.is_set() and loop.time() < ends:
+            timeout = None if ends == float("inf") else ends - loop.time()
+            done, _ = await asyncio.wait({*left, hurry}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            left = left - done
+        if left and moments:
+            await asyncio.wait(left, timeout=moments)
+        for task in (hurry, *left):
+            task.cancel()
 
     async def _close(self) -> None:
         if self._ticker:
@@ -213,15 +281,6 @@ class Router:
             await self.api.stop()
         for delivery in self.deliveries.values():
             await delivery.close()
-
-
-async def within(ends: float, waits: list[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all of them, until that time of the loop's clock."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    if tasks:
-        await asyncio.wait(tasks, timeout=max(ends - asyncio.get_running_loop().time(), 0.0))
-    for task in tasks:
-        task.cancel()
 
 
 def run(config: Config) -> int:
@@ -240,8 +299,18 @@ async def _until_signal(router: Router) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: unexpected(router, context))
+
+    signals = 0
+
+    def told() -> None:
+        nonlocal signals
+        signals += 1
+        stop.set()
+        if signals > 1:
+            router.hurried.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
     status = 0
 
     def leave(wanted: int) -> None:
