@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyrolens.api import ConfigError, Event, Record
+from pyrolens.inputs._payload import Payload
 from pyrolens.inputs.tcp import Tcp, TcpSource
 from pyrolens.records.event import SECOND
 from tests.inputs.lent import Lent, run
@@ -20,7 +21,8 @@ def number(text: str) -> tuple[Record, int | None] | None:
 
 
 def tcp(**options: Any) -> Tcp:
-    return Tcp(listen="127.0.0.1", port=0, **options)
+    carried = {name: options.pop(name) for name in ("format", "separator", "parser") if name in options}
+    return Tcp(listen="127.0.0.1", port=0, payload=Payload(**carried), **options)
 
 
 async def sent(pieces: list[bytes], env: Lent, **options: Any) -> str:

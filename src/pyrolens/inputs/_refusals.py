@@ -25,14 +25,14 @@ class Refusals:
 
     def __call__(self, reason: str, records: int = 1) -> None:
         self.env.count("refused_records", records)
-        self._say("refused what came in", reason, records)
+        self.say("refused what came in", reason, records)
 
     def closed(self, reason: str) -> None:
         """A connection that had to be closed."""
         self.env.count("closed_connections")
-        self._say("closed a connection", reason, 1)
+        self.say("closed a connection", reason)
 
-    def _say(self, what: str, reason: str, number: int) -> None:
+    def say(self, what: str, reason: str, number: int = 1) -> None:
         now = self.env.now()
         said = self._said.get(f"{what} {reason}")
         if said is not None and now - said.at < QUIET:

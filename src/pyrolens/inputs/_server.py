@@ -3,30 +3,60 @@
 import asyncio
 import contextlib
 import os
+import re
+import resource
 import socket
 import ssl
 import stat
-from collections.abc import Callable
-from typing import cast
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, cast
 
-from pyrolens.api import ConfigError, Problem
+from pyrolens.api import ConfigError, Problem, Seconds, opt
+from pyrolens.inputs._refusals import Refusals
 
-BACKLOG = 1024
 READ = 256 * 1024
 """Bytes of one read."""
 LAST_READS = 64
 """Reads for what a peer had sent before the stop: 16 MiB, more than a socket's buffers hold."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServerNet:
+    """Options of inputs that listen, below `net.`"""
+
+    share_port: bool = opt("Let other processes listen on the same port (SO_REUSEPORT).", default=False)
+    backlog: int = opt("Connections that may wait to be accepted.", default=1024, low=1)
+    io_timeout: Seconds = opt("Seconds without data after which a connection is closed; 0: none.", default=0.0)
+    accept_timeout: Seconds = opt("Seconds that the TLS handshake may take; 0: as long as it likes.", default=10.0)
+    accept_timeout_log_error: bool = opt("Whether a handshake that took too long is a line in the log.", default=True)
+
+
+NET_NOT_SERVER: Mapping[str, str] = MappingProxyType(
+    {"net.keepalive": "a connection is open for as long as its client keeps it open"}
+)
+"""For `ignored` of inputs with ServerNet that do not speak HTTP."""
+
+
+def is_mode(text: str) -> bool:
+    """Whether it is the permissions of a file."""
+    return re.fullmatch("[0-7]{1,5}", text.strip()) is not None
+
+
 class Connection(asyncio.Protocol):
-    """A connection of a Server. Subclasses read what comes in `data_received`."""
+    """A connection of a Server. Subclasses take what comes in `received`."""
 
     def __init__(self, server: "Server") -> None:
         self.server = server
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.heard = 0.0
+        """When data came last, by the loop's clock."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.heard = asyncio.get_running_loop().time()
         self.server.connections.add(self)
         if self.server.paused:
             self.transport.pause_reading()
@@ -42,7 +72,18 @@ class Connection(asyncio.Protocol):
         self.server.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
+        self.heard = self.server.loop.time()
+        self.received(data)
+
+    def received(self, data: bytes) -> None:
         raise NotImplementedError
+
+    def pause(self) -> None:
+        self.transport.pause_reading()
+
+    def resume(self) -> None:
+        self.heard = self.server.loop.time()
+        self.transport.resume_reading()
 
     def finish(self) -> None:
         """Called once after the last data of a server that stops."""
@@ -51,69 +92,101 @@ class Connection(asyncio.Protocol):
 class Server:
     """Listens, keeps its connections, and makes them all wait while it is paused."""
 
-    def __init__(self, who: str, connect: Callable[["Server"], Connection]) -> None:
-        self.who = who
+    def __init__(self, refuse: Refusals, connect: Callable[["Server"], Connection], net: ServerNet) -> None:
+        self.who = refuse.env.name
+        self.refuse = refuse
+        self.net = net
         self.connect = connect
         self.connections: set[Connection] = set()
+        self.most = most_connections()
         self.paused = False
         self.path: str | None = None
         self.address: tuple[str, int] | None = None
         """Where it listens, with the port that the system chose if 0 was asked for."""
+        self.loop: asyncio.AbstractEventLoop = cast(asyncio.AbstractEventLoop, None)
         self._server: asyncio.Server | None = None
         self._tls = False
+        self.handshakes: weakref.WeakSet[ssl.SSLObject] = weakref.WeakSet()
+        """Those that are not finished yet."""
+        self._sweep: asyncio.TimerHandle | None = None
 
-    async def listen_unix(self, path: str, mode: int | None) -> None:
+    async def listen_unix(self, path: str, mode: int | None, tls: ssl.SSLContext | None = None) -> None:
         """`mode`: permissions of the socket, else what the umask leaves. Raises: ConfigError."""
+        sock = unix_socket(self.who, path, socket.SOCK_STREAM, mode)
+        loop = asyncio.get_running_loop()
         try:
-            if stat.S_ISSOCK(os.stat(path).st_mode):
-                os.unlink(path)
-            else:
-                raise self._refuse(f"{path} exists and is not a socket")
-        except FileNotFoundError:
-            pass
-        except OSError as why:
-            raise self._refuse(f"cannot remove the old socket {path}: {why.strerror}") from None
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            sock.bind(path)
-            if mode is not None:
-                os.chmod(path, mode)
-            self._server = await asyncio.get_running_loop().create_unix_server(self._accept, sock=sock, backlog=BACKLOG)
+            self._server = await loop.create_unix_server(
+                self._accept, sock=sock, backlog=self.net.backlog, **self._secured(tls)
+            )
         except OSError as why:
             sock.close()
-            hint = "the folder must exist" if isinstance(why, FileNotFoundError) else ""
-            raise self._refuse(f"cannot listen on {path}: {why.strerror or why}", hint) from None
+            raise cannot_listen(self.who, path, why) from None
         self.path = path
+        self._started()
 
     async def listen_tcp(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Raises: ConfigError."""
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._accept, host, port, backlog=BACKLOG, reuse_address=True, ssl=tls
+                self._accept,
+                host,
+                port,
+                backlog=self.net.backlog,
+                reuse_address=True,
+                reuse_port=self.net.share_port or None,
+                **self._secured(tls),
             )
         except OSError as why:
-            reason = os.strerror(why.errno) if why.errno and why.errno > 0 else str(why)
-            raise self._refuse(f"cannot listen on {host}:{port}: {reason.lower()}") from None
-        self._tls = tls is not None
+            raise cannot_listen(self.who, f"{host}:{port}", why) from None
         found = self._server.sockets[0].getsockname()
         self.address = (found[0], found[1])
+        self._started()
 
-    def _refuse(self, message: str, hint: str = "") -> ConfigError:
-        return ConfigError([Problem("cannot-listen", f"{self.who} {message}", hint=hint)])
+    def _secured(self, tls: ssl.SSLContext | None) -> dict[str, Any]:
+        """For what makes servers."""
+        self.loop = asyncio.get_running_loop()
+        if tls is None:
+            return {}
+        self._tls = True
+        tls.sslobject_class = _watched(self)
+        return {"ssl": tls, "ssl_handshake_timeout": self.net.accept_timeout or None}
 
-    def _accept(self) -> Connection:
+    def _started(self) -> None:
+        if self.net.io_timeout:
+            self._close_idle()
+
+    def _accept(self) -> asyncio.Protocol:
+        if len(self.connections) + len(self.handshakes) >= self.most:
+            self.refuse.closed(f"there are {self.most} connections already")
+            return _Turned()
         return self.connect(self)
+
+    def _close_idle(self) -> None:
+        """Closes those that have been silent for net.io_timeout, and looks again a little later."""
+        timeout = self.net.io_timeout
+        now = self.loop.time()
+        for connection in [c for c in self.connections if now - c.heard >= timeout and not self.paused]:
+            self.refuse.closed(f"nothing came for {timeout:g} s (net.io_timeout)")
+            connection.transport.close()
+        self._sweep = self.loop.call_later(timeout / 4, self._close_idle)
 
     def pause(self) -> None:
         self.paused = True
         for connection in self.connections:
-            connection.transport.pause_reading()
+            connection.pause()
 
     def resume(self) -> None:
         self.paused = False
-        for connection in self.connections:
-            connection.transport.resume_reading()
+        for connection in list(self.connections):
+            if self.paused:  # one of them had enough to fill the buffer again
+                connection.pause()
+            else:
+                connection.resume()
+
+    @property
+    def peers(self) -> int:
+        """Connections that are open."""
+        return len(self.connections)
 
     @property
     def peers(self) -> int:
@@ -124,6 +197,8 @@ class Server:
         """Accept no more, read what peers had sent before, and close."""
         if self._server is None:
             return
+        if self._sweep:
+            self._sweep.cancel()
         await asyncio.sleep(0)  # those that wait to be accepted
         self._server.close()
         for connection in list(self.connections):
@@ -151,3 +226,90 @@ class Server:
             if not data or transport.is_closing():
                 return
             connection.data_received(data)
+
+
+class _Turned(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()
+
+
+def _watched(server: Server) -> type[ssl.SSLObject]:
+    """The handshakes of a server. Event loops drop one that fails without a word."""
+
+    class Watched(ssl.SSLObject):
+        begun = False
+
+        def do_handshake(self) -> None:
+            if not self.begun:
+                self.begun = True
+                server.handshakes.add(self)
+                if server.net.accept_timeout:
+                    itself: weakref.ref[ssl.SSLObject] = weakref.ref(self)
+                    server.loop.call_later(server.net.accept_timeout, _late, server, itself)
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as why:
+                server.handshakes.discard(self)
+                server.refuse.closed(f"no TLS handshake: {_reason(why)}")
+                raise
+            server.handshakes.discard(self)
+
+    return Watched
+
+
+def _late(server: Server, handshake: "weakref.ref[ssl.SSLObject]") -> None:
+    found = handshake()
+    if found is not None and found in server.handshakes:
+        server.handshakes.discard(found)
+        server.refuse.env.count("closed_connections")
+        if server.net.accept_timeout_log_error:
+            server.refuse.say("closed a connection", f"no TLS handshake within {server.net.accept_timeout:g} s")
+
+
+def _reason(why: ssl.SSLError) -> str:
+    if isinstance(why, ssl.SSLCertVerificationError):
+        return f"the client's certificate: {why.verify_message}"
+    return why.reason.replace("_", " ").lower() if why.reason else str(why)
+
+
+def most_connections() -> int:
+    """Of one server, so that files are left for everything else."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 65536 if files == resource.RLIM_INFINITY else max(files * 3 // 4, 16)
+
+
+def cannot_listen(who: str, where: str, why: OSError) -> ConfigError:
+    reason = os.strerror(why.errno) if why.errno and why.errno > 0 else str(why)
+    if where.startswith("/") and isinstance(why, FileNotFoundError):
+        return refused_start(f"{who} cannot listen on {where}: {reason}", "the folder must exist")
+    return refused_start(f"{who} cannot listen on {where}: {reason[:1].lower()}{reason[1:]}")
+
+
+def refused_start(message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem("cannot-listen", message, hint=hint)])
+
+
+def unix_socket(who: str, path: str, kind: int, mode: int | None) -> socket.socket:
+    """A socket bound there, in place of one that nobody removed. Raises: ConfigError."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise refused_start(f"{who} {path} exists and is not a socket")
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as why:
+        raise refused_start(f"{who} cannot remove the old socket {path}: {why.strerror}") from None
+    sock = socket.socket(socket.AF_UNIX, kind)
+    try:
+        sock.setblocking(False)
+        sock.bind(path)
+        if mode is not None:
+            os.chmod(path, mode)
+    except OSError as why:
+        sock.close()
+        raise cannot_listen(who, path, why) from None
+    return sock

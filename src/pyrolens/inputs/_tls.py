@@ -10,7 +10,6 @@ from pyrolens.api import ConfigError, Problem, Secret, opt
 TLS_NOT_SERVER: Mapping[str, str] = MappingProxyType(
     {
         "tls.debug": "failed handshakes are reported with their reason, and there is no more to tell",
-        "tls.verify": "a server asks for the certificates of its clients with tls.verify_client_cert",
         "tls.verify_hostname": "clients are not asked for their names",
         "tls.vhost": "a server asks for no name",
     }
@@ -25,6 +24,7 @@ class ServerTls:
     crt_file: str | None = opt("Our certificate (PEM).", default=None)
     key_file: str | None = opt("The key of our certificate (PEM).", default=None)
     key_passwd: Secret | None = opt("Password of that key.", default=None)
+    verify: bool = opt("Check the certificate of a client that shows one, if there is a ca_file.", default=True)
     verify_client_cert: bool = opt("Let in only clients with a certificate of ca_file or ca_path.", default=False)
     ca_file: str | None = opt("File of certificate authorities for clients (PEM).", default=None)
     ca_path: str | None = opt("Folder of certificate authorities for clients.", default=None)
@@ -54,12 +54,13 @@ def server_context(tls: ServerTls) -> ssl.SSLContext:
             made.set_ciphers(tls.ciphers)
         except ssl.SSLError as why:
             raise _refuse(f"tls.ciphers is '{tls.ciphers}': {_said(why)}") from None
-    if tls.verify_client_cert:
-        made.verify_mode = ssl.CERT_REQUIRED
+    if tls.verify_client_cert or (tls.verify and (tls.ca_file or tls.ca_path)):
+        made.verify_mode = ssl.CERT_REQUIRED if tls.verify_client_cert else ssl.CERT_OPTIONAL
         try:
             made.load_verify_locations(cafile=tls.ca_file, capath=tls.ca_path)
         except (OSError, ValueError, TypeError) as why:
-            raise _refuse(f"tls.verify_client_cert needs a good tls.ca_file or tls.ca_path: {_said(why)}") from None
+            what = "tls.verify_client_cert" if tls.verify_client_cert else "tls.verify"
+            raise _refuse(f"{what} needs a good tls.ca_file or tls.ca_path: {_said(why)}") from None
     return made
 
 

@@ -5,7 +5,6 @@ Source: Forward Protocol Specification v1; plugins/in_forward (Fluent Bit 5.1.1)
 
 import asyncio
 import os
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -30,7 +29,7 @@ from pyrolens.api import (
 from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
 from pyrolens.inputs._forward_protocol import NotForwardError, Protocol
 from pyrolens.inputs._refusals import Refusals
-from pyrolens.inputs._server import Connection, Server
+from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, is_mode
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
 from pyrolens.options import read_bool
 from pyrolens.records.frames import NOTHING, Frames, Whole, decode_any
@@ -47,6 +46,7 @@ class Forward(Input):
         {
             "workers": "one loop reads all connections",
             "buffer_chunk_size": "the buffer grows as it needs to, up to buffer_max_size",
+            **NET_NOT_SERVER,
             **TLS_NOT_SERVER,
         }
     )
@@ -78,11 +78,12 @@ class Forward(Input):
     )
     joined_max_size: Size = opt("Bytes of such a line; a longer one goes on in parts.", default=1_000_000)
     joined_max_wait: Seconds = opt("Seconds to wait for the next piece of such a line.", default=5.0, low=1)
+    net: ServerNet = group(ServerNet, "net.")
     tls: bool = opt("Speak TLS.", default=False)
     tls_options: ServerTls = group(ServerTls, "tls.")
 
     def check(self) -> Iterable[tuple[str, str]]:
-        if self.unix_perm is not None and not re.fullmatch("[0-7]{1,5}", self.unix_perm.strip()):
+        if self.unix_perm is not None and not is_mode(self.unix_perm):
             yield "unix_perm", f"unix_perm is '{self.unix_perm}': expected an octal number such as 0666"
         if self.security_users and self.keys is None:
             yield "security.users", "security.users needs shared_key, or empty_shared_key on"
@@ -132,7 +133,7 @@ class ForwardSource:
         self.refuse = Refusals(env)
         self.protocol = Protocol(plan.tag_of, max(plan.buffer_max_size, 0), self.refuse)
         self.tls = server_context(plan.tls_options) if plan.tls else None
-        self.server = Server(env.name, lambda server: ForwardConnection(server, self))
+        self.server = Server(self.refuse, lambda server: ForwardConnection(server, self), plan.net)
 
     async def start(self) -> None:
         plan = self.plan
@@ -169,7 +170,7 @@ class ForwardConnection(Connection):
             self.handshake = Handshake(self.source.keys)
             self.transport.write(self.handshake.helo())
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         frames = self.frames
         whole = frames.take(data)
         if self.handshake is not None and whole.ends:

@@ -6,21 +6,16 @@ Source: Fluent Bit 5.1.1 plugins/in_tcp/tcp_conn.c, tcp_config.c.
 import asyncio
 from collections.abc import Iterable
 from types import MappingProxyType
-from typing import Any, Literal
 
-import msgspec
-
-from pyrolens.api import Event, Input, InputEnv, Record, Source, group, opt, plugin
-from pyrolens.inputs._json import take_values
+from pyrolens.api import Input, InputEnv, Record, Source, group, opt, plugin
+from pyrolens.inputs._payload import Payload, peer_url
 from pyrolens.inputs._refusals import Refusals
-from pyrolens.inputs._server import Connection, Server
-from pyrolens.inputs._text import find_parser, parsed, text_of, unescaped
+from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet
+from pyrolens.inputs._text import unescaped
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
 
 DEFAULT_BUFFER = 32 * 1024
 KIB = 1024
-
-decode_lines = msgspec.json.Decoder(dict[str, Any]).decode_lines
 
 
 @plugin("tcp")
@@ -30,6 +25,7 @@ class Tcp(Input):
     ignored = MappingProxyType(
         {
             "workers": "one loop reads all connections",
+            **NET_NOT_SERVER,
             **TLS_NOT_SERVER,
         }
     )
@@ -42,19 +38,16 @@ class Tcp(Input):
 
     listen: str = opt("Address to listen on.", default="0.0.0.0")
     port: int = opt("Port to listen on.", default=5170, low=0, high=65535, last_wins=True)
-    format: Literal["json", "none"] = opt(
-        "json: JSON objects one after the other. none: text, in the field `log`.", default="json"
-    )
-    separator: str = opt(r"What separates records with the format none; \n, \t, \x00 are understood.", default=r"\n")
-    parser: str | None = opt("Parse each record with this parser; makes the format none.", default=None)
+    payload: Payload = group(Payload)
     chunk_size: int | None = opt("KiB of the buffer of a connection.", default=None, low=1)
     buffer_size: int | None = opt("KiB of the largest record; else chunk_size.", default=None, low=1)
     source_address_key: str | None = opt("Put the address of the peer into this field.", default=None)
+    net: ServerNet = group(ServerNet, "net.")
     tls: bool = opt("Speak TLS.", default=False)
     tls_options: ServerTls = group(ServerTls, "tls.")
 
     def check(self) -> Iterable[tuple[str, str]]:
-        if not unescaped(self.separator):
+        if not unescaped(self.payload.separator):
             yield "separator", "separator is empty"
 
     @property
@@ -71,11 +64,9 @@ class TcpSource:
         self.plan = plan
         self.env = env
         self.refuse = Refusals(env)
-        self.parse = find_parser(env, plan.parser) if plan.parser else None
-        self.separator = unescaped(plan.separator)
+        self.take = plan.payload.take(env, self.refuse)
         self.tls = server_context(plan.tls_options) if plan.tls else None
-        kind = JsonConnection if plan.format == "json" and not plan.parser else TextConnection
-        self.server = Server(env.name, lambda server: kind(server, self))
+        self.server = Server(self.refuse, lambda server: TcpConnection(server, self), plan.net)
 
     async def start(self) -> None:
         await self.server.listen_tcp(self.plan.listen, self.plan.port, self.tls)
@@ -102,7 +93,7 @@ class TcpConnection(Connection):
         self.source = source
         self.rest = b""
         self.ended = False
-        self.address: Record = {}
+        self.peer: Record = {}
         """The field of source_address_key."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -110,12 +101,10 @@ class TcpConnection(Connection):
         key = self.source.plan.source_address_key
         peer = transport.get_extra_info("peername")
         if key and peer:
-            host, port = peer[:2]
-            self.address = {key: f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"}
+            self.peer = {key: peer_url("tcp", peer)}
 
-    def data_received(self, data: bytes) -> None:
-        data = self.rest + data
-        self.rest = self.take(data, last=False)
+    def received(self, data: bytes) -> None:
+        self._take(self.rest + data, last=False)
         if len(self.rest) > self.source.plan.most:
             self.rest = b""
             self.source.refuse.closed(f"a record is larger than {self.source.plan.most} bytes (buffer_size)")
@@ -125,61 +114,14 @@ class TcpConnection(Connection):
         if not self.ended:
             self.ended = True
             if self.rest:
-                self.take(self.rest, last=True)
+                self._take(self.rest, last=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.finish()
 
-    def ingest(self, events: list[Event], size: int) -> None:
+    def _take(self, data: bytes, last: bool) -> None:
+        """Hand over the whole records of the data, and keep what is none yet."""
+        events, self.rest = self.source.take(data, last, self.peer)
         if events:
-            self.source.env.ingest(self.source.env.tag, events, size)
-
-    def take(self, data: bytes, last: bool) -> bytes:
-        """Hand over the whole records of the data, and give back what is none yet."""
-        raise NotImplementedError
-
-
-class JsonConnection(TcpConnection):
-    def take(self, data: bytes, last: bool) -> bytes:
-        now = self.source.env.now()
-        if not self.address and data.endswith(b"\n"):
-            try:
-                # one object a line, as nearly everybody sends them
-                self.ingest([(now, r) for r in decode_lines(data)], len(data))
-                return b""
-            except (msgspec.MsgspecError, ValueError, RecursionError):
-                pass
-        taken = take_values(data, last)
-        events: list[Event] = []
-        for value in taken.values:
-            self._add(value, now, events)
-        if taken.refused:
-            self.source.refuse("not JSON", taken.refused)
-        self.ingest(events, len(data) - len(taken.rest))
-        return taken.rest
-
-    def _add(self, value: Any, now: int, events: list[Event]) -> None:
-        if isinstance(value, list):
-            value = {"msg": value}
-        if isinstance(value, dict):
-            events.append((now, {**value, **self.address} if self.address else value))
-        else:
-            self.source.refuse("JSON that is not an object")
-
-
-class TextConnection(TcpConnection):
-    def take(self, data: bytes, last: bool) -> bytes:
-        *lines, rest = data.split(self.source.separator)
-        if last:
-            lines, rest = [*lines, rest], b""
-        now, parse = self.source.env.now(), self.source.parse
-        texts = [text_of(line) for line in lines if line]
-        if parse is None:
-            events: list[Event] = [(now, {"log": text}) for text in texts]
-        else:
-            events = [parsed(parse, text, now) or (now, {"log": text}) for text in texts]
-            if self.address:
-                events = [(ns, {**record, **self.address}) for ns, record in events]
-        self.ingest(events, len(data) - len(rest))
-        return rest
+            self.source.env.ingest(self.source.env.tag, events, len(data) - len(self.rest))
