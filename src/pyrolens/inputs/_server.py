@@ -9,7 +9,7 @@ import socket
 import ssl
 import stat
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
@@ -73,7 +73,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.server.loop.time()
-        self.received(data)
+        if not self.transport.is_closing():
+            self.received(data)
 
     def received(self, data: bytes) -> None:
         raise NotImplementedError
@@ -184,9 +185,9 @@ class Server:
                 connection.resume()
 
     @property
-    def peers(self) -> int:
-        """Connections that are open."""
-        return len(self.connections)
+    def sockets(self) -> Sequence[socket.socket]:
+        """Those that it listens on."""
+        return self._server.sockets if self._server else ()
 
     @property
     def peers(self) -> int:
