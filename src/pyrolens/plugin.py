@@ -132,6 +132,17 @@ class Host(Protocol):
         """How many are connected."""
 
 
+@runtime_checkable
+class Heir(Protocol):
+    """A source that can go on where another one of its plugin stands, when the config was loaded again: with its
+    listening socket and its peers, with the files that both read."""
+
+    def inherit(self, old: Any) -> bool:
+        """Called before start() for each of them, which all still run. What both have in common passes over within
+        start(), before anything is awaited; the other source is stopped after that. True: what start() needs will
+        come from there or is open already, so that it cannot fail. Raises: ConfigError; then nothing has passed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
     kind: ClassVar[PluginKind]

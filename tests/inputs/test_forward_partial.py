@@ -409,6 +409,7 @@ def test_a_restart_in_the_middle_of_a_line_loses_nothing(tmp_path: Path) -> None
             writer = await connect(router)
             writer.write(message("app", piece("a", 1)) + message("app", piece("b", 2)))
             await writer.drain()
+            writer.close()
             assert await router.stop() == 0
         kept = json.loads(books.read_text())
         assert kept["inputs"]["forward.0"]["counters"] == {"partial_given_up": 1}
@@ -418,6 +419,7 @@ def test_a_restart_in_the_middle_of_a_line_loses_nothing(tmp_path: Path) -> None
             writer = await connect(router)
             writer.write(message("app", piece("c", 3, True)) + message("app", record("next")))
             await until(lambda: len(sink.lines()) == 2, "the next line is there")
+            writer.close()
             assert await router.stop(signal.SIGTERM) == 0
         wanted = [piece("ab", 1), record("next"), piece("c", 3, True)]
         assert [json.loads(line) for line in sink.lines()] == [
@@ -478,6 +480,7 @@ def test_what_is_let_go_at_the_end_meets_the_processors_too(tmp_path: Path) -> N
             whole, begun = [piece("a", 1), piece("b", 2, True)], piece("c", 1, id_="j")
             writer.write(b"".join(message("app", r) for r in [*whole, begun]))
             await until(lambda: len(sink.lines()) == 1, "the whole line is there")
+            writer.close()
             assert await router.stop() == 0
         finally:
             await router.stop(signal.SIGKILL)

@@ -14,6 +14,7 @@ from pyrolens.problems import ConfigError
 from pyrolens.service import http_server
 from pyrolens.service.http_api import HttpApi, size
 from pyrolens.service.metrics import Metrics
+from pyrolens.service.reloaded import DONE, IN_PROGRESS, Reloaded, failed
 
 NOW = 1718000000.5
 
@@ -260,10 +261,16 @@ def test_reload() -> None:
             return status, json.loads(body)
 
         assert await post() == (200, {"reload": "not enabled", "status": -1})
-        api.reload = lambda: True
+        told = [DONE, IN_PROGRESS, failed(["router.conf:1: x"])]
+
+        async def reload() -> Reloaded:
+            await asyncio.sleep(0)
+            return told.pop(0)
+
+        api.reload = reload
         assert await post() == (200, {"reload": "done", "status": 0})
-        api.reload = lambda: False
         assert await post() == (400, {"reload": "in progress", "status": -2})
+        assert await post() == (400, {"reload": "failed", "status": -3, "problems": ["router.conf:1: x"]})
 
     api = HttpApi(Options(), counted())
     with_api(test, api)

@@ -53,7 +53,12 @@ class Service:
         "Folder of the dead letters, below storage.path.", default=None, name="storage.rejected.path"
     )
     multiline_buffer_limit: str = opt("Bytes that a joined record may have.", default="2MB")
-    hot_reload: Switch = opt("Read the config again at SIGHUP.", default=False)
+    hot_reload: Switch = opt("Load the config again at SIGHUP, or when the HTTP API is asked to.", default=False)
+    hot_reload_timeout: Seconds = opt(
+        "Seconds in which a new config must be open, or the old one stays; 0: any.",
+        default=0.0,
+        name="hot_reload.timeout",
+    )
     coro_stack_size: int = opt("Of Fluent Bit's coroutines. There are none here; it is only checked.", default=65536)
 
 
@@ -77,8 +82,7 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "flush_adaptive.high_pressure": "Flush is kept as it is",
         "flush_adaptive.up_steps": "Flush is kept as it is",
         "flush_adaptive.down_steps": "Flush is kept as it is",
-        "hot_reload.ensure_thread_safety": NO_CHANGE,
-        "hot_reload.timeout": NO_CHANGE,
+        "hot_reload.ensure_thread_safety": "a config that takes over never waits for the threads of another",
         "sp.convert_from_str_to_num": "there is no stream processor here",
         "storage.backlog.flush_on_shutdown": NO_STORE,
         "storage.backlog.mem_limit": NO_STORE,

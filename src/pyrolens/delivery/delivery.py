@@ -76,6 +76,7 @@ class Delivery:
         self._under_way: dict[str, Chunk] = {}
         self._retries: dict[str, tuple[asyncio.TimerHandle, Chunk]] = {}
         self._draining = False
+        self._waits = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -150,7 +151,7 @@ class Delivery:
 
     def _dispatch(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._free and len(self._tasks) < self.calls:
+        while self._free and len(self._tasks) < self.calls and not self._waits:
             if wait := self.pace.wait(loop.time()):
                 if self._waker is None:
                     self._waker = loop.call_later(wait, self._wake)
@@ -314,7 +315,20 @@ class Delivery:
         """What OutputEnv.reject does."""
         self._refuse(len(events), reason, [(tag, event) for event in events], tag=tag)
 
+    def wait(self) -> None:
+        """Send nothing before go()."""
+        self._waits = True
+
+    def go(self) -> None:
+        self._waits = False
+        self._dispatch()
+
     # -- the end ----------------------------------------------------------------------------------------------
+
+    async def finish(self) -> None:
+        """Nothing more comes in: deliver what is there in one's own time, retries as ever."""
+        self.flush()
+        await self._idle.wait()
 
     async def drain(self) -> None:
         """Deliver what is there; returns when nothing is left. Waiting retries are made now, and then each second."""
@@ -326,23 +340,27 @@ class Delivery:
         if isinstance(self.sink, Keeper):
             await self.sink.drain()
 
+    def _chunks(self) -> list[Chunk]:
+        """All that are not delivered, but for the open ones."""
+        lanes = [chunk for lane in self._lanes.values() for chunk in lane]
+        return [*self._under_way.values(), *(chunk for _, chunk in self._retries.values()), *lanes]
+
     def left(self) -> tuple[int, int]:
         """Records and bytes that are not delivered."""
-        waiting = [c for _, c in self._retries.values()]
-        buffers = list(self._buffers.values())
-        return (
-            self.counters.waiting_records + sum(c.records for c in waiting) + sum(b.records for b in buffers),
-            self.counters.waiting_bytes + sum(c.size for c in waiting) + sum(b.size for b in buffers),
-        )
+        chunks, buffers = self._chunks(), self._buffers.values()
+        records = sum(c.records for c in chunks) + sum(b.records for b in buffers)
+        return records, sum(c.size for c in chunks) + sum(b.size for b in buffers)
 
     def abandon(self, reason: str) -> None:
         """Nothing more will be sent: what is left becomes dead letters, if these are kept."""
-        left = list(self._under_way.values())
-        for timer, chunk in self._retries.values():
+        counters = self.counters
+        for chunk in [*self._under_way.values(), *(chunk for lane in self._lanes.values() for chunk in lane)]:
+            counters.waiting_chunks -= 1
+            counters.waiting_records -= chunk.records
+            counters.waiting_bytes -= chunk.size
+        left = [*self._chunks(), *(buffer.cut() for buffer in self._buffers.values())]
+        for timer, _ in self._retries.values():
             timer.cancel()
-            left.append(chunk)
-        left += [chunk for lane in self._lanes.values() for chunk in lane]
-        left += [buffer.cut() for buffer in self._buffers.values()]
         for task in self._tasks:
             task.cancel()
         self._retries.clear()
@@ -351,8 +369,6 @@ class Delivery:
         self._free.clear()
         self._buffers.clear()
         self._under_way.clear()
-        counters = self.counters
-        counters.waiting_chunks = counters.waiting_records = counters.waiting_bytes = 0
         for chunk in left:
             self._keep(chunk, dict.fromkeys(range(len(chunk.items)), reason))
 

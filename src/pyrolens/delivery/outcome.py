@@ -111,6 +111,15 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class Holder(Protocol):
+    """A sink with something that only one may have open. When the config is loaded again the new sink is started
+    after the one that holds the same has closed."""
+
+    @property
+    def holds(self) -> str: ...
+
+
+@runtime_checkable
 class Keeper(Protocol):
     """A sink that keeps on its own what was delivered to it, such as in files which it uploads later."""
 

@@ -34,6 +34,9 @@ class Datagrams:
         self.paused = False
         self.address: tuple[str, int] | None = None
         self.path: str | None = None
+        self.place: tuple[str, int] | str = ""
+        """Where it was told to listen."""
+        self._from: Datagrams | None = None
         self._socket: socket.socket | None = None
         self._reading = False
         self._lost = 0
@@ -43,6 +46,10 @@ class Datagrams:
 
     async def listen_udp(self, host: str, port: int, net: ServerNet, room: int = 0) -> None:
         """`room`: bytes of the kernel's buffer, 0 for what it gives. Raises: ConfigError."""
+        if self._from is not None:
+            self._take_over(self._from, room)
+            return
+        self.place = host, port
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
@@ -68,8 +75,31 @@ class Datagrams:
 
     async def listen_unix(self, path: str, mode: int | None, room: int = 0) -> None:
         """Raises: ConfigError."""
+        if self._from is not None:
+            self._take_over(self._from, room)
+            if mode is not None:
+                with contextlib.suppress(OSError):  # someone has removed it
+                    os.chmod(path, mode)
+            return
+        self.place = path
         sock = unix_socket(self.who, path, socket.SOCK_DGRAM, mode)
         self.path = path
+        self._start(sock, room)
+
+    def inherit(self, old: "Datagrams", place: tuple[str, int] | str) -> bool:
+        """Listen with the socket of the other one, if that is where it listens."""
+        if old._socket is None or old.place != place:
+            return False
+        self._from = old
+        return True
+
+    def _take_over(self, old: "Datagrams", room: int) -> None:
+        self._from = None
+        old._rest()
+        sock, old._socket = old._socket, None
+        assert sock is not None
+        self.place, self.address, self.path, self._lost = old.place, old.address, old.path, old._lost
+        old.path = None
         self._start(sock, room)
 
     def _start(self, sock: socket.socket, room: int) -> None:

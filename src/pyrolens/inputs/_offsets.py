@@ -40,6 +40,7 @@ class Offsets:
     def __init__(self, who: str, path: str, sync: str, locking: bool, journal_mode: str) -> None:
         import sqlite3  # it costs memory, so only who asks for a database pays for it
 
+        self._users = 1
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
             self._db.execute(f"PRAGMA synchronous={SYNC[sync]}")
@@ -89,5 +90,12 @@ class Offsets:
             if inode not in inodes:
                 self.remove(id_)
 
+    def share(self) -> "Offsets":
+        """For one more who closes it in the end."""
+        self._users += 1
+        return self
+
     def close(self) -> None:
-        self._db.close()
+        self._users -= 1
+        if not self._users:
+            self._db.close()

@@ -89,6 +89,21 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Called once after the last data of a server that stops."""
 
+    def inherit(self, old: Any) -> bool:
+        """Go on with the peer of another connection of the class: take from it what is not whole yet. False: that
+        cannot be, and the peer is to connect again."""
+        return False
+
+
+class Door:
+    """Where those come in who connect, whichever server has the socket now."""
+
+    def __init__(self, server: "Server") -> None:
+        self.server = server
+
+    def __call__(self) -> asyncio.Protocol:
+        return self.server.accept()
+
 
 class Server:
     """Listens, keeps its connections, and makes them all wait while it is paused."""
@@ -105,6 +120,11 @@ class Server:
         self.address: tuple[str, int] | None = None
         """Where it listens, with the port that the system chose if 0 was asked for."""
         self.loop: asyncio.AbstractEventLoop = cast(asyncio.AbstractEventLoop, None)
+        self.place: tuple[str, int] | str = ""
+        """Where it was told to listen."""
+        self._door = Door(self)
+        self._from: Server | None = None
+        self._with_peers = False
         self._server: asyncio.Server | None = None
         self._tls = False
         self.handshakes: weakref.WeakSet[ssl.SSLObject] = weakref.WeakSet()
@@ -113,11 +133,18 @@ class Server:
 
     async def listen_unix(self, path: str, mode: int | None, tls: ssl.SSLContext | None = None) -> None:
         """`mode`: permissions of the socket, else what the umask leaves. Raises: ConfigError."""
+        if self._from is not None:
+            self._take_over(self._from)
+            if mode is not None:
+                with contextlib.suppress(OSError):  # someone has removed it
+                    os.chmod(path, mode)
+            return
+        self.place = path
         sock = unix_socket(self.who, path, socket.SOCK_STREAM, mode)
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_unix_server(
-                self._accept, sock=sock, backlog=self.net.backlog, **self._secured(tls)
+                self._door, sock=sock, backlog=self.net.backlog, **self._secured(tls)
             )
         except OSError as why:
             sock.close()
@@ -127,9 +154,13 @@ class Server:
 
     async def listen_tcp(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Raises: ConfigError."""
+        if self._from is not None:
+            self._take_over(self._from)
+            return
+        self.place = host, port
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._accept,
+                self._door,
                 host,
                 port,
                 backlog=self.net.backlog,
@@ -149,18 +180,44 @@ class Server:
         if tls is None:
             return {}
         self._tls = True
-        tls.sslobject_class = _watched(self)
+        tls.sslobject_class = _watched(self._door)
         return {"ssl": tls, "ssl_handshake_timeout": self.net.accept_timeout or None}
 
     def _started(self) -> None:
         if self.net.io_timeout:
             self._close_idle()
 
-    def _accept(self) -> asyncio.Protocol:
+    def accept(self) -> asyncio.Protocol:
         if len(self.connections) + len(self.handshakes) >= self.most:
             self.refuse.closed(f"there are {self.most} connections already")
             return _Turned()
         return self.connect(self)
+
+    def inherit(self, old: "Server", place: tuple[str, int] | str, *, peers: bool) -> bool:
+        """Listen with the socket of the other one, if that is where it listens. `peers`: also go on with those who
+        are connected; else they are closed."""
+        if old._server is None or old.place != place:
+            return False
+        self._from, self._with_peers = old, peers
+        return True
+
+    def _take_over(self, old: "Server") -> None:
+        self._from = None
+        self.loop = asyncio.get_running_loop()
+        self._server, self._door, self.path = old._server, old._door, old.path
+        self.place, self.address, self._tls, self.handshakes = old.place, old.address, old._tls, old.handshakes
+        old._server = old.path = None
+        self._door.server = self
+        for before in list(old.connections) if self._with_peers else ():
+            connection = self.connect(self)
+            connection.transport, connection.heard = before.transport, before.heard
+            if not before.transport.is_closing() and connection.inherit(before):
+                old.connections.discard(before)
+                self.connections.add(connection)
+                before.transport.set_protocol(connection)
+                if old.paused:
+                    before.transport.resume_reading()
+        self._started()
 
     def _close_idle(self) -> None:
         """Closes those that have been silent for net.io_timeout, and looks again a little later."""
@@ -189,19 +246,13 @@ class Server:
         """Those that it listens on."""
         return self._server.sockets if self._server else ()
 
-    @property
-    def peers(self) -> int:
-        """Connections that are open."""
-        return len(self.connections)
-
     async def stop(self) -> None:
         """Accept no more, read what peers had sent before, and close."""
-        if self._server is None:
-            return
         if self._sweep:
             self._sweep.cancel()
-        await asyncio.sleep(0)  # those that wait to be accepted
-        self._server.close()
+        if self._server is not None:
+            await asyncio.sleep(0)  # those that wait to be accepted
+            self._server.close()
         for connection in list(self.connections):
             self._last_reads(connection)
         for connection in list(self.connections):
@@ -236,13 +287,14 @@ class _Turned(asyncio.Protocol):
         cast(asyncio.Transport, transport).abort()
 
 
-def _watched(server: Server) -> type[ssl.SSLObject]:
+def _watched(door: Door) -> type[ssl.SSLObject]:
     """The handshakes of a server. Event loops drop one that fails without a word."""
 
     class Watched(ssl.SSLObject):
         begun = False
 
         def do_handshake(self) -> None:
+            server = door.server
             if not self.begun:
                 self.begun = True
                 server.handshakes.add(self)

@@ -74,6 +74,10 @@ class TailFile:
         self.parts: deque[Part] = deque()
         self.saved: tuple[int, str] | None = None
         """(offset, mark) that may be saved and has not been."""
+        self.done = 0
+        """All before this offset has settled, where that is asked for."""
+        self.changed: Callable[[TailFile], None] = lambda _: None
+        """Called when there is something new to save."""
         self._gzip = zlib.decompressobj(wbits=31) if path.lower().endswith(".gz") else None
 
     @property
@@ -94,7 +98,7 @@ class TailFile:
 
     def seek(self, offset: int) -> None:
         os.lseek(self.fd, offset, os.SEEK_SET)
-        self.offset = self.text_at = offset
+        self.offset = self.text_at = self.done = offset
         self.rest = b""
         self.skipping = False
         if self._gzip is not None:
@@ -187,9 +191,8 @@ class TailFile:
 
     # -- what has settled ----------------------------------------------------------------------------------------
 
-    def sent(self, mark: str, changed: Callable[["TailFile"], None]) -> Callable[[], None]:
-        """Note that a batch with all lines so far is on its way. Gives what to call once it has settled; `changed`
-        is called when there is something new to save."""
+    def sent(self, mark: str) -> Callable[[], None]:
+        """Note that a batch with all lines so far is on its way. Gives what to call once it has settled."""
         part = Part(self.resume_at, mark)
         self.parts.append(part)
 
@@ -197,9 +200,9 @@ class TailFile:
             part.settled = True
             while self.parts and self.parts[0].settled:
                 done = self.parts.popleft()
-                self.saved = done.upto, done.mark
+                self.saved, self.done = (done.upto, done.mark), done.upto
             if self.saved is not None:
-                changed(self)
+                self.changed(self)
 
         return settled
 

@@ -1,5 +1,6 @@
 """TLS for inputs that listen."""
 
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,14 @@ class ServerTls:
     min_version: str | None = opt("Oldest TLS version, such as TLSv1.2.", default=None)
     max_version: str | None = opt("Newest TLS version.", default=None)
     ciphers: str | None = opt("Ciphers to accept, in OpenSSL's spelling.", default=None)
+
+
+def tls_print(tls: ServerTls | None) -> object:
+    """Equal as long as the options and the files that they name are."""
+    if tls is None:
+        return None
+    files = [(path, os.stat(path).st_mtime_ns) for path in (tls.crt_file, tls.key_file, tls.ca_file) if path]
+    return tls, files
 
 
 def server_context(tls: ServerTls) -> ssl.SSLContext:

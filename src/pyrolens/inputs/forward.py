@@ -30,7 +30,7 @@ from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
 from pyrolens.inputs._forward_protocol import NotForwardError, Protocol
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, is_mode
-from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
+from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
 from pyrolens.options import read_bool
 from pyrolens.records.frames import NOTHING, Frames, Whole, decode_any
 
@@ -133,6 +133,7 @@ class ForwardSource:
         self.refuse = Refusals(env)
         self.protocol = Protocol(plan.tag_of, max(plan.buffer_max_size, 0), self.refuse)
         self.tls = server_context(plan.tls_options) if plan.tls else None
+        self.tls_print = tls_print(plan.tls_options if plan.tls else None)
         self.server = Server(self.refuse, lambda server: ForwardConnection(server, self), plan.net)
 
     async def start(self) -> None:
@@ -141,6 +142,12 @@ class ForwardSource:
             await self.server.listen_unix(plan.unix_path, int(plan.unix_perm, 8) if plan.unix_perm else None)
         else:
             await self.server.listen_tcp(plan.listen, plan.port, self.tls)
+
+    def inherit(self, old: "ForwardSource") -> bool:
+        plan = self.plan
+        place = plan.unix_path or (plan.listen, plan.port)
+        same = plan.keys == old.plan.keys
+        return self.tls_print == old.tls_print and self.server.inherit(old.server, place, peers=same)
 
     def pause(self) -> None:
         self.server.pause()
@@ -187,6 +194,11 @@ class ForwardConnection(Connection):
                 return
         if frames.broken:
             self._close(frames.broken)
+
+    def inherit(self, old: "ForwardConnection") -> bool:
+        self.frames, self.handshake = old.frames, old.handshake
+        self.frames.bound(self.source.protocol.limit)
+        return True
 
     def _shake(self, handshake: Handshake, whole: Whole) -> Whole:
         """Take the first message as the peer's part of the handshake. Gives the messages after it."""

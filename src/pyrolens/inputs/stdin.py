@@ -46,8 +46,17 @@ class StdinSource:
         """Whether there may be nothing to read: a pipe or a terminal, not a file."""
         self.reading = False
         self.ended = False
+        self._from: StdinSource | None = None
+
+    def inherit(self, old: "StdinSource") -> bool:
+        self._from = old
+        return True
 
     async def start(self) -> None:
+        if self._from is not None:
+            self.rest, self.ended = self._from.rest, self._from.ended
+            self._from.pause()
+            self._from.rest, self._from.ended = b"", True
         try:
             mode = os.fstat(self.fd).st_mode
         except OSError as why:

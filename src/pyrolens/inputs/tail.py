@@ -10,7 +10,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -188,6 +188,12 @@ class Tail(Input):
         return TailSource(self, env)
 
 
+def fits(path: str, pattern: str) -> bool:
+    """Whether glob() of the pattern would find it, if it was there."""
+    parts, patterns = path.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
+
+
 class TailSource:
     def __init__(self, plan: Tail, env: InputEnv) -> None:
         self.plan = plan
@@ -232,6 +238,8 @@ class TailSource:
         self.from_head = plan.read_from_head
         self.scanned_at = self.checked_at = 0.0
         self.timer: asyncio.Handle | None = None
+        self._from: list[TailSource] = []
+        """Those whose files it goes on with."""
 
     def _joining(self) -> Joining | None:
         """Raises: OptionError."""
@@ -273,14 +281,69 @@ class TailSource:
 
     async def start(self) -> None:
         plan = self.plan
-        if plan.db:
-            self.offsets = Offsets(self.env.name, plan.db, plan.db_sync, plan.db_locking, plan.db_journal_mode)
+        self._open_offsets()
         self.scanned_at = self.checked_at = asyncio.get_running_loop().time()
+        others, self._from = self._from, []
+        if others:
+            # what they would have found next is new, and nothing that was there at the start
+            self.from_head = plan.read_from_head or plan.read_newly_discovered_files_from_head
+            for other in others:
+                self._take_files(other)
+            self._scan(plan.path, lambda path: any(other.wants(path) for other in others))
+            self.from_head = plan.read_from_head
         self._scan(plan.path)
         if self.offsets:
             self.offsets.keep_only([inode for _, inode in self.files])
         self.from_head = plan.read_from_head or plan.read_newly_discovered_files_from_head
         self.timer = asyncio.get_running_loop().call_soon(self._poll)
+
+    def _open_offsets(self) -> None:
+        """Raises: ConfigError."""
+        plan = self.plan
+        if plan.db and self.offsets is None:
+            self.offsets = Offsets(self.env.name, plan.db, plan.db_sync, plan.db_locking, plan.db_journal_mode)
+
+    def inherit(self, old: "TailSource") -> bool:
+        plan = self.plan
+        if plan.db and old.offsets and self.offsets is None and plan.db == old.plan.db:
+            self.offsets = old.offsets.share()
+        self._open_offsets()
+        self._from.append(old)
+        return True
+
+    def wants(self, path: str) -> bool:
+        """Whether it is one of the files to read, by its name."""
+        if any(fnmatch.fnmatchcase(path, pattern) for pattern in self.plan.exclude_path):
+            return False
+        return any(fits(path, os.path.expanduser(pattern)) for pattern in self.plan.path)
+
+    def _take_files(self, old: "TailSource") -> None:
+        """Those that this one wants to read go on where the other one is."""
+        self.closed.update(old.closed)
+        self.too_old.update(old.too_old)
+        for file in [f for f in old.files.values() if self.wants(f.path) and self._tag(f.path)]:
+            old.give(file)
+            plan = self.plan
+            file.tag = self._tag(file.path)
+            file.most, file.skip_long, file.truncate_long = self.most, plan.skip_long_lines, plan.truncate_long_lines
+            if self.offsets is not old.offsets:
+                file.row = 0
+                if self.offsets:
+                    offset = file.done if file.parts else file.resume_at
+                    mark, now = self._mark(file, offset), self.env.now() // 10**9
+                    file.row = self.offsets.add(file.inode, file.path, offset, mark, now)
+            file.changed = self._settled
+            self.files[file.key] = file
+            if file.saved is not None:
+                self.changed[file.key] = file
+
+    def give(self, file: TailFile) -> None:
+        """Another one goes on with it. What is held back to be joined goes on from here."""
+        self._let_go(file)
+        if self.join:
+            self.join.forget(file)
+        self.files.pop(file.key)
+        self.changed.pop(file.key, None)
 
     def pause(self) -> None:
         self.paused = True
@@ -308,9 +371,9 @@ class TailSource:
 
     # -- finding files ------------------------------------------------------------------------------------------
 
-    def _scan(self, patterns: Iterable[str]) -> None:
+    def _scan(self, patterns: Iterable[str], fit: Callable[[str], bool] = lambda path: True) -> None:
         for pattern in patterns:
-            for path in sorted(glob.glob(os.path.expanduser(pattern))):
+            for path in filter(fit, sorted(glob.glob(os.path.expanduser(pattern)))):
                 self._found(path)
 
     def _found(self, path: str) -> None:
@@ -371,6 +434,7 @@ class TailSource:
             file.row = self.offsets.add(
                 file.inode, path, file.offset, self._mark(file, file.offset), self.env.now() // 10**9
             )
+        file.changed = self._settled
         self.files[file.key] = file
         self.env.count("files_opened")
         self.env.log.debug("reads a file", path=path, offset=file.offset)
@@ -490,7 +554,7 @@ class TailSource:
         size, file.unsent = file.unsent, 0
         settled = None
         if self.offsets:
-            settled = file.sent(self._mark(file, file.resume_at), self._settled)
+            settled = file.sent(self._mark(file, file.resume_at))
         self.env.ingest(file.tag, events, size, settled)
 
     def _let_go(self, file: TailFile) -> None:

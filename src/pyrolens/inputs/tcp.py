@@ -12,7 +12,7 @@ from pyrolens.inputs._payload import Payload, peer_url
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet
 from pyrolens.inputs._text import unescaped
-from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
+from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
 
 DEFAULT_BUFFER = 32 * 1024
 KIB = 1024
@@ -66,10 +66,15 @@ class TcpSource:
         self.refuse = Refusals(env)
         self.take = plan.payload.take(env, self.refuse)
         self.tls = server_context(plan.tls_options) if plan.tls else None
+        self.tls_print = tls_print(plan.tls_options if plan.tls else None)
         self.server = Server(self.refuse, lambda server: TcpConnection(server, self), plan.net)
 
     async def start(self) -> None:
         await self.server.listen_tcp(self.plan.listen, self.plan.port, self.tls)
+
+    def inherit(self, old: "TcpSource") -> bool:
+        plan = self.plan
+        return self.tls_print == old.tls_print and self.server.inherit(old.server, (plan.listen, plan.port), peers=True)
 
     def pause(self) -> None:
         self.server.pause()
@@ -98,8 +103,11 @@ class TcpConnection(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._know_peer()
+
+    def _know_peer(self) -> None:
         key = self.source.plan.source_address_key
-        peer = transport.get_extra_info("peername")
+        peer = self.transport.get_extra_info("peername")
         if key and peer:
             self.peer = {key: peer_url("tcp", peer)}
 
@@ -109,6 +117,11 @@ class TcpConnection(Connection):
             self.rest = b""
             self.source.refuse.closed(f"a record is larger than {self.source.plan.most} bytes (buffer_size)")
             self.transport.close()
+
+    def inherit(self, old: "TcpConnection") -> bool:
+        self.rest = old.rest
+        self._know_peer()
+        return True
 
     def finish(self) -> None:
         if not self.ended:

@@ -79,6 +79,9 @@ class UdpSource:
         net = ServerNet(share_port=self.plan.share_port)
         await self.datagrams.listen_udp(self.plan.listen, self.plan.port, net)
 
+    def inherit(self, old: "UdpSource") -> bool:
+        return self.datagrams.inherit(old.datagrams, (self.plan.listen, self.plan.port))
+
     def pause(self) -> None:
         self.datagrams.pause()
 

@@ -98,6 +98,11 @@ class S3Sink:
         """Set and replaced whenever something left the store."""
         self._warned: set[str] = set()
 
+    @property
+    def holds(self) -> str:
+        """The folder of the store."""
+        return str(self.store.path)
+
     # -- in ---------------------------------------------------------------------------------------------------
 
     def encoder(self, tag: str) -> Encode:

@@ -62,6 +62,10 @@ class Frames:
         self.broken = ""
         """Why nothing that follows can be understood, once that is so."""
 
+    def bound(self, limit: int) -> None:
+        """From now on this is the limit."""
+        self._limit = limit
+
     def take(self, data: bytes) -> Whole:
         """The messages that are whole now."""
         skip, tell = self._skip, self._tell

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pyrolens.config import Built, Config
-from pyrolens.delivery.dead_letters import InFolder, ToOutput
+from pyrolens.delivery.dead_letters import DeadLetters, InFolder, ToOutput
 from pyrolens.delivery.delivery import Delivery
 from pyrolens.plugin import Output
 from pyrolens.problems import Problems, nearest
 
 
-def bury(config: Config, deliveries: Mapping[str, Delivery], problems: Problems) -> None:
-    """Give the deliveries (by the name of the output) what the option dead_letter and storage.keep.rejected ask for."""
+def burials(config: Config, deliveries: Mapping[str, Delivery], problems: Problems) -> dict[str, DeadLetters]:
+    """By the name of the output, what the option dead_letter and storage.keep.rejected ask for."""
+    found: dict[str, DeadLetters] = {}
     service = config.service
     kept = Path(service.storage_path or ".") / (service.storage_rejected_path or "rejected")
     by_name = {name: built for built in config.outputs for name in (built.name, built.label)}
@@ -22,9 +23,9 @@ def bury(config: Config, deliveries: Mapping[str, Delivery], problems: Problems)
             continue
         if wanted is None:
             if service.storage_keep_rejected:
-                delivery.dead = InFolder(str(kept), built.label)
+                found[built.name] = InFolder(str(kept), built.label)
         elif "/" in wanted:
-            delivery.dead = InFolder(wanted, built.label)
+            found[built.name] = InFolder(wanted, built.label)
         elif (target := by_name.get(wanted)) is None:
             message = f"output {built.label}: dead_letter is '{wanted}': expected a folder (with a /) or another output"
             problems.error("bad-dead-letter", message, built.place, nearest(wanted, by_name))
@@ -34,7 +35,8 @@ def bury(config: Config, deliveries: Mapping[str, Delivery], problems: Problems)
                 "bad-dead-letter", message, built.place, "name a folder, or an output that keeps none itself"
             )
         elif target.name in deliveries:
-            delivery.dead = ToOutput(deliveries[target.name].door, built.label)
+            found[built.name] = ToOutput(deliveries[target.name].door, built.label)
+    return found
 
 
 def _chain(start: Built[Output], by_name: Mapping[str, Built[Output]]) -> list[Built[Output]]:

@@ -11,7 +11,7 @@ from pyrolens.delivery.receipt import Receipt
 from pyrolens.multiline import MultilineParser
 from pyrolens.pipeline.pipeline import Pipeline
 from pyrolens.pipeline.step import Step, tell_overruns
-from pyrolens.plugin import Env, Held, Log, Parse, Parser, Source, builtin_parser
+from pyrolens.plugin import Env, Held, Input, Log, Parse, Parser, Source, builtin_parser
 from pyrolens.records.event import Event
 from pyrolens.records.regex.budget import OVERRUNS
 from pyrolens.records.routes import Split
@@ -129,10 +129,26 @@ class OutputRuntime(PluginEnv):
         self.refuse(events, tag, reason)
 
 
+class Nobody:
+    """A source that is gone."""
+
+    async def start(self) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+NOBODY = Nobody()
+
+
 class InputRuntime(PluginEnv):
     """Of an input: takes its batches, and stops it from reading while too much of them is unsettled (Mem_Buf_Limit)."""
 
     source: Source
+    plan: Input
 
     def __init__(
         self,
@@ -148,11 +164,31 @@ class InputRuntime(PluginEnv):
         self.tag = tag
         self.flush = flush
         self.metrics = metrics
-        metrics.limit = limit
+        self.limit = limit
         self._pipeline = pipeline
         self._processors = processors
         self.split: Split | None = None
         """Its routes."""
+
+    async def start(self) -> None:
+        """Raises: ConfigError."""
+        self.metrics.limit = self.limit
+        await self.source.start()
+        if self.metrics.paused:
+            # the config was loaded again, and what came in before is not settled yet
+            self.source.pause()
+            self._settle(Receipt(0, lambda _: None))
+
+    def succeed(self, new: "InputRuntime | None") -> None:
+        """Its time is over. What is still to settle may end the pause of the one that has its name now."""
+        self.source = new.source if new else NOBODY
+        if new is None:
+            self.metrics.paused = False
+
+    def go_on_as(self, new: "InputRuntime") -> None:
+        """The source stays, and its batches go the ways of `new`."""
+        self.tag, self.flush, self.log, self.split = new.tag, new.flush, new.log, new.split
+        self._pipeline, self._processors, self._parsers = new._pipeline, new._processors, new._parsers
 
     def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
         metrics = self.metrics
@@ -182,7 +218,7 @@ class InputRuntime(PluginEnv):
     def _settle(self, receipt: Receipt) -> None:
         metrics = self.metrics
         metrics.unsettled -= receipt.size
-        if metrics.paused and metrics.unsettled < metrics.limit:
+        if metrics.paused and (metrics.unsettled < metrics.limit or not metrics.limit):
             metrics.paused = False
             metrics.resumes += 1
             self.log.info("resumed", unsettled=metrics.unsettled)

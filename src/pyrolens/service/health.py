@@ -33,6 +33,10 @@ class Health:
         """Seconds, which are notes."""
         self._notes: deque[tuple[int, int]] = deque(maxlen=self.period)
 
+    def go_on(self, old: "Health") -> None:
+        """With what that one has seen."""
+        self._notes.extend(old._notes)
+
     def note(self, outputs: Iterable[Failures]) -> None:
         """To be called once a second."""
         listed = list(outputs)

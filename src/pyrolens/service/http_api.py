@@ -1,11 +1,12 @@
 """The HTTP API on HTTP_Port: uptime, health, metrics, plugins, storage, reload.
 
 Source: Fluent Bit 5.1.1 src/http_server/api: the same paths, names and shapes.
-Differs: requests other than GET are answered at once, also without a body; Fluent Bit leaves them waiting.
+Differs: requests other than GET are answered at once, also without a body; Fluent Bit leaves them waiting. A reload is
+answered once it is done or refused, with the problems of the config; Fluent Bit answers "done" before it has looked.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -16,8 +17,11 @@ from pyrolens.service.exposition import COMPATIBLE, all_metrics, as_json, old_pr
 from pyrolens.service.health import Health
 from pyrolens.service.http_server import Answer, HttpServer, Request
 from pyrolens.service.metrics import Metrics
+from pyrolens.service.reloaded import NOT_ENABLED, Reloaded
 
 PROMETHEUS = "text/plain; version=0.0.4"
+LAST_ANSWER = 1.0
+"""Seconds."""
 
 
 class ApiOptions(Protocol):
@@ -38,16 +42,18 @@ class ApiOptions(Protocol):
 
 
 class HttpApi:
-    """`reload`, where reloading is possible: asks for it and says whether it began."""
+    """`reload`, where reloading is possible: does it, and says what came of it."""
 
-    def __init__(self, options: ApiOptions, metrics: Metrics, reload: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, options: ApiOptions, metrics: Metrics, reload: Callable[[], Awaitable[Reloaded]] | None = None
+    ) -> None:
         self.options = options
         self.metrics = metrics
         self.reload = reload
         self.health = Health(options.hc_errors_count, options.hc_retry_failure_count, options.hc_period)
         self.server = HttpServer(self.answer)
         self._ticker: asyncio.TimerHandle | None = None
-        self._routes: dict[str, Callable[[Request], Answer]] = {
+        self._routes: dict[str, Callable[[Request], Answer | Awaitable[Answer]]] = {
             "/": self._about,
             "/api/v1/uptime": self._uptime,
             "/api/v1/metrics": lambda _: _json(as_json(self.metrics)),
@@ -69,15 +75,37 @@ class HttpApi:
             self._tick()
 
     async def stop(self) -> None:
+        self._stop_ticking()
+        await self.server.stop()
+
+    def _stop_ticking(self) -> None:
         if self._ticker:
             self._ticker.cancel()
-        await self.server.stop()
+
+    def stop_soon(self) -> None:
+        """Once the answer that is on its way has arrived."""
+        self._stop_ticking()
+        loop = asyncio.get_running_loop()
+        self._ticker = loop.call_later(LAST_ANSWER, lambda: loop.create_task(self.server.stop()))
+
+    def same_place(self, other: "HttpApi") -> bool:
+        mine, its = self.options, other.options
+        return (mine.http_listen, mine.http_port) == (its.http_listen, its.http_port)
+
+    def succeed(self, old: "HttpApi") -> None:
+        """Go on with its socket and its connections, in place of start()."""
+        old._stop_ticking()
+        self.server = old.server
+        self.server.handler = self.answer
+        self.health.go_on(old.health)
+        if self.options.health_check:
+            self._tick()
 
     def _tick(self) -> None:
         self.health.note(self.metrics.outputs.values())
         self._ticker = asyncio.get_running_loop().call_later(1.0, self._tick)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
         route = self._routes.get(request.path)
         return route(request) if route else Answer(404)
 
@@ -127,13 +155,19 @@ class HttpApi:
         layer = {"total_chunks": chunks, "mem_chunks": chunks, "fs_chunks": 0, "fs_chunks_up": 0, "fs_chunks_down": 0}
         return _json({"storage_layer": {"chunks": layer}, "input_chunks": inputs})
 
-    def _reload(self, request: Request) -> Answer:
+    async def _reloaded(self, coming: Awaitable[Reloaded]) -> Answer:
+        return self._told(await coming)
+
+    @staticmethod
+    def _told(came: Reloaded) -> Answer:
+        body: dict[str, object] = {"reload": came.text, "status": came.status}
+        if came.problems:
+            body["problems"] = came.problems
+        return _json(body, 200 if came.status in (0, -1) else 400)
+
+    def _reload(self, request: Request) -> Answer | Awaitable[Answer]:
         if request.method in ("POST", "PUT"):
-            if self.reload is None:
-                return _json({"reload": "not enabled", "status": -1})
-            if not self.reload():
-                return _json({"reload": "in progress", "status": -2}, 400)
-            return _json({"reload": "done", "status": 0})
+            return self._reloaded(self.reload()) if self.reload else self._told(NOT_ENABLED)
         if request.method in ("GET", "HEAD"):
             return _json({"hot_reload_count": self.metrics.reloads})
         return Answer(405, headers={"Allow": "GET, POST, PUT"})

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -35,7 +35,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Request], Answer]
+Handler = Callable[[Request], Answer | Awaitable[Answer]]
+"""An answer that takes a while is awaited; the requests after it wait."""
 
 
 class HttpServer:
@@ -78,6 +79,8 @@ class _Connection(asyncio.Protocol):
         self.server = server
         self.data = bytearray()
         self.timer: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[None] | None = None
+        """An answer that takes a while."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
@@ -104,7 +107,13 @@ class _Connection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self.data += data
-        while not self.transport.is_closing() and self._request():
+        if self.task is None:
+            self._requests()
+        elif len(self.data) > HEAD_LIMIT + BODY_LIMIT:
+            self.drop()
+
+    def _requests(self) -> None:
+        while self.task is None and not self.transport.is_closing() and self._request():
             self._restart()
 
     def _request(self) -> bool:
@@ -132,14 +141,32 @@ class _Connection(asyncio.Protocol):
         del self.data[: end + 4 + int(length)]
         connection = headers.get("connection", "").lower()
         close = connection == "close" or (words[2] == "HTTP/1.0" and connection != "keep-alive")
+        request = Request(words[0], words[1].partition("?")[0])
         try:
-            answer = self.server.handler(Request(words[0], words[1].partition("?")[0]))
+            answer = self.server.handler(request)
         except Exception as error:
-            # a bug of ours; the loop's handler logs it, and the client hears of it
-            asyncio.get_running_loop().call_exception_handler({"message": "HTTP API", "exception": error})
-            answer = Answer(500)
-        self._answer(answer, head=words[0] == "HEAD", close=close)
+            answer = self._defect(error)
+        if isinstance(answer, Answer):
+            self._answer(answer, head=words[0] == "HEAD", close=close)
+        else:
+            self.task = asyncio.ensure_future(self._answer_later(answer, close))
         return True
+
+    def _defect(self, error: Exception) -> Answer:
+        """A bug of ours; the loop's handler logs it, and the client hears of it."""
+        asyncio.get_running_loop().call_exception_handler({"message": "HTTP API", "exception": error})
+        return Answer(500)
+
+    async def _answer_later(self, coming: Awaitable[Answer], close: bool) -> None:
+        try:
+            answer = await coming
+        except Exception as error:
+            answer = self._defect(error)
+        self.task = None
+        if not self.transport.is_closing():
+            self._answer(answer, head=False, close=close)
+            self._restart()
+            self._requests()
 
     def _answer(self, answer: Answer, *, head: bool, close: bool) -> None:
         lines = [f"HTTP/1.1 {answer.status} {REASONS[answer.status]}", "Server: Pyrolens"]

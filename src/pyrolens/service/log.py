@@ -71,25 +71,32 @@ class Logs:
         self._seen: dict[tuple[str, int, str, str], _Repeats] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._lost = 0
-        self._fd = 2
-        self._color = False
         self._second, self._stamp = -1, ""
+        self._poll = select.poll()
+        self._open(file)
+
+    def _open(self, file: str | None) -> None:
         failed: OSError | None = None
+        self._fd = 2
         if file:
             try:
-                self._fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                self._fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except OSError as why:
                 failed = why
-        else:
-            self._color = sys.stderr is not None and os.isatty(2)
-        self._poll = select.poll()
+        self._color = not file and sys.stderr is not None and os.isatty(2)
         self._poll.register(self._fd, select.POLLOUT)
         if failed:
             self.of("log").error("the log file cannot be opened", file=file, reason=failed.strerror)
 
-    def of(self, *names: str | None) -> "Logger":
-        """The log of one part: of("engine"), or of(kind, plugin, label, level or None)."""
-        level = self.level
+    def reopen(self, level: str, file: str | None) -> None:
+        """Go on with another level, in another file or in a new one of that name."""
+        self.level = level
+        self._leave()
+        self._open(file)
+
+    def of(self, *names: str | None, level: str | None = None) -> "Logger":
+        """The log of one part: of("engine"), or of(kind, plugin, label, level or None). `level`: else that of all."""
+        level = level or self.level
         shown = names
         if len(names) == 4:
             shown, level = names[:3], names[3] or level
@@ -102,6 +109,10 @@ class Logs:
             self._secrets |= new
             self._masked = re.compile("|".join(map(re.escape, sorted(self._secrets, key=len, reverse=True))))
 
+    def masked(self, text: str) -> str:
+        """Without the secrets."""
+        return self._masked.sub("***", text) if self._masked is not None else text
+
     def problem(self, problem: Problem) -> None:
         """A problem of the config, on as many lines as it has."""
         log = self.of("config")
@@ -113,8 +124,7 @@ class Logs:
         """One line, at once."""
         if self._counts is not None:
             self._counts.log_lines[NAMES[level]] += 1
-        if self._masked is not None:
-            text = self._masked.sub("***", text)
+        text = self.masked(text)
         now = self.clock()
         second = int(now)
         if second != self._second:
@@ -192,11 +202,13 @@ class Logs:
         if self._timer:
             self._timer.cancel()
             self._timer = None
+        self._leave()
+        self._open(None)
+
+    def _leave(self) -> None:
+        self._poll.unregister(self._fd)
         if self._fd != 2:
-            self._poll.unregister(self._fd)
             os.close(self._fd)
-            self._fd = 2
-            self._poll.register(2, select.POLLOUT)
 
 
 class Logger:

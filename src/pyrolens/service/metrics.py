@@ -108,6 +108,14 @@ class Metrics:
         self.reloads = 0
         self.log_lines: Counters = dict.fromkeys(("error", "warn", "info", "debug", "trace"), 0)
 
+    def draft(self) -> "Metrics":
+        """For a config that is loaded again: counters of the names that there are go on, and new names are not seen
+        here."""
+        new = Metrics(self.clock)
+        new.started, new.reloads, new.log_lines = self.started, self.reloads, self.log_lines
+        new.inputs, new.filters, new.outputs = dict(self.inputs), dict(self.filters), dict(self.outputs)
+        return new
+
     @property
     def uptime(self) -> float:
         """Seconds since the start."""

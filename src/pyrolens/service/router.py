@@ -1,14 +1,15 @@
 """The running router: made from a config, started, and stopped without losing what it holds."""
 
 import asyncio
-import gc
-import signal
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
+import os
+import stat
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import is_dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from pyrolens.config import Built, Config
+from pyrolens.config import Built, Config, Service
 from pyrolens.delivery.delivery import Delivery
+from pyrolens.delivery.outcome import Keeper
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.multiline import read_limit
 from pyrolens.pipeline.pipeline import Door, Pipeline, Route
@@ -17,9 +18,9 @@ from pyrolens.plugin import Filter, Host, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.records.routes import splitter
 from pyrolens.service.books import books, write_if_asked
-from pyrolens.service.burial import bury
+from pyrolens.service.burial import burials
 from pyrolens.service.envs import FilterRuntime, InputRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv
-from pyrolens.service.log import Logs
+from pyrolens.service.log import Logger, Logs
 from pyrolens.service.metrics import FilterMetrics, Metrics
 from pyrolens.service.secrets import secrets_of
 
@@ -53,24 +54,31 @@ class Router:
 
     Raises: ConfigError with all that does not compile."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, before: "Router | None" = None) -> None:
+        """`before`: the router that runs, if this one is to take over from it; nothing of that one changes here."""
         self.config = config
         service = config.service
-        self.metrics = Metrics()
-        self.logs = Logs(service.log_level, service.log_file, self.metrics)
+        self.metrics: Metrics = before.metrics.draft() if before else Metrics()
+        self.logs: Logs = before.logs if before else Logs(service.log_level, service.log_file, self.metrics)
         built: list[Built[Any]] = [*config.inputs, *config.filters, *config.outputs]
         self.logs.mask(secrets_of(b.plugin for b in built))
-        self.log = self.logs.of("engine")
+        self.log = self._log("engine")
         self._problems = Problems()
         limit = read_limit(service.multiline_buffer_limit)
         self._parsers = Parsers(config.parsers, self._parser_env, config.multiline_parsers, limit)
         self.leave: Callable[[int], None] = lambda status: None
         """Called when a plugin wants the router to stop; gets the exit status."""
+        self.before = before
+        self.prints: dict[str, object] = {}
+        """What must be equal for an output to go on as it is; by its name, as `deliveries`."""
         self.deliveries: dict[str, Delivery] = {}
         """By the name of the output."""
-        self.pipeline = Pipeline([], [], self.logs.of("router"))
+        self.retired: list[Delivery] = before.retired if before else []
+        """Of configs before this one, with something left to deliver."""
+        self._finishing: set[asyncio.Task[None]] = set()
+        self.pipeline = Pipeline([], [], self._log("router"))
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
-        bury(config, self.deliveries, self._problems)
+        self.burials = burials(config, self.deliveries, self._problems)
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
         self._problems.raise_if_any()
@@ -97,13 +105,16 @@ class Router:
             self._problems.add(built.problem(error))
         return None
 
+    def _log(self, *names: str, level: str | None = None) -> Logger:
+        return self.logs.of(*names, level=level or self.config.service.log_level)
+
     def _log_of(self, built: Built[Any]) -> Any:
         plugin: Plugin = built.plugin
-        return self.logs.of(plugin.kind, plugin.name, built.label, plugin.log_level)
+        return self._log(plugin.kind, plugin.name, built.label, level=plugin.log_level)
 
     def _parser_env(self, name: str) -> PluginEnv:
         counted = self.metrics.filter(f"parser:{name}")
-        return PluginEnv(name, self.logs.of("parser", name), counted, self._parsers, self._leave)
+        return PluginEnv(name, self._log("parser", name), counted, self._parsers, self._leave)
 
     def _step(self, built: Built[Filter]) -> Step:
         metrics = self.metrics.filter(built.label, built.plugin.name)
@@ -143,10 +154,20 @@ class Router:
             self._leave,
         )
         env.split = splitter(built.routes) if built.routes else None
+        env.plan = built.plugin
         env.source = built.plugin.open(env)
         return env
 
     def _route(self, built: Built[Output]) -> Route:
+        print_ = self.prints[built.name] = fingerprint(built, self.config.service)
+        delivery = (self.before.goes_on(print_) if self.before else None) or self._delivery(built)
+        self.deliveries[built.name] = delivery
+        door: Callable[[str], Door] = delivery.door
+        if built.processors:
+            door = self._processed(door, built)
+        return Route(built.matches, door)
+
+    def _delivery(self, built: Built[Output]) -> Delivery:
         plugin, service = built.plugin, self.config.service
         metrics = self.metrics.output(built.label, plugin.name)
         log = self._log_of(built)
@@ -156,11 +177,11 @@ class Router:
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
         delivery = Delivery(sink, policy, metrics, log, plugin.workers, preserve_order=plugin.preserve_order)
         env.refuse = delivery.reject
-        self.deliveries[built.name] = delivery
-        door: Callable[[str], Door] = delivery.door
-        if built.processors:
-            door = self._processed(door, built)
-        return Route(built.matches, door)
+        return delivery
+
+    def goes_on(self, wanted: object) -> Delivery | None:
+        """The delivery of an output that a new config leaves as it is."""
+        return next((self.deliveries[name] for name, print_ in self.prints.items() if print_ == wanted), None)
 
     def _processed(self, door: Callable[[str], Door], built: Built[Output]) -> Callable[[str], Door]:
         """The door behind the processors of an output."""
@@ -185,6 +206,7 @@ class Router:
         """Open outputs, then the HTTP API, then inputs. Raises: ConfigError when something cannot be opened; then
         nothing stays open."""
         started: list[InputRuntime] = []
+        self.give_dead_letters(list(self.deliveries.values()))
         try:
             for delivery in self.deliveries.values():
                 await delivery.sink.start()
@@ -192,17 +214,48 @@ class Router:
                 await self.api.start()
             for env in self.inputs:
                 started.append(env)
-                await env.source.start()
+                await env.start()
         except ConfigError:
             await asyncio.gather(*(env.source.stop() for env in started), return_exceptions=True)
             await self._close()
             raise
-        self._tick()
+        self.tick()
 
-    def _tick(self) -> None:
-        for delivery in self.deliveries.values():
+    def give_dead_letters(self, deliveries: Sequence[Delivery]) -> None:
+        for name, delivery in self.deliveries.items():
+            if delivery in deliveries:
+                if delivery.dead is not None:
+                    delivery.dead.close()
+                delivery.dead = self.burials.get(name)
+
+    def retire(
+        self, deliveries: Sequence[Delivery], then: Callable[[], Coroutine[Any, Any, None]] | None = None
+    ) -> None:
+        """Nothing leads to them any more: they deliver what they have in their own time, and close."""
+        self.retired += deliveries
+        task = asyncio.create_task(self._finish(deliveries, then))
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+
+    async def _finish(
+        self, deliveries: Sequence[Delivery], then: Callable[[], Coroutine[Any, Any, None]] | None
+    ) -> None:
+        while any(delivery.left()[0] for delivery in deliveries):
+            await asyncio.gather(*(delivery.finish() for delivery in deliveries))
+        for delivery in deliveries:
+            # what is to go on with what it keeps does so; else there is nobody who would
+            if then is None and isinstance(delivery.sink, Keeper):
+                await delivery.sink.drain()
+            self.retired.remove(delivery)
+            await delivery.close()
+        if then is not None:
+            await then()
+
+    def tick(self) -> None:
+        """Flush, now and from now on."""
+        for delivery in [*self.deliveries.values(), *self.retired]:
             delivery.flush()
-        self._ticker = asyncio.get_running_loop().call_later(self.config.service.flush, self._tick)
+        self._ticker = asyncio.get_running_loop().call_later(self.config.service.flush, self.tick)
 
     async def stop(self) -> bool:
         """Read until the peers have closed, deliver what is there within Grace, and say what could not be. True:
@@ -211,7 +264,7 @@ class Router:
         ends = asyncio.get_running_loop().time() + grace
         await self._finish_reading(ends, grace)
         self.pipeline.end()
-        deliveries = list(self.deliveries.values())
+        deliveries = [*self.deliveries.values(), *self.retired]
         await self._within(ends, [d.drain() for d in deliveries])
         complete = True
         for delivery, (records, size) in [(d, d.left()) for d in deliveries]:
@@ -274,61 +327,40 @@ class Router:
         for task in (hurry, *left):
             task.cancel()
 
-    async def _close(self) -> None:
+    def stop_ticking(self) -> None:
         if self._ticker:
             self._ticker.cancel()
+
+    async def _close(self) -> None:
+        self.stop_ticking()
+        for task in self._finishing:
+            task.cancel()
         if self.api:
             await self.api.stop()
-        for delivery in self.deliveries.values():
+        for delivery in [*self.deliveries.values(), *self.retired]:
             await delivery.close()
 
 
-def run(config: Config) -> int:
-    """Run until SIGTERM or SIGINT. Gives the exit status."""
-    router = Router(config)
-    import uvloop  # the router's own loop: imported where it is used
-
-    # Records are freed by their reference counts; the collector would only search them for nothing.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    return uvloop.run(_until_signal(router))
-
-
-async def _until_signal(router: Router) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: unexpected(router, context))
-
-    signals = 0
-
-    def told() -> None:
-        nonlocal signals
-        signals += 1
-        stop.set()
-        if signals > 1:
-            router.hurried.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told)
-    status = 0
-
-    def leave(wanted: int) -> None:
-        nonlocal status
-        status = wanted
-        stop.set()
-
-    router.leave = leave
-    await router.start()
-    router.log.info("started", inputs=len(router.inputs), outputs=len(router.deliveries))
-    await stop.wait()
-    await router.stop()
-    return status
+def fingerprint(built: Built[Output], service: Service) -> object:
+    """What an output is made of: equal ones do the same. Files that it names count with what they are now."""
+    files = []
+    for value in values_of(built.plugin):
+        try:
+            found = os.stat(value)
+        except (OSError, ValueError):
+            continue
+        if stat.S_ISREG(found.st_mode):
+            files.append((value, found.st_ino, found.st_size, found.st_mtime_ns))
+    part = (
+        service.flush, service.json_escape_unicode, service.scheduler_base, service.scheduler_cap, service.log_level,
+    )  # fmt: skip
+    return built.label, built.plugin, part, files
 
 
-def unexpected(router: Router, context: dict[str, Any]) -> None:
-    """A defect of ours: said once with its traceback, and the router goes on."""
-    error = context.get("exception")
-    router.log.error("unexpected", what=context.get("message", ""), error=repr(error))
-    if error is not None:
-        router.log.debug("traceback", of="".join(traceback.format_exception(error)))
+def values_of(options: Any) -> Iterator[str]:
+    """The texts among the values of a plugin's options."""
+    for value in vars(options).values():
+        if isinstance(value, str):
+            yield value
+        elif is_dataclass(value):
+            yield from values_of(value)

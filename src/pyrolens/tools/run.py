@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import pyrolens
 from pyrolens.config import Config, load
@@ -55,14 +56,17 @@ def main(argv: Sequence[str]) -> int:
             raise ConfigError([Problem("bad-option", "-S: there is no such report", None, "see pyrolens check")])
         config = _load(args, problems)
         told = tell(config.warnings)
-        from pyrolens.service import router
-
         if args.action == "dry-run":
-            router.Router(config)
+            from pyrolens.service.router import Router
+
+            Router(config)
             print("the config is good" if not told else f"the config is good, but see {told} above", file=sys.stderr)
             return 0
         make_storage(config)
-        return router.run(config)
+        from pyrolens.service import running
+
+        args.workdir = None  # it is where we are now
+        return running.run(config, partial(_again, args))
     except ConfigError as error:
         tell(error.problems[told:] if told and error.problems[:told] == config.warnings else error.problems)
         return 1
@@ -83,6 +87,13 @@ def _load(args: RunArguments, problems: Problems) -> Config:
     problems.raise_if_any()
     config = load(args.config, args.sections)
     config.warnings[:0] = problems
+    return config
+
+
+def _again(args: RunArguments) -> Config:
+    """For a reload: the same command line, with its files as they are now. Raises: ConfigError."""
+    config = _load(args, Problems())
+    make_storage(config)
     return config
 
 
