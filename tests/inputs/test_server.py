@@ -212,7 +212,7 @@ def test_one_connection_too_many(run: Run) -> None:
         source, address = await listening(env)
         source.server.most = 2
         kept = [await asyncio.open_connection(*address) for _ in range(2)]
-        await env.until(lambda: len(source.server.connections) == 2)
+        await env.until(lambda: source.peers == 2)
         reader, _ = await asyncio.open_connection(*address)
         assert await ended(reader)
         assert said(env) == ["there are 2 connections already"]

@@ -246,6 +246,11 @@ class Server:
         """Those that it listens on."""
         return self._server.sockets if self._server else ()
 
+    @property
+    def peers(self) -> int:
+        """Connections that are open."""
+        return len(self.connections)
+
     async def stop(self) -> None:
         """Accept no more, read what peers had sent before, and close."""
         if self._sweep:
