@@ -18,7 +18,7 @@ from pyrolens.inputs._payload import peer_url
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, is_mode
 from pyrolens.inputs._text import find_parser, text_of
-from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context
+from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
 from pyrolens.options import Kind
 
 COUNT = re.compile(rb"([0-9]{1,9}) ")
@@ -109,6 +109,7 @@ class SyslogSource:
         self.parse = find_parser(env, name)
         self.misfit = f"does not fit the parser '{name}'"
         self.tls = server_context(plan.tls_options) if plan.tls else None
+        self.tls_print = tls_print(plan.tls_options if plan.tls else None)
         kind = CountedConnection if plan.format in COUNTS else LineConnection
         self.server = Server(self.refuse, lambda server: kind(server, self), plan.net)
         self.datagrams = Datagrams(self.refuse, self.received)
@@ -128,6 +129,14 @@ class SyslogSource:
             if room:
                 for listening in self.server.sockets:
                     make_room(listening, room, self.env.log.warning)
+
+    def inherit(self, old: "SyslogSource") -> bool:
+        plan, before = self.plan, old.plan
+        place = plan.path if plan.path and not plan.over_network else (plan.listen, plan.port)
+        if not plan.streams:
+            return not before.streams and self.datagrams.inherit(old.datagrams, place)
+        same = (plan.format in COUNTS) is (before.format in COUNTS)
+        return self.tls_print == old.tls_print and self.server.inherit(old.server, place, peers=same)
 
     def pause(self) -> None:
         self.server.pause()
@@ -190,16 +199,24 @@ class StreamConnection(Connection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._know_peer()
+
+    def _know_peer(self) -> None:
         key = self.source.plan.source_address_key
         if key:
             over_network = self.source.plan.over_network
-            peer = transport.get_extra_info("peername") if over_network else _process(transport)
+            peer = self.transport.get_extra_info("peername") if over_network else _process(self.transport)
             self.peer = {key: peer_url("tcp" if over_network else "unix", peer)}
 
     def received(self, data: bytes) -> None:
         self._take(self.rest + data, last=False)
         if len(self.rest) > self.source.plan.most:
             self._close(f"a message is larger than {self.source.plan.most} bytes (buffer_max_size)")
+
+    def inherit(self, old: "StreamConnection") -> bool:
+        self.rest = old.rest
+        self._know_peer()
+        return True
 
     def _close(self, reason: str) -> None:
         self.rest = b""
