@@ -51,9 +51,16 @@ def test_the_request() -> None:
 
 
 def test_version_8_knows_no_types() -> None:
-    (refused,), _ = sent(make(), vendors.bulk(types=False), TWO)
-    assert refused.reason == "HTTP 400: contains an unknown parameter [_type]"
     assert sent(make(suppress_type_name=True), vendors.bulk(types=False), TWO)[0] == [DELIVERED]
+    env = Env()
+    own = events({"a": ',"_type":"_doc"', "_type": "_doc"})
+    outcomes, requests = sent(make(index="a"), vendors.bulk(types=False), own, env=env)
+    assert outcomes == [DELIVERED]
+    actions = [request.body.splitlines()[0] for request in requests]
+    assert actions == [b'{"create":{"_index":"a","_type":"_doc"}}', b'{"create":{"_index":"a"}}']
+    assert requests[0].body.splitlines()[1] == requests[1].body.splitlines()[1]
+    said = "the server refuses types, so none are sent from now on: set suppress_type_name"
+    assert env.said.lines == [("warning", said, {})]
 
 
 @pytest.mark.parametrize(

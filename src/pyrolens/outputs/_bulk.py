@@ -34,6 +34,8 @@ from pyrolens.records.codecs import Json, json_value, pack, second_text
 from pyrolens.records.event import SECOND, Record
 from pyrolens.records.template import Template
 
+NO_TYPES = b"unknown parameter [_type]"
+"""What servers answer that have no types any more: Elasticsearch 8, OpenSearch 2."""
 Hash = Callable[[bytes], str]
 """A packed record -> its _id."""
 
@@ -47,6 +49,7 @@ BULK_DIFFERS = (
     "The result of each record counts: those refused with 429 or 5xx are sent again, alone; those refused for good "
     "(mapping errors and the like) are rejected with the reason; a document that is there already counts as delivered. "
     "Fluent Bit takes the answer as a whole, and loses or repeats records.",
+    "A server that refuses types gets the records again without, and is sent none from then on; Fluent Bit loses them.",
     "An answer that is no answer of _bulk is a failure, and a long answer is read whole.",
     "Id_Key: a record without that field has no _id, and a whole number is one; Fluent Bit gives such a record the "
     "_id of the record before it. With update and upsert a record without an _id is rejected, counted and logged.",
@@ -268,6 +271,10 @@ class BulkSink(PostSink):
         """tls: also for the credentials. slash: before a pipeline's name. Raises: ConfigError."""
         options = documents.options
         host, port = place
+        self.type = b"" if options.suppress_type_name else b',"_type":' + json_value(options.type)
+        """As an action holds it."""
+        self.untyped = False
+        """The server has said that it takes no types."""
         self.signing = (options.aws_service_name, region_of(aws) or "") if options.aws_auth else None
         target = f"{options.path}/_bulk" + (f"{slash}?pipeline={options.pipeline}" if options.pipeline else "")
         headers = [("Content-Type", "application/x-ndjson"), *(authorization if not self.signing else [])]
@@ -287,20 +294,28 @@ class BulkSink(PostSink):
         super().__init__(env, post, documents.lines, frame=Frame(), table=Table())
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        if not self.signing:
-            return await super().deliver(chunk)
-        body, encoding = await self.poster.packed(b"".join(chunk.items))
         try:
-            credentials = await self.credentials.get()
-            answer = await self.signed(credentials, body, encoding)
-            if answer.status == 403 and (other := await self.credentials.renewed(credentials)) not in (
-                None,
-                credentials,
-            ):
-                answer = await self.signed(other or credentials, body, encoding)
+            answer = await self.sent(chunk)
+            if answer.status == 400 and NO_TYPES in answer.body and self.type and not self.untyped:
+                self.untyped = True
+                self.env.log.warning("the server refuses types, so none are sent from now on: set suppress_type_name")
+                answer = await self.sent(chunk)
         except (NetError, CredentialsError) as why:
             return Outcome.again(chunk, str(why))
         return self.outcome(chunk, answer)
+
+    async def sent(self, chunk: Chunk) -> Response:
+        """Raises: NetError, CredentialsError."""
+        items = [item.replace(self.type, b"", 1) for item in chunk.items] if self.untyped else chunk.items
+        body = b"".join(items)
+        if not self.signing:
+            return await self.poster.post(body)
+        packed, encoding = await self.poster.packed(body)
+        credentials = await self.credentials.get()
+        answer = await self.signed(credentials, packed, encoding)
+        if answer.status == 403 and (other := await self.credentials.renewed(credentials)) not in (None, credentials):
+            answer = await self.signed(other or credentials, packed, encoding)
+        return answer
 
     async def signed(self, credentials: Credentials, body: bytes, encoding: Headers) -> Response:
         """Raises: NetError."""
