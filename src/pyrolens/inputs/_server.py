@@ -86,6 +86,13 @@ class Connection(asyncio.Protocol):
         self.heard = self.server.loop.time()
         self.transport.resume_reading()
 
+    def overdue(self, now: float) -> str:
+        """Why the connection is to be closed, if it has been silent for too long."""
+        timeout = self.server.net.io_timeout
+        if self.server.paused or now - self.heard < timeout:
+            return ""
+        return f"nothing came for {timeout:g} s (net.io_timeout)"
+
     def finish(self) -> None:
         """Called once after the last data of a server that stops."""
 
@@ -221,12 +228,12 @@ class Server:
 
     def _close_idle(self) -> None:
         """Closes those that have been silent for net.io_timeout, and looks again a little later."""
-        timeout = self.net.io_timeout
         now = self.loop.time()
-        for connection in [c for c in self.connections if now - c.heard >= timeout and not self.paused]:
-            self.refuse.closed(f"nothing came for {timeout:g} s (net.io_timeout)")
-            connection.transport.close()
-        self._sweep = self.loop.call_later(timeout / 4, self._close_idle)
+        for connection in list(self.connections):
+            if reason := connection.overdue(now):
+                self.refuse.closed(reason)
+                connection.transport.close()
+        self._sweep = self.loop.call_later(self.net.io_timeout / 4, self._close_idle)
 
     def pause(self) -> None:
         self.paused = True
