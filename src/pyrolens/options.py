@@ -500,11 +500,17 @@ def read_options(
             near = re.search(r"'(.+)'", hint)
             if near:
                 tried.add(by_name[near[1]].name)
-            place = masked(entry.place, entry) if SECRET_NAME.search(key) else entry.place
+            place, shown = entry.place, entry.key
+            begun = by_name.get(re.split("[=:]", key)[0])
+            meant = begun or (by_name[near[1]] if near else None)
+            if SECRET_NAME.search(key) or (meant and meant.kind.secret):
+                place = masked(entry.place, entry)
+                if shown != (shown := re.split("[=:]", shown)[0]):  # the value is glued to it
+                    place = dataclasses.replace(place, text="")
             if unknown_is_ignored:
-                problems.warning("unknown-option", f"{who} has no option '{entry.key}': it is ignored", place, hint)
+                problems.warning("unknown-option", f"{who} has no option '{shown}': it is ignored", place, hint)
             else:
-                fail("unknown-option", f"{who} has no option '{entry.key}'", place, hint)
+                fail("unknown-option", f"{who} has no option '{shown}'", place, hint)
             continue
         tried.add(spec.name)
         secret = spec.kind.secret

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_tr
 
 from pyrolens.delivery.outcome import Sink
 from pyrolens.multiline import MultilineParser
-from pyrolens.options import Level, Limit, Retries, Seconds, Secret, opt
+from pyrolens.options import Level, Limit, Retries, Seconds, Secret, opt, spec_of
 from pyrolens.records.event import Event, Record
 
 PluginKind = Literal["input", "parser", "filter", "output"]
@@ -143,7 +143,7 @@ class Heir(Protocol):
         come from there or is open already, so that it cannot fail. Raises: ConfigError; then nothing has passed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Plugin:
     kind: ClassVar[PluginKind]
     name: ClassVar[str] = ""
@@ -155,12 +155,21 @@ class Plugin:
     alias: str | None = opt("Name of this instance in logs and metrics.", default=None, last_wins=True)
     log_level: Level | None = opt("Log level of this instance; else that of the service.", default=None)
 
+    def __repr__(self) -> str:
+        """With the options that are set, and without the secrets."""
+        shown = []
+        for spec in spec_of(type(self)):
+            value = getattr(getattr(self, spec.group) if spec.group else self, spec.field)
+            if spec.required or value != spec.default:
+                shown.append(f"{spec.name}={'***' if spec.kind.secret else repr(value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def check(self) -> Iterable[tuple[str, str]]:
         """(option, message) for each wrong combination of options."""
         return ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Input(Plugin):
     kind = "input"
     tag: str | None = opt("Tag of the records.", default=None, last_wins=True)
@@ -176,7 +185,7 @@ class Input(Plugin):
         return None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Parser(Plugin):
     kind = "parser"
 
@@ -184,7 +193,7 @@ class Parser(Plugin):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Filter(Plugin):
     kind = "filter"
     stateful: ClassVar[bool] = False
@@ -199,7 +208,7 @@ class Filter(Plugin):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Output(Plugin):
     kind = "output"
     match: str | None = opt("Tags that are sent; * is a wildcard.", default=None, last_wins=True)
@@ -291,7 +300,7 @@ def plugin(name: str) -> Callable[[C], C]:
         if not (cls.__doc__ or "").strip():
             raise TypeError(f"plugin {name} needs a docstring")
         cls.name = name
-        return cast(C, dataclass(frozen=True, kw_only=True)(cls))
+        return cast(C, dataclass(frozen=True, kw_only=True, repr=False)(cls))
 
     return register
 

@@ -1,6 +1,7 @@
 """Everything that a person is told about a config is a Problem: what, where, why, and the way out."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -39,10 +40,23 @@ class Problem:
             # tabs keep their width, so the caret stands under what it points at
             before = self.place.text[: max(self.place.column - 1, 0)]
             pad = "".join(c if c == "\t" else " " for c in before)
-            lines += [f"    {self.place.text}", f"    {pad}{'^' * max(self.place.length, 1)}"]
+            lines += [f"    {without_secret(self.place.text)}", f"    {pad}{'^' * max(self.place.length, 1)}"]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+
+def without_secret(line: str) -> str:
+    """A line of a config, of which it may not be known yet which option it gives: what looks like a password by its
+    name is not shown, and neither is a password within an address."""
+    return USERINFO.sub(r"\1***@", HIDDEN.sub(r"\1***", line))
+
+
+HIDDEN = re.compile(
+    r"^(\W*[\w.-]*(?:passw|secret|token|credential|shared_key|api_?key|license_?key)[\w.-]*[\"']?\s*[:=\s]\s*)(?=\S).*$",
+    re.IGNORECASE | re.DOTALL,
+)
+USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from hashlib import sha512
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyrolens.api import ConfigError, Pair
+from pyrolens.inputs._server import ServerNet
 from pyrolens.inputs.forward import Forward, ForwardSource
 from pyrolens.records.event import SECOND, metadata_of
 from tests.inputs.lent import Lent, run, soon
@@ -524,3 +526,46 @@ def test_wrong_combinations(options: dict[str, Any], wrong: list[str]) -> None:
 def test_tls_needs_a_certificate() -> None:
     with pytest.raises(ConfigError, match=r"tls\.crt_file is missing"):
         forward(tls=True).open(Lent())
+
+
+def test_a_stranger_gets_little_time_and_room() -> None:
+    async def check() -> None:
+        async with running(shared_key="secret", net=ServerNet(accept_timeout=0.1)) as router:
+            silent = await router.connect()
+            assert (await silent.receive())[0] == "HELO"
+            assert await silent.closed()
+            assert "did not say in time" in str(router.env.said.lines)
+        async with running(shared_key="secret") as router:
+            loud = await router.connect()
+            await loud.send(b"\xdb\x00\x10\x00\x00" + b"x" * 100_000)  # the beginning of a text of a MiB
+            assert (await loud.receive())[0] == "HELO"
+            assert await loud.closed()
+            assert "larger than 65536 bytes" in str(router.env.said.lines)
+
+    run(check())
+
+
+def test_who_has_said_the_key_may_send_large_messages_at_once() -> None:
+    async def check() -> None:
+        async with running(shared_key="secret") as router:
+            peer = await router.connect()
+            _, options = await peer.receive()
+            nonce = options["nonce"].encode("utf-8", "surrogateescape")
+            ping = ["PING", "me", "salt", digest(b"saltme", nonce, b"secret"), "", ""]
+            await peer.send(pack(ping) + pack(["t", 1, {"n": "x" * 1_000_000}]))
+            await router.env.until_events(1)
+
+    run(check())
+
+
+def test_a_bomb_of_many_small_members_takes_no_time() -> None:
+    async def check() -> None:
+        async with running() as router:
+            peer = await router.connect()
+            begun = time.monotonic()
+            await peer.send(pack(["t", gzip.compress(b"", mtime=0) * 250_000, {"compressed": "gzip"}]))
+            await peer.send(pack(["t", 1, {"n": 1}]))
+            await router.env.until_events(1)
+            assert time.monotonic() - begun < 20  # it was minutes once
+
+    run(check())

@@ -13,6 +13,7 @@ import pytest
 from pyrolens.problems import ConfigError
 from pyrolens.service import http_server
 from pyrolens.service.http_api import HttpApi, size
+from pyrolens.service.http_server import Answer, Request
 from pyrolens.service.metrics import Metrics
 from pyrolens.service.reloaded import DONE, IN_PROGRESS, Reloaded, failed
 
@@ -23,6 +24,7 @@ NOW = 1718000000.5
 class Options:
     http_listen: str = "127.0.0.1"
     http_port: int = 0
+    http_token: str | None = None
     health_check: bool = True
     hc_errors_count: int = 5
     hc_retry_failure_count: int = 5
@@ -52,7 +54,7 @@ def with_api(test: Callable[[Ask], Awaitable[None]], api: HttpApi | None = None)
         await served.start()
 
         async def ask(path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-            return await request(served.server.port, f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            return await request(served.server.port, f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
         try:
             async with asyncio.timeout(30):
@@ -281,7 +283,7 @@ def test_requests_of_one_connection() -> None:
         api = HttpApi(Options(), counted())
         await api.start()
         reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
-        one = b"GET /api/v1/uptime HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+        one = b"GET /api/v1/uptime HTTP/1.1\r\nHost: [::1]:2020\r\nContent-Length: 3\r\n\r\nabc"
         writer.write(one + one[:20])
         assert (await read_answer(reader))[0] == 200
         writer.write(one[20:] + b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n" + one)
@@ -335,14 +337,16 @@ def test_silent_clients_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(main())
 
 
-def test_too_many_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_holds_connections_does_not_keep_others_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "CONNECTIONS", 1)
 
     async def test(ask: Ask) -> None:
         reader, first = await asyncio.open_connection("127.0.0.1", api.server.port)
         first.write(b"GET / HTTP/1.1\r\n\r\n")
         assert (await read_answer(reader))[0] == 200
-        assert (await ask("/"))[0] == 503
+        assert (await ask("/"))[0] == 200
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
         first.close()
 
     api = HttpApi(Options(), counted())
@@ -368,3 +372,60 @@ def test_a_port_that_is_taken() -> None:
 )
 def test_sizes(n: int, text: str) -> None:
     assert size(n) == text
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "local", "status"),
+    [
+        ("GET", {}, True, 200),
+        ("GET", {"host": "127.0.0.1:2020"}, True, 200),
+        ("GET", {"host": "[::1]:2020"}, True, 200),
+        ("GET", {"host": "LOCALHOST."}, True, 200),
+        # a name that was made to lead to this machine
+        ("GET", {"host": "evil.example"}, True, 403),
+        ("GET", {"host": "127.0.0.1.evil.example:2020"}, True, 403),
+        ("GET", {"host": "router.internal:2020"}, False, 200),
+        ("POST", {"host": "localhost"}, True, 200),
+        ("POST", {"host": "localhost", "origin": "http://localhost"}, True, 403),
+        ("POST", {"host": "localhost", "origin": "null"}, True, 403),
+        ("POST", {"host": "localhost", "sec-fetch-site": "cross-site"}, True, 403),
+        ("POST", {"host": "localhost", "authorization": "Bearer wrong"}, True, 401),
+        ("POST", {"host": "router:2020"}, False, 401),
+        ("POST", {"host": "router:2020", "authorization": "Bearer wrong"}, False, 401),
+        ("POST", {"host": "router:2020", "authorization": "Bearer "}, False, 401),
+        ("POST", {"host": "router:2020", "authorization": "Basic right"}, False, 401),
+        ("POST", {"host": "router:2020", "authorization": "bearer right"}, False, 200),
+        ("DELETE", {"host": "router:2020"}, False, 401),
+    ],
+)
+def test_who_may_ask_for_what(method: str, headers: dict[str, str], local: bool, status: int) -> None:
+    async def main() -> None:
+        api = HttpApi(Options(http_token="right"), counted())
+
+        async def reload() -> Reloaded:
+            return DONE
+
+        api.reload = reload
+        answer = api.answer(Request(method, "/api/v2/reload", headers, local))
+        assert (answer if isinstance(answer, Answer) else await answer).status == status
+
+    asyncio.run(main())
+
+
+def test_without_a_token_nobody_elsewhere_changes_anything() -> None:
+    api = HttpApi(Options(), counted())
+    for given in ("", "Bearer", "Bearer ", "Bearer None"):
+        answer = api.answer(Request("POST", "/api/v2/reload", {"authorization": given}, False))
+        assert isinstance(answer, Answer)
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    ("peer", "local"),
+    [
+        (("127.0.0.1", 1), True), (("127.8.0.1", 1), True), (("::1", 1, 0, 0), True), (("::ffff:127.0.0.1", 1), True),
+        (("10.0.0.1", 1), False), (("::ffff:10.0.0.1", 1), False), (("fe80::1", 1), False), (None, True),
+    ],
+)  # fmt: skip
+def test_who_is_on_this_machine(peer: object, local: bool) -> None:
+    assert http_server.is_loopback(peer) is local

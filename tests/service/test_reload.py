@@ -63,6 +63,11 @@ class Reloading:
         )
         return status, json.loads(body)
 
+    async def get(self, path: str) -> str:
+        """The whole answer, as text."""
+        _, headers, body = await request(self.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        return f"{headers}{body.decode()}"
+
     async def reload(self, config: str) -> None:
         self.write(config)
         assert await self.ask("POST") == (200, {"reload": "done", "status": 0}), self.router.said()

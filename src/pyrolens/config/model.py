@@ -28,7 +28,7 @@ class Built(Generic[P]):
     tag: str = ""
     """Of inputs."""
     processors: list["Built[Filter]"] = field(default_factory=list)
-    section: Section | None = None
+    section: Section | None = field(default=None, repr=False)
     """Where its options stand."""
     routes: list[RouteRule] = field(default_factory=list)
     """Of inputs: if there are any, they say which outputs get its records, and Match does not."""

@@ -11,7 +11,19 @@ from typing import Annotated
 
 from pyrolens.config.values import Values
 from pyrolens.language.document import Section
-from pyrolens.options import Kind, Level, Seconds, Switch, doubt_int, opt, read_int, read_level, read_options, switch
+from pyrolens.options import (
+    Kind,
+    Level,
+    Seconds,
+    Secret,
+    Switch,
+    doubt_int,
+    opt,
+    read_int,
+    read_level,
+    read_options,
+    switch,
+)
 from pyrolens.problems import Place, Problems
 
 OnUnlessOff = Annotated[bool, switch(True)]
@@ -27,8 +39,13 @@ class Service:
     log_level: Level = opt("Log level.", default="info")
     log_file: str | None = opt("File of the log, else stderr.", default=None)
     http_server: Switch = opt("Serve the HTTP API.", default=False)
-    http_listen: str = opt("Address of the HTTP API.", default="0.0.0.0")
+    http_listen: str = opt("Address of the HTTP API. Fluent Bit's default is 0.0.0.0.", default="127.0.0.1")
     http_port: int = opt("Port of the HTTP API.", default=2020)
+    http_token: Secret | None = opt(
+        "Who asks the HTTP API from another machine to change something, such as to load the config again, must say"
+        " `Authorization: Bearer TOKEN`; without a token nobody there can. Not in Fluent Bit.",
+        default=None,
+    )
     health_check: Switch = opt("/api/v1/health says whether outputs fail.", default=False)
     hc_errors_count: int = opt("Errors within hc_period which make it unhealthy.", default=5)
     hc_retry_failure_count: int = opt("Chunks given up within hc_period which make it unhealthy.", default=5)

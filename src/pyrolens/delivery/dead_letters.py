@@ -25,9 +25,11 @@ class DeadLetters(Protocol):
 class InFolder:
     """One JSON object a line in FOLDER/OUTPUT.jsonl: tag, time (ns), output, reason, record."""
 
-    def __init__(self, folder: str, output: str) -> None:
+    def __init__(self, folder: str, output: str, masked: Callable[[str], str] = str) -> None:
+        """`masked`: the reason without secrets, which a destination may have repeated."""
         self.path = Path(folder) / f"{output}.jsonl"
         self.output = output
+        self._masked = masked
         self._file: int | None = None
 
     def put(self, tag: str, event: Event, reason: str) -> None:
@@ -35,7 +37,7 @@ class InFolder:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         ns, record = event
-        head = json.dumps({"tag": tag, "time": int(ns), "output": self.output, "reason": reason})
+        head = json.dumps({"tag": tag, "time": int(ns), "output": self.output, "reason": self._masked(reason)})
         line = head[:-1].encode() + b',"record":' + json_value(record) + b"}\n"
         while line:
             line = line[os.write(self._file, line) :]
@@ -50,13 +52,14 @@ class InFolder:
 class ToOutput:
     """Another output gets the record, with why and from where."""
 
-    def __init__(self, door: Callable[[str], Door], output: str) -> None:
+    def __init__(self, door: Callable[[str], Door], output: str, masked: Callable[[str], str] = str) -> None:
         self._door = door
         self.output = output
+        self._masked = masked
 
     def put(self, tag: str, event: Event, reason: str) -> None:
         ns, record = event
-        told: dict[str, Any] = {**record, "dead_letter_output": self.output, "dead_letter_reason": reason}
+        told: dict[str, Any] = {**record, "dead_letter_output": self.output, "dead_letter_reason": self._masked(reason)}
         receipt = Receipt(0, lambda _: None)
         self._door(tag)([(ns, told)], receipt)
         receipt.release()

@@ -20,6 +20,10 @@ GROUP_MARKS = (0xFFFFFFFF, 0xFFFFFFFE)
 """Seconds of the marks that Fluent Bit puts around groups of records; they are no events."""
 
 
+LEAST_TAKE, MOST_TAKEN = 512, 1 << 20
+"""Bytes that are decompressed at once."""
+
+
 class NotForwardError(Exception):
     """What came is MessagePack and no message of the protocol, such as the letters of an HTTP request."""
 
@@ -215,19 +219,25 @@ def _gunzip(data: bytes, limit: int) -> bytes:
     """All members of a gzip payload."""
     out: list[bytes] = []
     left = limit or 1 << 62
-    while data:
+    at = 0
+    while at < len(data):
         member = zlib.decompressobj(wbits=31)
-        try:
-            part = member.decompress(data, left)
-        except zlib.error:
-            raise ValueError("its payload is not valid gzip") from None
-        left -= len(part)
-        out.append(part)
-        if member.unconsumed_tail or left <= 0:
-            raise ValueError(f"its payload is larger than {limit} bytes once it is decompressed")
-        if not member.eof:
-            raise ValueError("its payload is not valid gzip")
-        data = member.unused_data
+        take = LEAST_TAKE
+        while not member.eof:
+            # in pieces, for what is behind the end of a member is copied: there may be a great many small ones
+            piece = data[at : at + take]
+            if not piece:
+                raise ValueError("its payload is not valid gzip")
+            try:
+                part = member.decompress(piece, left)
+            except zlib.error:
+                raise ValueError("its payload is not valid gzip") from None
+            left -= len(part)
+            out.append(part)
+            if member.unconsumed_tail or left <= 0:
+                raise ValueError(f"its payload is larger than {limit} bytes once it is decompressed")
+            at += len(piece) - len(member.unused_data)
+            take = min(take * 4, MOST_TAKEN)
     return b"".join(out)
 
 

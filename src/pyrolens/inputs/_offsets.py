@@ -5,6 +5,7 @@ Differs: an offset is saved once the records before it are delivered, not once t
 records and never loses them. Fluent Bit's mark of the text before an offset is left empty; ours is beside it.
 """
 
+import os
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -41,6 +42,12 @@ class Offsets:
         import sqlite3  # it costs memory, so only who asks for a database pays for it
 
         self._users = 1
+        try:
+            # the journal beside it gets the same permissions
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as why:
+            problem = Problem("cannot-open", f"{who}: cannot use the database {path}: {why.strerror}")
+            raise ConfigError([problem]) from None
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
             self._db.execute(f"PRAGMA synchronous={SYNC[sync]}")

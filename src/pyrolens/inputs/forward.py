@@ -34,6 +34,8 @@ from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_
 from pyrolens.options import read_bool
 from pyrolens.records.frames import NOTHING, Frames, Whole, decode_any
 
+STRANGER = 64 * 1024
+"""Bytes that a peer may send before it has shown that it knows the shared key."""
 SWITCH = "PYROLENS_JOIN_PARTIAL_MESSAGES"
 """Environment variable: join_partial_messages where the config does not say it."""
 
@@ -170,12 +172,21 @@ class ForwardConnection(Connection):
         self.env = source.env
         self.frames = Frames(source.protocol.limit)
         self.handshake: Handshake | None = None
+        self.late: asyncio.TimerHandle | None = None
+        """For who says nothing where a handshake is wanted."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if self.source.keys is not None:
             self.handshake = Handshake(self.source.keys)
+            self.frames.bound(STRANGER)
             self.transport.write(self.handshake.helo())
+            if patience := self.source.plan.net.accept_timeout:
+                self.late = asyncio.get_running_loop().call_later(patience, self._too_late)
+
+    def _too_late(self) -> None:
+        if self.handshake is not None:
+            self._close("the peer did not say in time that it knows the shared key")
 
     def received(self, data: bytes) -> None:
         frames = self.frames
@@ -196,7 +207,9 @@ class ForwardConnection(Connection):
             self._close(frames.broken)
 
     def inherit(self, old: "ForwardConnection") -> bool:
-        self.frames, self.handshake = old.frames, old.handshake
+        if old.handshake is not None:
+            return False
+        self.frames = old.frames
         self.frames.bound(self.source.protocol.limit)
         return True
 
@@ -211,6 +224,9 @@ class ForwardConnection(Connection):
             self._close(str(why))
             return NOTHING
         self.handshake = None
+        self.frames.bound(self.source.protocol.limit)
+        if self.late:
+            self.late.cancel()
         return Whole(whole.data[first:], [end - first for end in ends])
 
     def _close(self, reason: str) -> None:
@@ -224,5 +240,7 @@ class ForwardConnection(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self.late:
+            self.late.cancel()
         if self.frames.waiting and not self.frames.broken:
             self.source.refuse("the connection ended in the middle of a message")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pyrolens.language.document import BY_NAME, Definition, Document, Entry, Section, kind_of
 from pyrolens.language.includes import Files, UnreadableError
-from pyrolens.problems import Place, Problems, nearest
+from pyrolens.problems import Place, Problems, nearest, without_secret
 
 BLANKS = " \t"
 SHOWN = 200
@@ -145,7 +145,11 @@ class _Reader:
             return
         blank = line.find(" ", start)
         if blank < 0:
-            self.wrong(f"{line[start:].strip()} has no value", self.place(start), self._value_hint(line[start:]))
+            self.wrong(
+                f"{without_secret(line[start:].strip())} has no value",
+                self.place(start),
+                self._value_hint(line[start:]),
+            )
             return
         if start == len(self.indent):
             self.group = None

@@ -31,6 +31,7 @@ class Rotation:
         os.rename(path, aside)
         if self.gzip:
             with open(aside, "rb") as source, gzip.open(f"{aside}.gz", "wb", compresslevel=6) as target:
+                os.fchmod(target.fileno(), os.fstat(source.fileno()).st_mode & 0o777)
                 shutil.copyfileobj(source, target)
             os.unlink(aside)
         self._trim(path)

@@ -201,7 +201,7 @@ class Folder:
     def open(self) -> None:
         """Raises: OSError, StoreInUseError."""
         if not self._users:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.path, os.O_RDONLY)
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -276,7 +276,7 @@ class Store:
         folder = self.path / QUARANTINE
         self.used -= file.size
         try:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             there = sum(f.stat().st_size for f in folder.iterdir()) if limit else 0
             if limit and there + file.size > limit:
                 file.remove()

@@ -27,6 +27,9 @@ TOO_DEEP = 200
 """Levels of nesting that a value may have."""
 
 
+TOO_LARGE = "a message is larger than"
+
+
 class Whole(NamedTuple):
     """Whole messages: their bytes, and where each of them ends in these."""
 
@@ -65,6 +68,8 @@ class Frames:
     def bound(self, limit: int) -> None:
         """From now on this is the limit."""
         self._limit = limit
+        if self.broken.startswith(TOO_LARGE) and (not limit or self.waiting <= limit):
+            self.broken = ""
 
     def take(self, data: bytes) -> Whole:
         """The messages that are whole now."""
@@ -99,7 +104,7 @@ class Frames:
         self._rest.append(data)
         self.waiting += len(data)
         if 0 < self._limit < self.waiting and not self.broken:
-            self.broken = f"a message is larger than {self._limit} bytes"
+            self.broken = f"{TOO_LARGE} {self._limit} bytes"
 
 
 def cut(data: bytes) -> tuple[Whole, str]:

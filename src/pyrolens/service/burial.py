@@ -1,6 +1,6 @@
 """Which output keeps its dead letters where."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pyrolens.config import Built, Config
@@ -10,7 +10,9 @@ from pyrolens.plugin import Output
 from pyrolens.problems import Problems, nearest
 
 
-def burials(config: Config, deliveries: Mapping[str, Delivery], problems: Problems) -> dict[str, DeadLetters]:
+def burials(
+    config: Config, deliveries: Mapping[str, Delivery], problems: Problems, masked: Callable[[str], str]
+) -> dict[str, DeadLetters]:
     """By the name of the output, what the option dead_letter and storage.keep.rejected ask for."""
     found: dict[str, DeadLetters] = {}
     service = config.service
@@ -23,9 +25,9 @@ def burials(config: Config, deliveries: Mapping[str, Delivery], problems: Proble
             continue
         if wanted is None:
             if service.storage_keep_rejected:
-                found[built.name] = InFolder(str(kept), built.label)
+                found[built.name] = InFolder(str(kept), built.label, masked)
         elif "/" in wanted:
-            found[built.name] = InFolder(wanted, built.label)
+            found[built.name] = InFolder(wanted, built.label, masked)
         elif (target := by_name.get(wanted)) is None:
             message = f"output {built.label}: dead_letter is '{wanted}': expected a folder (with a /) or another output"
             problems.error("bad-dead-letter", message, built.place, nearest(wanted, by_name))
@@ -35,7 +37,7 @@ def burials(config: Config, deliveries: Mapping[str, Delivery], problems: Proble
                 "bad-dead-letter", message, built.place, "name a folder, or an output that keeps none itself"
             )
         elif target.name in deliveries:
-            found[built.name] = ToOutput(deliveries[target.name].door, built.label)
+            found[built.name] = ToOutput(deliveries[target.name].door, built.label, masked)
     return found
 
 

@@ -3,9 +3,13 @@
 Source: Fluent Bit 5.1.1 src/http_server/api: the same paths, names and shapes.
 Differs: requests other than GET are answered at once, also without a body; Fluent Bit leaves them waiting. A reload is
 answered once it is done or refused, with the problems of the config; Fluent Bit answers "done" before it has looked.
+It listens on 127.0.0.1 unless HTTP_Listen says otherwise (Fluent Bit: on all addresses), and a request that changes
+something is taken from this machine, or with http_token, and never from a page in a browser.
 """
 
 import asyncio
+import hmac
+import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -31,6 +35,8 @@ class ApiOptions(Protocol):
     def http_listen(self) -> str: ...
     @property
     def http_port(self) -> int: ...
+    @property
+    def http_token(self) -> str | None: ...
     @property
     def health_check(self) -> bool: ...
     @property
@@ -107,7 +113,26 @@ class HttpApi:
 
     def answer(self, request: Request) -> Answer | Awaitable[Answer]:
         route = self._routes.get(request.path)
+        if request.local and not is_local_name(request.headers.get("host", "")):
+            # a page of somebody else's, whose name was made to lead here
+            return _json({"error": "the Host of a request from this machine must be localhost or an address"}, 403)
+        if refused := self._refused(request):
+            return refused
         return route(request) if route else Answer(404)
+
+    def _refused(self, request: Request) -> Answer | None:
+        """Whoever changes something knows the token, or is on this machine and no page in a browser."""
+        if request.method in ("GET", "HEAD"):
+            return None
+        if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none":
+            return _json({"error": "not from a browser"}, 403)
+        token = self.options.http_token
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if token and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
+            return None
+        if request.local and not given:
+            return None
+        return Answer(401, b"", headers={"WWW-Authenticate": "Bearer"})
 
     def _about(self, _: Request) -> Answer:
         return _json(
@@ -171,6 +196,19 @@ class HttpApi:
         if request.method in ("GET", "HEAD"):
             return _json({"hot_reload_count": self.metrics.reloads})
         return Answer(405, headers={"Allow": "GET, POST, PUT"})
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a Host header names this machine itself: an address, localhost, or nothing."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    name = name.strip("[]").rstrip(".").lower()
+    if name in ("", "localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def size(n: int) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,7 +14,8 @@ BODY_LIMIT = 64 * 1024
 IDLE_SECONDS = 30.0
 CONNECTIONS = 64
 REASONS = {
-    200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
+    200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 408: "Request Timeout",
     413: "Content Too Large", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
     501: "Not Implemented", 503: "Service Unavailable",
 }  # fmt: skip
@@ -25,6 +26,10 @@ class Request:
     method: str
     path: str
     """Without the query."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in lower case."""
+    local: bool = False
+    """It comes from this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,12 @@ class Answer:
 
 Handler = Callable[[Request], Answer | Awaitable[Answer]]
 """An answer that takes a while is awaited; the requests after it wait."""
+
+
+def is_loopback(peer: object) -> bool:
+    """Of the address of a peer."""
+    host = peer[0] if isinstance(peer, tuple) and peer else ""
+    return isinstance(host, str) and (host.startswith(("127.", "::ffff:127.")) or host in ("::1", ""))
 
 
 class HttpServer:
@@ -81,13 +92,18 @@ class _Connection(asyncio.Protocol):
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
         """An answer that takes a while."""
+        self.heard = 0.0
+        """When the last request came, by the loop's clock."""
+        self.local = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
-        if len(self.server.connections) >= CONNECTIONS:
-            self._answer(Answer(503), head=False, close=True)
-            return
-        self.server.connections.add(self)
+        self.local = is_loopback(self.transport.get_extra_info("peername"))
+        others = self.server.connections
+        if len(others) >= CONNECTIONS:
+            # who only holds connections does not keep others away, such as the health check
+            min(others, key=lambda c: (c.local, c.task is not None, c.heard)).drop()
+        others.add(self)
         self._restart()
 
     def connection_lost(self, why: Exception | None) -> None:
@@ -96,12 +112,15 @@ class _Connection(asyncio.Protocol):
             self.timer.cancel()
 
     def drop(self) -> None:
+        self.server.connections.discard(self)
         self.transport.abort()
 
     def _restart(self) -> None:
         if self.timer:
             self.timer.cancel()
-        self.timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.drop)
+        loop = asyncio.get_running_loop()
+        self.heard = loop.time()
+        self.timer = loop.call_later(IDLE_SECONDS, self.drop)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -127,7 +146,14 @@ class _Connection(asyncio.Protocol):
         words = line.split(" ")
         headers = {k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)}
         length = headers.get("content-length", "0")
-        if len(words) != 3 or not words[2].startswith("HTTP/1.") or not length.isdecimal():
+        twice = len([x for x in lines if x.partition(":")[0].strip().lower() in ("content-length", "host")]) > 2
+        if (
+            len(words) != 3
+            or not words[2].startswith("HTTP/1.")
+            or not length.isascii()
+            or not length.isdigit()
+            or twice
+        ):
             self._answer(Answer(400), head=False, close=True)
             return False
         if "transfer-encoding" in headers:
@@ -141,7 +167,7 @@ class _Connection(asyncio.Protocol):
         del self.data[: end + 4 + int(length)]
         connection = headers.get("connection", "").lower()
         close = connection == "close" or (words[2] == "HTTP/1.0" and connection != "keep-alive")
-        request = Request(words[0], words[1].partition("?")[0])
+        request = Request(words[0], words[1].partition("?")[0], headers, self.local)
         try:
             answer = self.server.handler(request)
         except Exception as error:

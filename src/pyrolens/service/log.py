@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pyrolens.problems import Problem
+from pyrolens.service.secrets import Mask
 
 LEVELS = {"off": 0, "error": 1, "warn": 2, "info": 3, "debug": 4, "trace": 5}
 TITLES = {1: "error", 2: " warn", 3: " info", 4: "debug", 5: "trace"}
@@ -28,8 +29,6 @@ WINDOW = 10.0
 """Seconds in which the same event counts as repeated."""
 BURST = 5
 """Lines of one event that differ in their fields and are printed within a window."""
-SHORTEST_SECRET = 6
-"""Characters. Shorter secrets are common words or numbers, and masking them would spoil the log."""
 
 BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]")
@@ -66,8 +65,8 @@ class Logs:
         self.level = level
         self.clock = clock
         self._counts = counts
-        self._secrets: set[str] = set()
-        self._masked: re.Pattern[str] | None = None
+        self.masked = Mask()
+        """Text without the secrets."""
         self._seen: dict[tuple[str, int, str, str], _Repeats] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._lost = 0
@@ -104,14 +103,7 @@ class Logs:
 
     def mask(self, secrets: Iterable[str]) -> None:
         """From now on these texts are *** in every line."""
-        new = {s for s in secrets if len(s) >= SHORTEST_SECRET} - self._secrets
-        if new:
-            self._secrets |= new
-            self._masked = re.compile("|".join(map(re.escape, sorted(self._secrets, key=len, reverse=True))))
-
-    def masked(self, text: str) -> str:
-        """Without the secrets."""
-        return self._masked.sub("***", text) if self._masked is not None else text
+        self.masked.add(secrets)
 
     def problem(self, problem: Problem) -> None:
         """A problem of the config, on as many lines as it has."""

@@ -22,7 +22,7 @@ from pyrolens.service.burial import burials
 from pyrolens.service.envs import FilterRuntime, InputRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv
 from pyrolens.service.log import Logger, Logs
 from pyrolens.service.metrics import FilterMetrics, Metrics
-from pyrolens.service.secrets import secrets_of
+from pyrolens.service.secrets import plugins_of, secrets_of
 
 T = TypeVar("T")
 KEPT_FOR_DELIVERY = 0.2
@@ -60,8 +60,7 @@ class Router:
         service = config.service
         self.metrics: Metrics = before.metrics.draft() if before else Metrics()
         self.logs: Logs = before.logs if before else Logs(service.log_level, service.log_file, self.metrics)
-        built: list[Built[Any]] = [*config.inputs, *config.filters, *config.outputs]
-        self.logs.mask(secrets_of(b.plugin for b in built))
+        self.logs.mask([*secrets_of(plugins_of(config)), service.http_token or ""])
         self.log = self._log("engine")
         self._problems = Problems()
         limit = read_limit(service.multiline_buffer_limit)
@@ -78,7 +77,7 @@ class Router:
         self._finishing: set[asyncio.Task[None]] = set()
         self.pipeline = Pipeline([], [], self._log("router"))
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
-        self.burials = burials(config, self.deliveries, self._problems)
+        self.burials = burials(config, self.deliveries, self._problems, self.logs.masked)
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
         self._problems.raise_if_any()

@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import pyrolens
 from pyrolens.config import Config, load
 from pyrolens.config.files import check_library
 from pyrolens.problems import ConfigError, Problem, Problems
+from pyrolens.service.secrets import Mask, plugins_of, secrets_of
 from pyrolens.tools.run_arguments import RunArguments, read_arguments
 
 HELP = """usage: pyrolens run [OPTION]…
@@ -26,7 +27,7 @@ HELP = """usage: pyrolens run [OPTION]…
   -l, --log_file=FILE      write the log there
   -b, --storage_path=DIR   folder for what is kept on disk
   -H, --http               serve the HTTP API
-  -L, --http_listen=ADDR   its address (default: 0.0.0.0)
+  -L, --http_listen=ADDR   its address (default: 127.0.0.1)
   -P, --port=PORT          its port (default: 2020)
   -v, --verbose            more log; twice for all of it
   -q, --quiet              no log
@@ -49,13 +50,14 @@ def main(argv: Sequence[str]) -> int:
     if args.action == "help":
         print(HELP)
         return 0
-    told = 0
+    told, mask = 0, Mask()
     try:
         problems.raise_if_any()
         if args.action == "sosreport":
             raise ConfigError([Problem("bad-option", "-S: there is no such report", None, "see pyrolens check")])
         config = _load(args, problems)
-        told = tell(config.warnings)
+        mask.add(secrets_of(plugins_of(config)))
+        told = tell(config.warnings, mask)
         if args.action == "dry-run":
             from pyrolens.service.router import Router
 
@@ -68,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         args.workdir = None  # it is where we are now
         return running.run(config, partial(_again, args))
     except ConfigError as error:
-        tell(error.problems[told:] if told and error.problems[:told] == config.warnings else error.problems)
+        tell(error.problems[told:] if told and error.problems[:told] == config.warnings else error.problems, mask)
         return 1
 
 
@@ -103,18 +105,18 @@ def make_storage(config: Config) -> None:
     if path is None:
         return
     try:
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path, 0o700, exist_ok=True)
     except OSError as why:
         problem = Problem("no-storage", f"storage.path '{path}' cannot be made: {why.strerror}")
         raise ConfigError([*config.warnings, problem]) from None
 
 
-def tell(problems: Iterable[Problem]) -> int:
-    """Print them on stderr. Gives how many there were."""
+def tell(problems: Iterable[Problem], mask: Callable[[str], str] = str) -> int:
+    """Print them on stderr. `mask`: without secrets. Gives how many there were."""
     shown = list(problems)
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     for problem in shown:
-        print(coloured(problem) if colour else problem, file=sys.stderr)
+        print(mask(coloured(problem) if colour else str(problem)), file=sys.stderr)
     return len(shown)
 
 
