@@ -233,6 +233,20 @@ def test_brokers_that_cannot_be_reached_are_told_once(client: type[Producer], mo
     assert env.said.lines == [("warning", "kafka", {"reason": "about _TRANSPORT"})]
 
 
+def test_of_a_batch_that_the_broker_refuses_one_message_is_to_blame(
+    client: type[Producer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(value: bytes) -> Any:
+        batch = [value, *(queued for _, queued, _, _ in client.made[-1].queued)]
+        return Error("MSG_SIZE_TOO_LARGE") if b"13" in batch else None
+
+    monkeypatch.setattr(client, "say", say)
+    many = events(*({"log": str(n)} for n in range(20)))
+    outcomes, messages = run(many, format="raw", raw_log_key="log")
+    assert outcomes == [Outcome([], {13: "about MSG_SIZE_TOO_LARGE"}, "")]
+    assert sorted(int(m.value) for m in messages) == [n for n in range(20) if n != 13]
+
+
 def test_the_settings_of_the_client() -> None:
     options = Kafka(
         brokers="a:1,b:2",

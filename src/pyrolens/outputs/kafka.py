@@ -5,7 +5,7 @@ Source: Fluent Bit 5.1.1 plugins/out_kafka; librdkafka's CONFIGURATION.md. The c
 import asyncio
 import importlib.util
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from pyrolens.api import (
@@ -95,6 +95,7 @@ class Kafka(Output):
     differs = (
         "A record counts as delivered when Kafka has acknowledged it, and is sent again or refused alone; Fluent Bit "
         "takes what librdkafka has queued for delivered, and loses what then fails.",
+        "Of a batch that the broker refuses only the message that is to blame is given up.",
         "A record without raw_log_key is refused alone; Fluent Bit drops the rest of its chunk.",
         "An option of librdkafka that does not exist is refused; Fluent Bit logs it and starts.",
         "An unknown Format is refused; Fluent Bit sends JSON.",
@@ -206,28 +207,7 @@ class KafkaSink:
         """librdkafka connects by itself."""
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        failed: dict[int, Any] = {}
-        left = set(range(len(chunk.items)))
-
-        def reported(n: int) -> Callable[[Any, Any], None]:
-            def report(error: Any, message: Any) -> None:
-                left.discard(n)
-                if error is not None:
-                    failed[n] = error
-
-            return report
-
-        producer = self._producer
-        for n, message in enumerate(chunk.items):
-            await self._produce(producer, message, reported(n))
-        wait = 0.001
-        while True:
-            before = len(left)
-            producer.poll(0)
-            if not left:
-                break
-            wait = 0.001 if len(left) < before else min(wait * 2, LONGEST_WAIT)
-            await asyncio.sleep(wait)
+        failed = await self._sent(chunk.items, range(len(chunk.items)))
         if not failed:
             self._trouble = ""
             return DELIVERED
@@ -235,23 +215,66 @@ class KafkaSink:
             self._producer = self._made()  # this one will never send again
         return self._outcome(failed)
 
-    async def _produce(self, producer: Any, message: Message, report: Callable[[Any, Any], None]) -> None:
-        """Queue it. While the queue is full it is waited for."""
+    async def _sent(self, items: Sequence[Message], which: Sequence[int]) -> dict[int, Any]:
+        """The errors of these messages by their places, once each has been acknowledged or has failed.
+
+        Brokers refuse messages by the batch: such a batch is sent again in halves, to find the one that is to blame."""
+        failed, refused = await self._acknowledged(items, which)
+        if len(refused) > 1:
+            middle = len(refused) // 2
+            for half in (refused[:middle], refused[middle:]):
+                for n in half:
+                    del failed[n]
+                failed |= await self._sent(items, half)
+        return failed
+
+    async def _acknowledged(self, items: Sequence[Message], which: Sequence[int]) -> tuple[dict[int, Any], list[int]]:
+        """The errors, and the places of those among them that a broker refused for good."""
+        failed: dict[int, Any] = {}
+        refused: list[int] = []
+        left = set(which)
+
+        def reported(n: int) -> Callable[[Any, Any], None]:
+            def report(error: Any, message: Any) -> None:
+                left.discard(n)
+                if error is not None:
+                    failed[n] = error
+                    if hopeless(error):
+                        refused.append(n)
+
+            return report
+
+        producer = self._producer
+        for n in which:
+            error = await self._queued(producer, items[n], reported(n))
+            if error is not None:
+                left.discard(n)
+                failed[n] = error
+        wait = 0.001
+        while True:
+            before = len(left)
+            producer.poll(0)
+            if not left:
+                return failed, sorted(refused)
+            wait = 0.001 if len(left) < before else min(wait * 2, LONGEST_WAIT)
+            await asyncio.sleep(wait)
+
+    async def _queued(self, producer: Any, message: Message, report: Callable[[Any, Any], None]) -> Any:
+        """Queue it; while the queue is full it is waited for. The error of one that librdkafka refuses, or None."""
         from confluent_kafka import KafkaException
 
         while True:
             try:
                 producer.produce(message.topic, message.value, message.key, on_delivery=report)
-                return
+                return None
             except BufferError:
                 producer.poll(0)
                 await asyncio.sleep(LONGEST_WAIT)
             except KafkaException as why:
-                report(why.args[0], None)
-                return
+                return why.args[0]
 
     def _outcome(self, failed: Mapping[int, Any]) -> Outcome:
-        rejected = {n: error.str() for n, error in failed.items() if error.name().lstrip("_") in HOPELESS}
+        rejected = {n: error.str() for n, error in failed.items() if hopeless(error)}
         again = sorted(failed.keys() - rejected.keys())
         reasons = sorted({failed[n].str() for n in again})
         if reasons and self._trouble:
@@ -264,6 +287,10 @@ class KafkaSink:
         if producer is not None:
             producer.purge()
             producer.poll(0)
+
+
+def hopeless(error: Any) -> bool:
+    return error.name().lstrip("_") in HOPELESS
 
 
 def topic_of(options: Kafka) -> Callable[[Record], str]:
