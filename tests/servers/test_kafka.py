@@ -43,7 +43,7 @@ def topic(request: pytest.FixtureRequest, broker: Kafka) -> str:
 
 
 def make(broker: Kafka, topic: str, **settings: str) -> None:
-    from confluent_kafka.admin import NewTopic
+    from confluent_kafka.cimpl import NewTopic
 
     admin = broker.admin()
     made = admin.create_topics([NewTopic(topic, PARTITIONS, 1, config=settings)], operation_timeout=20)
