@@ -10,14 +10,16 @@ EVENTS ?= 1000000
 RUNS ?= 1
 JOBS ?= 2
 SHUTDOWN_RUNS ?= 100
+SECONDS ?= 60
 
-.PHONY: demo test conformance shutdown-race lint format bench docs picture clean help
+.PHONY: demo test conformance shutdown-race fuzz lint format bench docs picture clean help
 
 help:
 	@echo "make demo          the example task, run here from its task definition"
 	@echo "make test          every test"
 	@echo "make conformance   only the cases recorded from Fluent Bit, with the table"
 	@echo "make shutdown-race 100 shutdowns of tasks that still write; SHUTDOWN_RUNS=10 is quicker"
+	@echo "make fuzz          what reads from outside, each for SECONDS=60; TARGETS='forward yaml' are some of them"
 	@echo "make lint          ruff and mypy"
 	@echo "make bench         CPU per event; PEER=/path/to/fluent-bit runs it beside ours, EVENTS=100000 is quicker"
 	@echo "make docs          write the generated pages again; make picture: the picture of the demo"
@@ -35,6 +37,12 @@ conformance: $(READY)
 
 shutdown-race: $(READY)
 	SHUTDOWN_RUNS=$(SHUTDOWN_RUNS) $(BIN)/pytest tests/end_to_end/test_shutdown.py
+
+fuzz: $(READY)
+	@# atheris has wheels for some systems and versions of Python only; where there is none, this says so and is well
+	$(BIN)/python -c 'import atheris' 2>/dev/null || \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: '.[fuzz]' || true
+	nice -n 15 $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -5,12 +5,17 @@ import json
 import signal
 import socket
 import sqlite3
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pyrolens.options import spec_of
+from pyrolens.plugin import Heir, Host, find, names
+from tests.inputs.lent import Lent
+from tests.net.certificates import make
 from tests.net.servers import serving
 from tests.outputs.s3_service import S3
 from tests.running import HttpSink, Router, message, running, until
@@ -409,3 +414,43 @@ def test_an_input_that_cannot_hand_over_goes_on_if_it_is_the_same(tmp_path: Path
         assert await it.router.stop() == 0
 
     with_router(tmp_path, lambda sink: dummy % '{"n":0}' + http(sink), test)
+
+
+LISTENING = [name for name in names("input") if any(spec.name == "listen" for spec in spec_of(find("input", name)))]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", LISTENING)
+def test_every_input_that_listens_hands_over(name: str) -> None:
+    cls: Any = find("input", name)
+    env = Lent(parsers={"syslog-rfc5424": lambda text: None})
+    source = cls(**({"mode": "tcp"} if name == "syslog" else {})).open(env)
+    assert isinstance(source, Heir)
+    assert isinstance(source, Host) or name == "udp", "at a stop it waits for its peers"
+
+
+def test_tls_stays_as_long_as_its_files_and_options_do(tmp_path: Path) -> None:
+    make(tmp_path, ["127.0.0.1"])
+    port = free_port()
+    tcp = f"[INPUT]\n    Name tcp\n    Listen 127.0.0.1\n    Port {port}\n    tls on\n    Tag %s\n"
+    tcp += "    tls.crt_file {dir}/cert.pem\n    tls.key_file {dir}/key.pem\n"
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+
+    async def test(it: Reloading, sink: HttpSink) -> None:
+        service = SERVICE.format(api=it.port)
+        reader, peer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
+        peer.write(b'{"n":0}\n{"n":')
+        await until(lambda: numbers(sink) == [0], "the first record")
+        await it.reload(service + tcp % "changed" + http(sink))
+        peer.write(b"1}\n")
+        await until(lambda: numbers(sink) == [0, 1], "what was cut by the reload")
+        make(tmp_path, ["127.0.0.1"])
+        await it.reload(service + tcp % "changed" + http(sink))
+        assert await reader.read() == b""
+        fresh = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        _, peer = await asyncio.open_connection("127.0.0.1", port, ssl=fresh)
+        peer.write(b'{"n":2}\n')
+        await until(lambda: numbers(sink) == [0, 1, 2], "with the new certificate")
+        peer.close()
+        assert await it.router.stop() == 0
+
+    with_router(tmp_path, lambda sink: tcp % "t" + http(sink), test)

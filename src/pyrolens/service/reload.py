@@ -6,6 +6,7 @@ whose options are the same go on as they are; the deliveries of others finish be
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -84,6 +85,8 @@ class Reloader:
             old.log.error("unexpected", what="reload", error=repr(error))
             problems = [Problem("unexpected", f"{type(error).__name__}: {error}")]
         else:
+            del old
+            tidy()
             new.log.info("the config is loaded again", inputs=len(new.inputs), outputs=len(new.deliveries))
             return DONE
         for problem in problems:
@@ -94,6 +97,13 @@ class Reloader:
     def _switch(self, new: Router) -> None:
         self.router = new
         self._lend(new)
+
+
+def tidy() -> None:
+    """Free what the old router was made of, and let the collector leave the new one alone."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 class Takeover:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyrolens.config import Config
-from pyrolens.service.reload import Reloader
+from pyrolens.service.reload import Reloader, tidy
 from pyrolens.service.router import Router
 
 
@@ -19,8 +19,7 @@ def run(config: Config, load: Callable[[], Config] | None = None) -> int:
     import uvloop  # the router's own loop: imported where it is used
 
     # Records are freed by their reference counts; the collector would only search them for nothing.
-    gc.collect()
-    gc.freeze()
+    tidy()
     gc.set_threshold(100_000, 50, 100)
     return uvloop.run(_until_signal(router, load))
 
