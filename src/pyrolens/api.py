@@ -20,6 +20,7 @@ from pyrolens.plugin import (
     Source,
     Tls,
     Transform,
+    lines_parser,
     plugin,
 )
 from pyrolens.problems import ConfigError, Problem
@@ -30,5 +31,5 @@ __all__ = [
     "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
     "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "OptionError", "Outcome", "Output", "OutputEnv", "Pair",
     "Parcel", "Parse", "Parser", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
-    "Tls", "Transform", "Words", "group", "lines", "opt", "plugin",
+    "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
 ]  # fmt: skip

@@ -18,6 +18,15 @@ Transform = Callable[[str, list[Event]], list[Event]]
 Parse = Callable[[str], tuple[Record, int | None] | None]
 """Text -> (record, time in ns or None when the text names none), or None when the text does not fit."""
 
+ParseLines = Callable[[str, int, Callable[[str], Record]], list[Event] | None]
+"""(lines, each with its line feed; the time of those that name none; what becomes of those that do not fit) -> their
+events, as Parse would make them one by one. None: they have to be read so."""
+
+
+def lines_parser(parse: Parse) -> ParseLines | None:
+    """For many lines at once; None where there is no faster way than one by one."""
+    return getattr(parse, "lines", None)
+
 
 class Log(Protocol):
     """A log line is an event and fields: log.warning("retry", attempt=2, wait="4s", reason=…)."""

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pyrolens.api import ConfigError, Line, Record
-from pyrolens.inputs import tail as module
+from pyrolens.inputs._tail_source import TailSource
 from pyrolens.inputs._tail_tag import tag_of_path
-from pyrolens.inputs.tail import Tail, TailSource
+from pyrolens.inputs.tail import Tail, doubt_interval, read_interval
 from pyrolens.records.event import SECOND
 from tests.inputs.lent import Lent, run
 
@@ -189,8 +189,8 @@ def test_a_bad_tag_regex_is_an_error_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("10", 10.0), ("0.5", 0.5), ("5s", 5.0), ("1m", 1.0)])
 def test_the_refresh_interval(text: str, seconds: float) -> None:
-    assert module.read_interval(text) == seconds
-    assert bool(module.doubt_interval(text)) == (text == "1m")
+    assert read_interval(text) == seconds
+    assert bool(doubt_interval(text)) == (text == "1m")
 
 
 @pytest.mark.parametrize(
@@ -527,12 +527,13 @@ def test_what_is_refused(tmp_path: Path, options: dict[str, Any], wrong: list[st
 def test_the_loop_goes_on_between_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def check() -> None:
         monkeypatch.setattr("pyrolens.inputs._tail_file.READ", 4)
+        monkeypatch.setattr("pyrolens.inputs._tail_source.TURN", 4)
         for name in ("a.log", "b.log"):
             (tmp_path / name).write_bytes(b"abc\n" * 10)
         async with tailing(tmp_path / "*.log", read_from_head=True, path_key="p") as (env, _):
             await env.until_events(20)
             names = [os.path.basename(r["p"]) for r in env.records]
-            assert names == (["a.log"] * module.TURN + ["b.log"] * module.TURN) * 2 + ["a.log"] * 2 + ["b.log"] * 2
+            assert names == (["a.log"] * 4 + ["b.log"] * 4) * 2 + ["a.log"] * 2 + ["b.log"] * 2
 
     run(check())
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyrolens.api import Line, OptionError, Record
-from pyrolens.inputs import tail as module
+from pyrolens.inputs import _tail_source as module
 from pyrolens.inputs._tail_docker import span_of_log
-from pyrolens.inputs.tail import TailSource
+from pyrolens.inputs._tail_source import TailSource
 from pyrolens.multiline import MultilineParser, rule
 from pyrolens.plugin import builtin_parser
 from pyrolens.records.event import SECOND

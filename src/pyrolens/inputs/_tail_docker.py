@@ -6,10 +6,11 @@ in the next one. The other fields are those of the last line.
 
 import json
 import re
+from collections.abc import Iterable
 
 from pyrolens.api import Event, InputEnv, Parse
 from pyrolens.inputs._tail_events import Key, Shape, chomped
-from pyrolens.inputs._tail_file import Line, TailFile
+from pyrolens.inputs._tail_file import Block, TailFile, lines_of
 from pyrolens.multiline.joiner import joined_text
 from pyrolens.records.escapes import unescape
 
@@ -45,11 +46,11 @@ class DockerMode:
         self.env = env
         self.cuts: dict[Key, Cut] = {}
 
-    def take(self, file: TailFile, lines: list[Line]) -> list[Event]:
+    def take(self, file: TailFile, blocks: Iterable[Block]) -> list[Event]:
         shape = self.shape
         cut = self.cuts.setdefault(file.key, Cut())
         out: list[Event] = []
-        for line in lines:
+        for line in lines_of(blocks):
             text = shape.text_of(chomped(line.text))
             if self.first and not line.cut:
                 begins = self.first(text) is not None

@@ -1,10 +1,12 @@
 """Lines of a file as events, with the fields that tail adds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import NamedTuple, Protocol
 
-from pyrolens.api import Event, Parse, Record
-from pyrolens.inputs._tail_file import Line, TailFile
+from pyrolens.api import Event, Parse, Record, lines_parser
+from pyrolens.inputs._tail_file import Block, TailFile
+from pyrolens.inputs._text import text_of
 
 Key = tuple[int, int]
 """Of a file: device and inode."""
@@ -19,26 +21,47 @@ class Shape(NamedTuple):
     offset_key: str | None
     ignore_older: float
     """Seconds; 0: nothing is too old."""
-    text_of: Callable[[bytes], str]
+    encoding: str
+    """"": UTF-8."""
     parse: Parse | None
     now: Callable[[], int]
 
-    def events(self, file: TailFile, lines: list[Line]) -> list[Event]:
+    def events(self, file: TailFile, blocks: Iterable[Block]) -> list[Event]:
         """Each line alone."""
-        now, key, text_of, parse = self.now(), self.key, self.text_of, self.parse
-        if parse is None and not self.path_key and not self.offset_key:
-            return [(now, {key: text_of(chomped(line.text))}) for line in lines]
+        now, key, parse, plain = self.now(), self.key, self.parse, not (self.path_key or self.offset_key)
         events: list[Event] = []
-        for line in lines:
-            found = parse(text_of(chomped(line.text))) if parse and not line.cut else None
-            if found is None:
-                # text that the parser refused keeps its carriage return
-                text = text_of(line.text if parse else chomped(line.text))
-                events.append((now, self.raw(file, line.start, text)))
-            else:
+        many = lines_parser(parse) if parse and plain and not self.encoding else None
+        for block in blocks:
+            if many and not block.cut and b"\r" not in block.text:
+                made = many(text_of(block.text + b"\n"), now, lambda line: {key: line})
+                if made is not None:
+                    events += made
+                    continue
+            texts, whole = self.texts(block)
+            starts = repeat(0) if plain else block.starts()
+            if parse is None or block.cut:
+                for at, text in zip(starts, whole if parse else texts, strict=False):
+                    events.append((now, {key: text} if plain else self.raw(file, at, text)))
+                continue
+            for at, text, line in zip(starts, texts, whole, strict=False):
+                found = parse(text)
+                if found is None:
+                    events.append((now, {key: line} if plain else self.raw(file, at, line)))
+                    continue
                 record, ns = found
-                events.append((now if ns is None else ns, {**record, **self.added(file, line.start)}))
+                events.append((now if ns is None else ns, record if plain else {**record, **self.added(file, at)}))
         return events
+
+    def texts(self, block: Block) -> tuple[list[str], list[str]]:
+        """(its lines, the same with the carriage returns that a line keeps which the parser refuses)"""
+        if self.encoding or b"\r" in block.text:
+            lines = block.text.split(b"\n")
+            return [self.text_of(chomped(line)) for line in lines], [self.text_of(line) for line in lines]
+        texts = text_of(block.text).split("\n")
+        return texts, texts
+
+    def text_of(self, line: bytes) -> str:
+        return line.decode(self.encoding, "replace") if self.encoding else text_of(line)
 
     def raw(self, file: TailFile, offset: int, text: str) -> Record:
         return {**self.added(file, offset), self.key: text}
@@ -65,7 +88,7 @@ class Joining(Protocol):
     wait: float
     """Seconds after the last line of a file after which what is held goes on."""
 
-    def take(self, file: TailFile, lines: list[Line]) -> list[Event]:
+    def take(self, file: TailFile, blocks: Iterable[Block]) -> list[Event]:
         """What is complete once these lines are there."""
 
     def flush(self, file: TailFile) -> list[Event]:

@@ -4,27 +4,66 @@ Source: plugins/in_tail/tail_file.c (Fluent Bit 5.1.1).
 """
 
 import os
+import re
 import zlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
-READ = 256 * 1024
-"""Bytes of one read."""
+READ = 64 * 1024
+"""Bytes of one read: what is made of them stays in the processor's cache."""
 
 
 class TooLongError(Exception):
     """A line does not fit into the buffer, and such lines are not skipped."""
 
 
-class Line(NamedTuple):
+class Block(NamedTuple):
+    """A line, or several behind one another."""
+
     start: int
     """Where in the text of the file it begins."""
     text: bytes
-    """Without its newline; a carriage return is still there."""
+    """With line feeds only between its lines; carriage returns are still there."""
     cut: bool = False
-    """It was too long, and this is its beginning."""
+    """It is the beginning of a line that was too long."""
+
+    def starts(self) -> Iterable[int]:
+        """Where each of its lines begins."""
+        return accumulate((len(text) + 1 for text in self.text.split(b"\n")), initial=self.start)
+
+
+EMPTY = re.compile(rb"^\r?$", re.MULTILINE)
+
+
+def lines_of(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Each line by itself."""
+    for block in blocks:
+        if block.cut:
+            yield block
+        else:
+            yield from map(Block, block.starts(), block.text.split(b"\n"))
+
+
+def without_empty(blocks: Iterable[Block]) -> Iterator[Block]:
+    for block in blocks:
+        if EMPTY.search(block.text):
+            yield from (line for line in lines_of([block]) if line.text not in (b"", b"\r"))
+        else:
+            yield block
+
+
+def fits(data: bytes, longest: int) -> bool:
+    """Whether no line is longer."""
+    at = 0
+    while len(data) - at > longest:
+        # some lines that end within so many bytes are none of them longer
+        at = data.rfind(b"\n", at, at + longest + 1) + 1
+        if not at:
+            return False
+    return True
 
 
 @dataclass
@@ -121,7 +160,7 @@ class TailFile:
     def has_more(self) -> bool:
         return self.offset < self.size
 
-    def read(self) -> list[Line] | None:
+    def read(self) -> list[Block] | None:
         """The lines that are whole after one more read, or None at the end of the file.
         Raises: OSError, TooLongError."""
         data = os.read(self.fd, READ)
@@ -129,7 +168,7 @@ class TailFile:
             return None
         self.offset += len(data)
         self.size = max(self.size, self.offset)
-        return self._lines(self._inflated(data))
+        return self._blocks(self._inflated(data))
 
     def _inflated(self, data: bytes) -> bytes:
         if self._gzip is None:
@@ -145,15 +184,24 @@ class TailFile:
             raise OSError(f"not valid gzip ({why})") from None
         return b"".join(out)
 
-    def _lines(self, data: bytes) -> list[Line]:
+    def _blocks(self, data: bytes) -> list[Block]:
         at = self.text_at
         if not self.rest and data[:1] == b"\0":
             # the hole that a truncation leaves in front of a writer which goes on where it was
             holed = len(data)
             data = data.lstrip(b"\0")
             at += holed - len(data)
-        *whole, rest = (self.rest + data).split(b"\n")
-        found: list[Line] = []
+        data = self.rest + data
+        if self.skipping or not fits(data, self.most - 2):
+            return self._with_long(at, data)
+        end = data.rfind(b"\n") + 1
+        self.text_at, self.rest = at + end, data[end:]
+        return [Block(at, data[: end - 1])] if end else []
+
+    def _with_long(self, at: int, data: bytes) -> list[Block]:
+        """The same where lines are too long."""
+        *whole, rest = data.split(b"\n")
+        found: list[Block] = []
         longest = self.most - 2
         for text in whole:
             if self.skipping:
@@ -162,7 +210,7 @@ class TailFile:
                 self._long(found, at, text)
                 self.skipping = False
             else:
-                found.append(Line(at, text))
+                found.append(Block(at, text))
             at += len(text) + 1
         if not self.skipping and len(rest) > longest:
             self._long(found, at, rest)
@@ -173,13 +221,13 @@ class TailFile:
         self.text_at, self.rest = at, rest
         return found
 
-    def _long(self, found: list[Line], at: int, text: bytes) -> None:
+    def _long(self, found: list[Block], at: int, text: bytes) -> None:
         self.long_lines += 1
         if self.truncate_long:
             end = self.most - 1
             while end > 0 and len(text) > end and text[end] & 0xC0 == 0x80:
                 end -= 1
-            found.append(Line(at, text[:end], cut=True))
+            found.append(Block(at, text[:end], cut=True))
         elif not self.skip_long:
             self.text_at, self.rest = at, text
             raise TooLongError

@@ -1,11 +1,11 @@
 """Lines of files that belong together become one record: multiline.parser of tail."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pyrolens.api import Event, InputEnv, OptionError
 from pyrolens.inputs._tail_events import Key, Shape, chomped
-from pyrolens.inputs._tail_file import Line, TailFile
+from pyrolens.inputs._tail_file import Block, TailFile, lines_of
 from pyrolens.multiline import MultilineParser
 from pyrolens.multiline.joiner import Joined, Joiner, Owner
 
@@ -44,12 +44,12 @@ class ByParser:
             raise OptionError("multiline.parser", f"there is no multiline parser '{name}'")
         return parser
 
-    def take(self, file: TailFile, lines: list[Line]) -> list[Event]:
+    def take(self, file: TailFile, blocks: Iterable[Block]) -> list[Event]:
         shape, feed, key = self.shape, self.joiner.feed_text, file.key
         now, plain = shape.now(), not (shape.path_key or shape.offset_key)
         out: list[Event] = []
         starts = self.starts.setdefault(key, deque())
-        for line in lines:
+        for line in lines_of(blocks):
             if line.cut:
                 out.append((now, shape.raw(file, line.start, shape.text_of(line.text))))
                 continue

@@ -5,11 +5,11 @@ one takes adds its fields; any other line goes to the end of the field that came
 alone, and come behind what the same read has completed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pyrolens.api import Event, InputEnv, Parse, Record
 from pyrolens.inputs._tail_events import Key, Shape, chomped
-from pyrolens.inputs._tail_file import Line, TailFile
+from pyrolens.inputs._tail_file import Block, TailFile, lines_of
 from pyrolens.multiline.joiner import joined_text
 
 
@@ -50,13 +50,13 @@ class ByFirstLine:
         self.too_old: set[Key] = set()
         """Files whose last record was left out for its age: its lines are, too."""
 
-    def take(self, file: TailFile, lines: list[Line]) -> list[Event]:
+    def take(self, file: TailFile, blocks: Iterable[Block]) -> list[Event]:
         shape, key = self.shape, file.key
         now = shape.now()
         out: list[Event] = []
         alone: list[Event] = []
         pending = self.pending.get(key)
-        for line in lines:
+        for line in lines_of(blocks):
             if line.cut:
                 cut = (now, shape.raw(file, line.start, shape.text_of(line.text)))
                 out, alone, pending = [*out, *self.flush(file), *alone, cut], [], None
