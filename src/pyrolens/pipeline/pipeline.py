@@ -73,7 +73,9 @@ class Memory:
 
 
 class Pipeline:
-    def __init__(self, steps: list[Step], routes: list[Route], log: Log) -> None:
+    def __init__(
+        self, steps: list[Step], routes: list[Route], log: Log, counters: dict[str, int] | None = None
+    ) -> None:
         self.steps = steps
         self.routes = routes
         self.log = log
@@ -81,7 +83,8 @@ class Pipeline:
         """Records that no output wanted."""
         self.loops = 0
         """Records that were taken out of a loop."""
-        self.counters: dict[str, int] = {}
+        self.counters = {} if counters is None else counters
+        """Of Match_Regex and of the conditions of routes."""
         self.endings: list[Callable[[], None]] = []
         """What lets filters emit all that they remember."""
         self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None], Plan] = {}

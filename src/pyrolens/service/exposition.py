@@ -189,6 +189,8 @@ def _own(metrics: Metrics) -> Iterable[Metric]:
     for what in ("chunks", "records", "bytes"):
         samples = [({"name": o.name}, getattr(o, f"waiting_{what}")) for o in outputs]
         yield Metric(f"pyrolens_output_waiting_{what}", f"{what.capitalize()} that wait to be sent.", "gauge", samples)
+    for counter, n in sorted(metrics.router.items()):
+        yield Metric(f"pyrolens_router_{_word(counter)}_total", "Counted by the router.", "counter", [({}, n)])
     named: dict[str, list[tuple[dict[str, str], int]]] = {}
     for kind, all_of in (("input", metrics.inputs), ("filter", metrics.filters), ("output", metrics.outputs)):
         for one in all_of.values():

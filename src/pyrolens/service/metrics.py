@@ -105,6 +105,8 @@ class Metrics:
         self.inputs: dict[str, InputMetrics] = {}
         self.filters: dict[str, FilterMetrics] = {}
         self.outputs: dict[str, OutputMetrics] = {}
+        self.router: Counters = {"regex_over_budget": 0}
+        """Of what no plugin does: Match_Regex and the conditions of routes."""
         self.reloads = 0
         self.log_lines: Counters = dict.fromkeys(("error", "warn", "info", "debug", "trace"), 0)
 
@@ -113,6 +115,7 @@ class Metrics:
         here."""
         new = Metrics(self.clock)
         new.started, new.reloads, new.log_lines = self.started, self.reloads, self.log_lines
+        new.router = self.router
         new.inputs, new.filters, new.outputs = dict(self.inputs), dict(self.filters), dict(self.outputs)
         return new
 

@@ -75,7 +75,7 @@ class Router:
         self.retired: list[Delivery] = before.retired if before else []
         """Of configs before this one, with something left to deliver."""
         self._finishing: set[asyncio.Task[None]] = set()
-        self.pipeline = Pipeline([], [], self._log("router"))
+        self.pipeline = Pipeline([], [], self._log("router"), self.metrics.router)
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
         self.burials = burials(config, self.deliveries, self._problems, self.logs.masked)
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
