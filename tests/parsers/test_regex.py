@@ -1,8 +1,10 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pyrolens.api import Line, OptionError
+from pyrolens.api import Line, OptionError, lines_parser
 from pyrolens.parsers._common import TimeOptions
 from pyrolens.parsers.regex import Regex
 from tests.lent import Lent
@@ -101,3 +103,60 @@ def test_a_pattern_that_does_not_compile() -> None:
     with pytest.raises(OptionError) as raised:
         plugin.compile(Lent())
     assert raised.value.option == "regex"
+
+
+TIMED: dict[str, Any] = {"time": TimeOptions(key="t", format="%H:%M:%S")}
+KEPT: dict[str, Any] = {"time": TimeOptions(key="t", format="%H:%M:%S", keep=True)}
+CLOCK = r"^(?<t>[^ ]*) (?<n>\d*)(?: (?<m>\S*))?$"
+
+
+@pytest.mark.parametrize(
+    ("regex", "options"),
+    [
+        (CLOCK, {}),
+        (CLOCK, {"skip_empty_values": False}),
+        (CLOCK, {"types": "n:integer m:bool t:hex"}),
+        (CLOCK, TIMED),
+        (CLOCK, KEPT),
+        (CLOCK, {**KEPT, "types": "t:integer", "skip_empty_values": False}),
+        (CLOCK, {**TIMED, "skip_empty_values": False}),
+        (CLOCK, {"time": TimeOptions(key="n", format="%s")}),
+        (r"^(?<t>\d\d):(?:(?<v>a+)|(?<v>b+)|)", {}),
+        (r"^(?<t>\d\d):(?:(?<v>a+)|(?<v>b+)|)", {"skip_empty_values": False}),
+    ],
+)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["10:20:30 5 x", "10:20:31 5", "10:20:31  x", "nodate 7 true", " 7 ", "10:20:30 0", "none", "",
+             "10:20:59 99999999999 ü", "10:aa", "11:bb", "12:", "10:20:30 4102444800 y"]
+        ),
+        max_size=12,
+    )
+)  # fmt: skip
+def test_many_lines_are_read_as_each_of_them(regex: str, options: dict[str, Any], texts: list[str]) -> None:
+    one = Regex(regex=regex, **options).compile(Lent())
+    expected = []
+    for text in texts:
+        found = one(text)
+        expected.append((7, {"raw": text}) if found is None else (7 if found[1] is None else found[1], found[0]))
+    many = lines_parser(one)
+    assert many
+    events = many("".join(f"{text}\n" for text in texts), 7, lambda line: {"raw": line})
+    if events is not None:
+        assert events == expected
+        assert [list(record) for _, record in events] == [list(record) for _, record in expected]
+
+
+def test_many_lines_that_all_fit_are_read_at_once() -> None:
+    many = lines_parser(Regex(regex=CLOCK, **TIMED).compile(Lent()))
+    assert many
+    text = "10:20:30 5 x\n10:20:31 5\nnodate 6 y\nnone\n"
+    events = many(text, 7, lambda line: {"raw": line})
+    assert events is not None
+    assert [record for _, record in events] == [{"n": "5", "m": "x"}, {"n": "5"}, {"n": "6", "m": "y"}, {"raw": "none"}]
+
+
+def test_what_is_decoded_is_read_one_by_one() -> None:
+    decoders = [Line("decode_field_as", "json payload")]
+    assert lines_parser(Regex(regex=CLOCK, decoders=decoders).compile(Lent())) is None

@@ -3,14 +3,15 @@
 Source: src/flb_parser_regex.c and src/flb_regex.c (Fluent Bit 5.1.1).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pyrolens.api import Env, Lines, OptionError, Parse, Parser, Record, group, opt, plugin
 from pyrolens.parsers._common import DIFFERS, LooseBool, TimeOptions
 from pyrolens.parsers._decoders import decoder, decoder_lines
 from pyrolens.records.regex import Pattern, PatternError, compile_pattern
-from pyrolens.records.times import MisfitError
-from pyrolens.records.types import read_types
+from pyrolens.records.times import MisfitError, ReadTime, Remembering
+from pyrolens.records.types import Convert, read_types
 
 
 @plugin("regex")
@@ -38,68 +39,115 @@ class Regex(Parser):
             pattern = compile_pattern(self.regex)
         except PatternError as why:
             raise OptionError("regex", str(why)) from None
-        match = matcher(pattern, skip_empty=self.skip_empty_values is not False)
-        read, time_key = self.time.reader(), self.time.field
-        keep = self.time.keep is not False
+        typed = {name: convert for name, convert in read_types(self.types).items() if name in pattern.names}
+        parse = reader(
+            pattern,
+            self.skip_empty_values is not False,
+            self.time.reader(),
+            self.time.field,
+            self.time.keep is not False,
+            typed,
+        )
         decode = decoder(self.decoders, env)
-        typed = [(name, convert) for name, convert in read_types(self.types).items() if name in pattern.names]
-        if not read and not typed and not decode:
-            return lambda text: None if (record := match(text)) is None else (record, None)
+        if not decode:
+            return parse
 
-        def parse(text: str) -> tuple[Record, int | None] | None:
-            record = match(text)
-            if record is None:
-                return None
-            ns = None
-            if read and time_key in record:
-                try:
-                    ns = read(record[time_key])
-                    if not keep:
-                        del record[time_key]
-                except MisfitError:
-                    del record[time_key]
-                except OverflowError:
-                    return None
-            for name, convert in typed:
-                if name in record:
-                    record[name] = convert(record[name])
-            return (decode(record) if decode else record), ns
+        def decoded(text: str) -> tuple[Record, int | None] | None:
+            found = parse(text)
+            return None if found is None else (decode(found[0]), found[1])
 
-        return parse
+        return decoded
 
 
-def matcher(pattern: Pattern, skip_empty: bool) -> Callable[[str], Record | None]:
-    """Text -> the named groups of the first match; None when it does not match or when none of them took part."""
-    find, names = pattern.find, list(pattern.names)
-    if not names:
+def reader(
+    pattern: Pattern, skip_empty: bool, read: ReadTime | None, time_key: str, keep: bool, typed: Mapping[str, Convert]
+) -> Parse:
+    """Text -> the named groups of the first match; None when it does not match or when none of them took part. Of
+    groups of one name the last that is not empty counts.
+
+    Written as source: what is known of the pattern is not asked for again with each line, which takes half the time."""
+    if not pattern.names:
         return lambda text: None
+    groups = [f"g{number}" for number in range(1, pattern.groups + 1)]
+    values = {
+        name: " or ".join(f"g{n}" for n in reversed(numbers)) if skip_empty else f"(g{numbers[-1]} or '')"
+        for name, numbers in pattern.names.items()
+    }
+    timed = read is not None and time_key in values
+    kept = [name for name in values if keep or not timed or name != time_key]
+    body = [f"record = {{{', '.join(f'{name!r}: {values[name]}' for name in kept)}}}", "ns = None"]
+    if skip_empty:
+        body += [line for name in kept for line in (f"if not ({values[name]}):", f"    del record[{name!r}]")]
+    if timed:
+        body += [
+            f"if {values[time_key]}:" if skip_empty else "if True:",
+            "    try:",
+            f"        ns = read({values[time_key]})",
+            "    except MisfitError:",
+            f"        record.pop({time_key!r}, None)",
+        ]
+    for name in typed:
+        body += [f"if {name!r} in record:", f"    record[{name!r}] = typed[{name!r}](record[{name!r}])"]
+    full = " and ".join(f"({value})" for value in values.values()) if skip_empty else " or ".join(groups)
+    items = ", ".join(
+        f"{name!r}: typed[{name!r}]({values[name]})" if name in typed else f"{name!r}: {values[name]}" for name in kept
+    )
+    time = f"known.get({values[time_key]}) or when({values[time_key]}, now)" if timed else "now"
+    each_line = pattern.each_line()
 
-    def each_once(text: str) -> Record | None:
-        found = find(text)
-        if found is None:
-            return None
-        if skip_empty:
-            record: Record = {name: value for name, value in zip(names, found[1:], strict=True) if value}
-        else:
-            record = {name: value or "" for name, value in zip(names, found[1:], strict=True)}
-        if not any(record.values()) and not takes_part(found):
-            return None
-        return record
+    def when(text: str, now: int) -> int:
+        try:
+            return (read(text) if read else None) or now
+        except MisfitError:
+            if keep:
+                raise
+            return now
 
-    def some_twice(text: str) -> Record | None:
-        found = find(text)
-        if found is None or not takes_part(found):
-            return None
-        # the last group of a name counts, even if it is empty
-        return {
-            name: found[number] or ""
-            for name, numbers in pattern.names.items()
-            for number in numbers
-            if found[number] or not skip_empty
-        }
+    names: dict[str, Any] = {
+        "match": pattern.match, "each_line": each_line, "typed": typed, "MisfitError": MisfitError,
+        "read": read, "known": read.known if isinstance(read, Remembering) else {}, "when": when,
+    }  # fmt: skip
+    exec(
+        f"""
+def parse(text):
+    found = match(text)
+    if found is None:
+        return None
+    {", ".join(groups)}, = found.groups()
+    if not ({" or ".join(groups)}) and {" is None and ".join(groups)} is None:
+        return None
+    try:
+        {(NEXT + "    ").join(body)}
+    except OverflowError:
+        return None
+    return record, ns
 
-    return each_once if pattern.groups == len(names) else some_twice
+def lines(text, now, unread):
+    found = each_line(text)
+    if found is None:
+        return None
+    try:
+        return [
+            ({time}, {{{items}}}) if {full} else other({", ".join(groups)}, line, now, unread)
+            for {", ".join(groups)}, line in found
+        ]
+    except (MisfitError, OverflowError):
+        return None
+
+def other({", ".join(groups)}, line, now, unread):
+    if not ({" or ".join(groups)}):
+        if not line:
+            raise MisfitError # or groups that matched nothing
+        return now, unread(line)
+    {NEXT.join(body)}
+    return (now if ns is None else ns), record
+""",
+        names,
+    )
+    made: Parse = names["parse"]
+    if each_line:
+        made.lines = names["lines"]  # type: ignore[attr-defined]
+    return made
 
 
-def takes_part(found: tuple[str | None, ...]) -> bool:
-    return any(value is not None for value in found[1:])
+NEXT = "\n    "

@@ -282,13 +282,24 @@ def _quick(layout: TimeFormat, exact: ReadTime, clock: Clock) -> ReadTime:
     read_start = _exact(start, clock)
     usual = re.compile(pattern)
     starts: dict[str, int] = {}
+    minutes: dict[str, int] = {}
+    # in a zone with a history, seconds need not follow from their minute
+    by_minute = start.text.endswith(("%S", "%T")) and not start.system_zone and not start.zone
 
     def learn(head: str) -> int | None:
         if not usual.fullmatch(head):
             return None
         if len(starts) >= KEPT:
             starts.clear()
-        starts[head] = base = read_start(head)
+            minutes.clear()
+        if by_minute:
+            minute = head[:-2]
+            if minute not in minutes:
+                minutes[minute] = read_start(minute + "00")
+            base = minutes[minute] + int(head[-2:]) * SECOND
+        else:
+            base = read_start(head)
+        starts[head] = base
         return base
 
     def read_whole(text: str) -> int | None:
@@ -318,7 +329,8 @@ def _quick(layout: TimeFormat, exact: ReadTime, clock: Clock) -> ReadTime:
 
     read = read_both if rest else read_whole
     if layout.has_year:
-        return read
+        # whole seconds come again as they are
+        return read if "%L" in rest else Remembering(read)
     until = 0.0
 
     def read_today(text: str) -> int | None:
@@ -328,9 +340,28 @@ def _quick(layout: TimeFormat, exact: ReadTime, clock: Clock) -> ReadTime:
         if now >= until:
             until = now // 900 * 900 + 900
             starts.clear()
+            minutes.clear()
         return read(text) if len(text) < 58 else exact(text)
 
     return read_today
+
+
+class Remembering:
+    """Looks whole texts up first."""
+
+    __slots__ = ("known", "read")
+
+    def __init__(self, read: ReadTime) -> None:
+        self.read = read
+        self.known: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int | None:
+        ns = self.known.get(text)
+        if ns is None and (ns := self.read(text)) is not None:
+            if len(self.known) >= KEPT:
+                self.known.clear()
+            self.known[text] = ns
+        return ns
 
 
 def _rest_reader(rest: str, counts: bool) -> Callable[[str], int | None]:

@@ -1,7 +1,7 @@
 """Patterns that can take very long are stopped, and only they."""
 
 from collections.abc import Iterator
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import pytest
 
@@ -68,10 +68,48 @@ def test_a_tag_is_bounded_too() -> None:
     assert take_overruns() == {PATTERN: 1}
 
 
-def test_a_pattern_that_is_quick_is_left_alone() -> None:
-    pattern = compile_pattern("^(?<a>[^ ]*) (?<b>.*)$")
+def test_short_texts_of_a_quick_pattern_are_not_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    pattern = compile_pattern(QUICK)
     assert pattern.danger is None
-    assert {f.__module__ for f in (pattern.find, pattern.test)} & {"pyrolens.records.regex.budget"} == set()
+    several = "two\nlines, träge"
+    assert [pattern.find(several) is None, pattern.test(several)] == [False, True]  # what they need is made now
+    monkeypatch.setattr("pyrolens.records.regex.budget.WATCH", None)
+    for text in ("one two", "o" * 1023, "o" * 500 + " " + "t" * 500, "eins zwei, träge", "one two\nthree"):
+        assert pattern.test(text) is (" " in text)
+        assert (pattern.find(text) is not None) is (" " in text)
+
+
+QUICK = "^(?<a>[^ ]*) (?<b>.*)$"
+SQUARED = {
+    "every place": ("a[^b]*b", "a" * 100_000),
+    "every line": (r"^(?<a>[^ ]*) (?<b>\d+)$", "x\n" * 50_000),
+    "two loops": (r"^.*x.*y$", "x" * 100_000),
+    "a look ahead": (r"(?=a*b)c", "a" * 100_000),
+    "any case": ("(?i)k[^ß]*ß", "k" * 100_000),
+    "our own matcher": (r"a\K[^b]*b", "a" * 20_000),
+}
+
+
+@pytest.mark.parametrize(("pattern", "text"), SQUARED.values(), ids=SQUARED)
+def test_no_pattern_stalls_at_a_long_text(pattern: str, text: str) -> None:
+    compiled = compile_pattern(pattern)
+    assert compiled.danger is None, "only long texts of these are watched"
+    started = thread_time()
+    assert compiled.find(text) is None
+    assert compiled.test(text) is False
+    assert compiled.which([text, "none", *["few"] * 10]) == []
+    assert thread_time() - started < 10  # without the watch: minutes, or hours where the text is a little longer
+    assert take_overruns()[pattern] >= 1
+
+
+def test_long_texts_are_matched_as_short_ones() -> None:
+    pattern = compile_pattern(QUICK)
+    line = "k" * 5000 + " value"
+    assert pattern.named(line) == {"a": "k" * 5000, "b": "value"}
+    assert pattern.named("none\n" * 1000 + line) == {"a": "none\n" * 1000 + "k" * 5000, "b": "value"}
+    assert [pattern.test(line), pattern.test("x" * 5000)] == [True, False]
+    assert pattern.which([line, "x" * 5000, None, *["a b"] * 10]) == [0, *range(3, 13)]
+    assert take_overruns() == {}
 
 
 def test_short_texts_of_loops_behind_one_another_are_not_watched() -> None:

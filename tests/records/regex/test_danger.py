@@ -8,7 +8,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pyrolens.records.regex import PatternError, compile_pattern
-from pyrolens.records.regex import _finder as finder
+from pyrolens.records.regex import _matchers as matchers
 from pyrolens.records.regex.budget import WATCH, OverBudgetError
 from pyrolens.records.regex.danger import danger_of
 from pyrolens.records.regex.syntax import parse
@@ -129,7 +129,7 @@ def test_what_is_called_quick_is_quick(pattern: str, end: str) -> None:
     except PatternError:
         assume(False)
     assume(danger_of(parsed.node) is None)
-    find = finder(parsed)
+    find, _ = matchers(parsed, lambda call: call, 0)
     for word in WORDS:
         text = (word * 40)[:40] + "!?"
         WATCH.left = 1.0

@@ -16,12 +16,13 @@ refused.
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from pyrolens.records.regex import budget, facts, scan
 from pyrolens.records.regex.danger import BOUNDED, Danger, danger_of, leads
 from pyrolens.records.regex.emit import FLAGS, NotExactError, Way, emit
 from pyrolens.records.regex.errors import PatternError
+from pyrolens.records.regex.lines import Found, each_line
 from pyrolens.records.regex.nodes import Alt, Anchor, Back, Call, Class, Group, Kind, Node, Seq, Text, walk
 from pyrolens.records.regex.syntax import Flags, Parsed, parse
 
@@ -29,6 +30,18 @@ __all__ = ["Pattern", "PatternError", "compile_pattern", "length_at_start"]
 
 Groups = tuple[str | None, ...]
 """The whole match, then each group; None: took no part."""
+Test = Callable[[str], bool]
+Which = Callable[[list[Any]], list[int]]
+
+
+class Match(Protocol):
+    """What is used of re.Match."""
+
+    def __getitem__(self, key: Literal[0], /) -> str | Any:
+        """All of it."""
+
+    def groups(self) -> tuple[str | Any, ...]:
+        """Each group; None: took no part."""
 
 
 class Pattern:
@@ -41,32 +54,42 @@ class Pattern:
         """How many there are. Where there are named groups, plain brackets do not count."""
         self.names = parsed.names
         """Name -> the numbers of its groups, in the order of the pattern."""
-        self.find: Callable[[str], Groups | None] = _finder(parsed)
-        """The first match: (all of it, group 1, …), or None."""
-        self.test, self.which = _tests(parsed, self.find)
-        """test(text): whether it occurs. which(values): the indexes of the values in which it occurs; values that are
-        no text never match."""
         self.danger: Danger | None = danger_of(parsed.node)
-        """Why it can take very long. If it can, a text that takes longer than its budget counts as not matching."""
-        self.slow_part = ""
+        """Why it can take very long, on no long text."""
+        self.slow_part = parsed.written(self.danger.part) or text if self.danger else ""
         """Which part of it, as written."""
-        if self.danger:
-            self.slow_part = parsed.written(self.danger.part) or text
-            short = _short(self.danger)
-            self.find = budget.bounded(self.find, None, text, short)
-            self.test = budget.bounded(self.test, False, text, short)
-            self.which = budget.bounded_which(self.which, self.test)
+        short = _short(self.danger)
+        plain, self.match = _matchers(parsed, lambda call: budget.bounded(call, None, text, short), short)
+        """match(text): the first match, or None. A text that takes longer than its budget counts as not matching."""
+        self.test, which = _tests(parsed, plain, lambda call: budget.bounded(call, False, text, short), short)
+        """Whether it occurs in a text."""
+        self.which = budget.bounded_which(which, self.test)
+        """The indexes of the values in which it occurs; values that are no text never match."""
+        self._parsed = parsed
+
+    def each_line(self) -> Callable[[str], Found | None] | None:
+        """See lines.each_line. None where there are no groups, too."""
+        node = self._parsed.node
+        if not self.groups or self.danger or not from_line_start(node):
+            return None
+        return each_line(node, needs_unicode(node))
+
+    def find(self, text: str) -> Groups | None:
+        """The first match: (all of it, group 1, …), or None."""
+        found = self.match(text)
+        return None if found is None else (found[0], *found.groups())
 
     def named(self, text: str) -> dict[str, str | None] | None:
         """The named groups of the first match in the order of the pattern, or None. Of groups of the same name, the
         last that took part."""
-        found = self.find(text)
+        found = self.match(text)
         if found is None:
             return None
+        groups = found.groups()
         if self.groups == len(self.names):
-            return dict(zip(self.names, found[1:], strict=True))
+            return dict(zip(self.names, groups, strict=True))
         return {
-            name: next((found[n] for n in reversed(numbers) if found[n] is not None), None)
+            name: next((groups[n - 1] for n in reversed(numbers) if groups[n - 1] is not None), None)
             for name, numbers in self.names.items()
         }
 
@@ -107,17 +130,18 @@ def length_at_start(text: str) -> Callable[[str], int]:
     danger = compile_pattern(text).danger
     inner, flags, _ = unwrapped(text)
     parsed = parse(inner, flags)
-    find = _engine(Seq((Anchor("A"), parsed.node)), parsed.groups, Way())
+    match = _engine(Seq((Anchor("A"), parsed.node)), parsed.groups, Way())
 
     def length(subject: str) -> int:
-        found = find(subject)
+        found = match(subject)
         return -1 if found is None else len(found[0] or "")
 
-    return budget.bounded(length, -1, text, _short(danger)) if danger else length
+    return budget.bounded(length, -1, text, _short(danger))
 
 
-def _short(danger: Danger) -> int:
-    return budget.SHORT if danger.power == BOUNDED else 0
+def _short(danger: Danger | None) -> int:
+    """Texts of fewer characters need no watch."""
+    return budget.LONG if danger is None else budget.SHORT if danger.power == BOUNDED else 0
 
 
 def unwrapped(text: str) -> tuple[str, Flags, int]:
@@ -170,32 +194,14 @@ def _wide(node: Class) -> bool:
     return any(i.wide if isinstance(i, Kind) else isinstance(i, Class) and _wide(i) for i in (*node.items, *node.both))
 
 
-def _groups(match: Callable[[str], re.Match[str] | None]) -> Callable[[str], Groups | None]:
-    def find(text: str) -> Groups | None:
-        found = match(text)
-        return None if found is None else (found[0], *found.groups())
-
-    return find
-
-
-def _engine(node: Node, groups: int, way: Way, at_start: bool = False) -> Callable[[str], Groups | None]:
+def _engine(node: Node, groups: int, way: Way, at_start: bool = False) -> Callable[[str], Match | None]:
     try:
         compiled = re.compile(emit(node, way), FLAGS)
     except NotExactError:
-        from pyrolens.records.regex.matcher import finder
+        from pyrolens.records.regex.matcher import matcher
 
-        spans_of = finder(node, groups)
-
-        def find(text: str) -> Groups | None:
-            spans = spans_of(text)
-            if spans is None:
-                return None
-            return tuple(
-                text[start:end] if end >= 0 else None for start, end in zip(spans[::2], spans[1::2], strict=True)
-            )
-
-        return find
-    return _groups(compiled.match if at_start else compiled.search)
+        return matcher(node, groups)
+    return compiled.match if at_start else compiled.search
 
 
 def _later(make: Callable[[], Callable[[str], Any]]) -> Callable[[str], Any]:
@@ -210,25 +216,37 @@ def _later(make: Callable[[], Callable[[str], Any]]) -> Callable[[str], Any]:
     return call
 
 
-def _finder(parsed: Parsed) -> Callable[[str], Groups | None]:
+Bounded = Callable[[Callable[[str], Any]], Callable[[str], Any]]
+"""The same function under the watch."""
+
+
+def _matchers(parsed: Parsed, bounded: Bounded, short: int) -> tuple[Callable[[str], Any], Callable[[str], Any]]:
+    """(without the watch, under the watch where the text has as many characters as `short`)"""
     node, groups = parsed.node, parsed.groups
-    line, ascii_only = from_line_start(node), needs_unicode(node)
-    if not line and not ascii_only:
-        return _engine(node, groups, Way())
-    if not line:
-        plain, full = _engine(node, groups, Way(ascii=True)), _later(lambda: _engine(node, groups, Way()))
-        return lambda text: plain(text) if text.isascii() else full(text)
+    line, only_ascii = from_line_start(node), needs_unicode(node)
     # a text of one line has one place where ^ is: no search
-    one = _engine(node, groups, Way(ascii_only, True), at_start=True)
-    several = _later(lambda: _engine(node, groups, Way()))
-    if not ascii_only:
-        return lambda text: one(text) if "\n" not in text else several(text)
-    return lambda text: one(text) if "\n" not in text and text.isascii() else several(text)
+    usual = _engine(node, groups, Way(only_ascii, line), at_start=line)
+    other = _later(lambda: _engine(node, groups, Way())) if line or only_ascii else usual
+    unless = _unless(line, only_ascii)
+    plain = _either(unless, other, usual)
+    return plain, _either([f"len(text) >= {short}", *unless], bounded(plain), usual)
 
 
-def _tests(
-    parsed: Parsed, find: Callable[[str], Groups | None]
-) -> tuple[Callable[[str], bool], Callable[[list[Any]], list[int]]]:
+def _unless(line: bool, only_ascii: bool) -> list[str]:
+    return ["'\\n' in text"] * line + ["not text.isascii()"] * only_ascii
+
+
+def _either(conditions: list[str], other: Callable[[str], Any], usual: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`other` where one of the conditions holds. Written as source, as it is asked for every text."""
+    if not conditions:
+        return usual
+    names: dict[str, Any] = {"other": other, "usual": usual}
+    made: Callable[[str], Any] = eval(f"lambda text: other(text) if {' or '.join(conditions)} else usual(text)", names)
+    return made
+
+
+def _tests(parsed: Parsed, match: Callable[[str], Any], bounded: Bounded, short: int) -> tuple[Test, Which]:
+    """(the test under the watch, the test of many without it)"""
     general = facts.formula(parsed.node, line=False)
     in_line = facts.formula(parsed.node, line=True)
     line = in_line != general or starts_line(parsed.node)
@@ -237,28 +255,30 @@ def _tests(
     only_ascii = any(h.fold for h in literals(formula)) or any(map(needs_unicode, nodes))
     way = Way(only_ascii, line)
 
-    def otherwise() -> Callable[[str], bool]:
+    def otherwise() -> Test:
         """For text beyond ASCII, and of several lines."""
         try:
             return written(general, Way(), None)[0]
         except NotExactError:
-            return lambda text: find(text) is not None
+            return lambda text: match(text) is not None
 
     try:
-        test, each = written(formula, way, _later(otherwise))
+        test, each, quick = written(formula, way, _later(otherwise), bounded, short)
     except NotExactError:
         test = otherwise()
-        return test, _each(test)
+        return bounded(test), _each(test)
+    if not short:
+        quick = bounded(test)
     wanted = scan.scans(formula)
     if not wanted:
-        return test, each
+        return quick, each
     finders = [
         (scan.literal_finder(w.literal), w.fold)
         if isinstance(w, facts.Has)
         else (scan.pattern_finder(re.compile(emit(w.node, Way(way.ascii)), FLAGS).search), False)
         for w in wanted
     ]
-    return test, scan.which_by_scan(test, each, finders, only_ascii, line)
+    return quick, scan.which_by_scan(test, each, finders, only_ascii, line)
 
 
 def _each(test: Callable[[str], bool]) -> Callable[[list[Any]], list[int]]:
@@ -283,13 +303,11 @@ def leaves(formula: facts.Formula) -> list[facts.Formula]:
             return [formula]
 
 
-Test = Callable[[str], bool]
-Which = Callable[[list[Any]], list[int]]
-
-
-def written(formula: facts.Formula, way: Way, otherwise: Test | None) -> tuple[Test, Which]:
-    """The formula as Python functions of one text and of many. Written as source, because a call per question or per
-    text would cost as much as the answer.
+def written(
+    formula: facts.Formula, way: Way, otherwise: Test | None, bounded: Bounded | None = None, short: int = 0
+) -> tuple[Test, Which, Test]:
+    """The formula as Python functions: of one text, of many, and of one text, `bounded` unless it is shorter than
+    `short`. Written as source, because a call per question or per text would cost as much as the answer.
 
     `otherwise` is asked about text to which `way` does not apply. Raises: NotExactError."""
     names: dict[str, Any] = {"otherwise": otherwise}
@@ -319,8 +337,7 @@ def written(formula: facts.Formula, way: Way, otherwise: Test | None) -> tuple[T
     body = expression(formula)
     if " in small" in body:
         body = f"((small := text.lower()) is not None and {body})"
-    unless = ["'\\n' in text"] * way.line + ["not text.isascii()"] * way.ascii
-    if unless:
+    if unless := _unless(way.line, way.ascii):
         body = f"(otherwise(text) if {' or '.join(unless)} else {body})"
     source = f"""
 def test(text):
@@ -328,6 +345,11 @@ def test(text):
 
 def which(values):
     return [n for n, text in enumerate(values) if type(text) is str and {body}]
+
+def quick(text):
+    return watched(text) if len(text) >= {short} else {body}
 """
     exec(source, names)
-    return names["test"], names["which"]
+    if bounded:
+        names["watched"] = bounded(names["test"])
+    return names["test"], names["which"], names["quick"]

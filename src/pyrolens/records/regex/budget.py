@@ -1,8 +1,8 @@
-"""How long patterns that can take very long (danger.py) may take.
+"""How long a pattern may take: one that can take very long (danger.py) on any text, the others on long texts.
 
 There is a second in store, which fills up again by a quarter of a second each second: so much a batch can cost at
 most. One record may take an eighth of what is left, so however many records were made to take long, each of the others
-gets its turn; what is usual for its length, 0.1 ms and 1 us for each character, is free and always there. A record
+gets its turn; what is usual for its length, 0.1 ms and 0.25 us for each character, is free and always there. A record
 that takes longer counts as not matching, and is written into OVERRUNS for whoever runs the pattern to count and tell.
 
 The engine stays the same, `re`: it looks for signals while it matches, and the handler of SIGALRM raises when time is
@@ -30,10 +30,12 @@ STORE = 1.0
 REFILL = 0.25
 """Seconds that are put into the store each second."""
 SHARE = 8
-FREE, FREE_OF_EACH = 1e-4, 1e-6
+FREE, FREE_OF_EACH = 1e-4, 2.5e-7
 """Seconds for a text, and for each of its characters."""
 SHORT = 256
 """Characters in which n**3 ways take a few ms only."""
+LONG = 1024
+"""Characters in which n**2 ways take a few ms only: as many as a pattern may have in which nothing worse was found."""
 
 OURS = (os.path.dirname(__file__), "<string>")
 """Where it is raised: our code, and what is written by it. Python drops what is raised in a destructor."""

@@ -5,6 +5,7 @@ loops whose turns may take nothing. It tries in the same order as Onigmo, and is
 import re
 import sys
 from collections.abc import Callable
+from typing import Literal
 
 from pyrolens.records.regex.emit import FLAGS, emit
 from pyrolens.records.regex.nodes import (
@@ -32,6 +33,33 @@ Then = Callable[[int, Spans], Spans | None]
 """What is left to match, from a position on. Gives back the spans, or None when it does not fit."""
 Step = Callable[[str, int, Spans, Then], Spans | None]
 DEEPEST = 30_000
+
+
+class Match:
+    """As re.Match."""
+
+    __slots__ = ("spans", "text")
+
+    def __init__(self, text: str, spans: Spans) -> None:
+        self.text = text
+        self.spans = spans
+
+    def __getitem__(self, number: Literal[0], /) -> str:
+        return self.text[self.spans[0] : self.spans[1]]
+
+    def groups(self) -> tuple[str | None, ...]:
+        text, spans = self.text, self.spans
+        return tuple(text[start:end] if end >= 0 else None for start, end in zip(spans[2::2], spans[3::2], strict=True))
+
+
+def matcher(node: Node, groups: int) -> Callable[[str], Match | None]:
+    find = finder(node, groups)
+
+    def match(text: str) -> Match | None:
+        spans = find(text)
+        return None if spans is None else Match(text, spans)
+
+    return match
 
 
 def finder(node: Node, groups: int) -> Callable[[str], Spans | None]:
