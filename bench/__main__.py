@@ -6,10 +6,13 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-from bench import floor
+from bench import floor, tail
 from bench.pipelines import PIPELINES
 from bench.router import BenchError
 from bench.run import Result, measure, verify
@@ -20,7 +23,8 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000_000, help="events per run")
     parser.add_argument("--peer", type=Path, help="a fluent-bit program, to be run on the same work")
     parser.add_argument("--router", help="the program to measure, as a command line; else pyrolens run")
-    parser.add_argument("--only", help="runs whose pipeline-output contains this text: access-null, json-http, …")
+    parser.add_argument("--only", help="runs whose pipeline-output contains this text: access-null, json-http, tail …")
+    parser.add_argument("--tail-mib", type=int, default=1024, help="size of the file that is read by tail")
     parser.add_argument("--runs", type=int, default=1, help="runs of each; the one with the least CPU counts")
     parser.add_argument(
         "--mem-buf-limit",
@@ -34,6 +38,8 @@ def main() -> int:
     routers = {"pyrolens": ours} | ({"fluent-bit": [str(args.peer)]} if args.peer else {})
     try:
         floors, results = run(routers, args.events, args.only or "", args.runs, args.mem_buf_limit, not args.no_verify)
+        if (args.only or "") in f"{tail.NAME}-null":
+            results += run_tail(routers, args.tail_mib, args.runs, not args.no_verify)
     except BenchError as failure:
         print(f"bench failed: {failure}", file=sys.stderr)
         return 1
@@ -74,28 +80,51 @@ def run(
             f"\n{pipeline.name}: {events:,} events of {corpus.size:.0f} bytes; "
             f"bare decode and encode here: {floors[pipeline.name]:.2f} us an event"
         )
-        print(f"  {'':22}{'CPU us/event':>14}{'of it start':>13}{'peak MiB':>10}{'events/s':>11}")
+        print(HEADING)
         if checks:
             for name, command in routers.items():
                 verify(name, command, pipeline, corpus)
         for output in wanted:
-            best: dict[str, Result] = {}
-            # Routers take turns, so that a machine that slows down or speeds up does so for all of them.
-            for _ in range(runs):
-                for name, command in routers.items():
-                    result = measure(name, command, pipeline, corpus, output, events, limit)
-                    best[name] = min(best.get(name, result), result, key=lambda r: r.cpu_us)
-            for result in best.values():
-                print(
-                    f"  {f'{output}, {result.router}':22}{result.cpu_us:14.2f}"
-                    f"{result.start_s / events * 1e6:13.2f}{result.peak_mib:10.1f}{result.events_per_s:11,.0f}",
-                    flush=True,
-                )
-            if len(best) == 2:
-                own, peer = best.values()
-                print(f"  {'':22}{peer.cpu_us / own.cpu_us:13.1f}x{'':13}{peer.peak_mib / own.peak_mib:9.1f}x")
-            results += best.values()
+            once = partial(measure, pipeline=pipeline, corpus=corpus, output=output, events=events, limit=limit)
+            results += best_of(runs, routers, once)
     return floors, results
+
+
+HEADING = f"  {'':22}{'CPU us/event':>14}{'of it start':>13}{'peak MiB':>10}{'events/s':>11}"
+
+
+def best_of(runs: int, routers: dict[str, list[str]], once: Callable[[str, list[str]], Result]) -> Iterable[Result]:
+    """The run of each router with the least CPU, printed."""
+    best: dict[str, Result] = {}
+    # Routers take turns, so that a machine that slows down or speeds up does so for all of them.
+    for _ in range(runs):
+        for name, command in routers.items():
+            result = once(name, command)
+            best[name] = min(best.get(name, result), result, key=lambda r: r.cpu_us)
+    for result in best.values():
+        print(
+            f"  {f'{result.output}, {result.router}':22}{result.cpu_us:14.2f}"
+            f"{result.start_s / result.events * 1e6:13.2f}{result.peak_mib:10.1f}{result.events_per_s:11,.0f}",
+            flush=True,
+        )
+    if len(best) == 2:
+        own, peer = best.values()
+        print(f"  {'':22}{peer.cpu_us / own.cpu_us:13.1f}x{'':13}{peer.peak_mib / own.peak_mib:9.1f}x")
+    return best.values()
+
+
+def run_tail(routers: dict[str, list[str]], mib: int, runs: int, checks: bool) -> Iterable[Result]:
+    """The third benchmark. Raises: BenchError."""
+    if checks:
+        for name, command in routers.items():
+            tail.verify(name, command)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "access.log")
+        events = tail.write(file, mib << 20)
+        os.sync()
+        print(f"\n{tail.NAME}: a file of {mib:,} MiB, {events:,} lines of {file.stat().st_size / events:.0f} bytes")
+        print(HEADING)
+        return best_of(runs, routers, partial(tail.measure, file=file, events=events))
 
 
 if __name__ == "__main__":

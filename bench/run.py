@@ -8,14 +8,14 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.corpus import Corpus
-from bench.pipelines import Pipeline
+from bench.pipelines import Pipeline, Record
 from bench.router import BenchError, Router
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def measure(
         elapsed = time.monotonic() - begin
         used = router.stop()
         if output == "http":
-            delivered = _sink_count(sink)
+            delivered = sink_count(sink)
         if delivered != expected:
             raise BenchError(
                 f"{name}, {pipeline.name} to {output}: {expected} must arrive, {delivered} did\n{router.tail()}"
@@ -75,27 +75,36 @@ def verify(name: str, command: list[str], pipeline: Pipeline, corpus: Corpus, ev
 
     Raises: BenchError, when the router does other work than the pipeline says."""
     results = [pipeline.result(dict(record)) for _, record in corpus.lines[:events]]
-    expected = Counter(_canonical(record) for record in results if record is not None)
+    expected = Counter(canonical(record) for record in results if record is not None)
     with tempfile.TemporaryDirectory() as folder:
         keep = Path(folder, "bodies")
         with _set_up(command, pipeline, corpus, "http", keep=keep) as (router, api, sink, data):
             sender = _send(router, data, 0, sum(map(len, corpus.frames[:events])))
             _wait(router, sender, "http", api, sink, expected.total())
             router.stop()
-        arrived = Counter()  # type: Counter[str]
-        for line in keep.read_bytes().splitlines():
-            record = json.loads(line)
-            del record["date"]
-            arrived[_canonical(record)] += 1
+        arrived = Counter(map(canonical, kept(keep)))
+    compare(f"{name}, {pipeline.name}", expected, arrived)
+
+
+def kept(bodies: Path) -> Iterator[Record]:
+    """The records that the sink has kept, without their date."""
+    for line in bodies.read_bytes().splitlines():
+        record = json.loads(line)
+        del record["date"]
+        yield record
+
+
+def compare(who: str, expected: "Counter[str]", arrived: "Counter[str]") -> None:
+    """Raises: BenchError, when they differ."""
     if arrived != expected:
         missing, surplus = list((expected - arrived).elements()), list((arrived - expected).elements())
         raise BenchError(
-            f"{name}, {pipeline.name}: {len(missing)} records missing, {len(surplus)} not expected, such as\n"
+            f"{who}: {len(missing)} records missing, {len(surplus)} not expected, such as\n"
             f"  expected {missing[:1]}\n  got      {surplus[:1]}"
         )
 
 
-def _canonical(record: dict[str, Any]) -> str:
+def canonical(record: dict[str, Any]) -> str:
     return json.dumps(record, sort_keys=True, ensure_ascii=False)
 
 
@@ -108,13 +117,11 @@ def _set_up(
         folder = Path(name)
         data = folder / "events"
         data.write_bytes(b"".join(corpus.frames))
-        sink = subprocess.Popen(
-            [sys.executable, "-S", str(HERE / "sink.py"), *([str(keep)] if keep else [])], stdout=subprocess.PIPE
-        )
+        sink = start_sink(keep)
         router = None
         try:
             assert sink.stdout
-            port, api = int(sink.stdout.readline()), _free_port()
+            port, api = int(sink.stdout.readline()), free_port()
             config = pipeline.write(folder, output, api, port, limit)
             router = Router(command, config, folder / "router.log")
             router.wait_until_listening()
@@ -126,36 +133,45 @@ def _set_up(
             sink.wait()
 
 
+def start_sink(keep: Path | None) -> "subprocess.Popen[bytes]":
+    """It prints its port first."""
+    command = [sys.executable, "-S", str(HERE / "sink.py"), *([str(keep)] if keep else [])]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
 def _send(router: Router, data: Path, rounds: int, rest: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-S", str(HERE / "sender.py"), str(router.socket), str(data), str(rounds), str(rest)]
     )
 
 
-def _wait(
-    router: Router, sender: "subprocess.Popen[bytes]", output: str, api: int, sink: int, expected: int, idle: float = 15
-) -> int:
-    """Until everything has been sent and has arrived, or nothing more comes for `idle` seconds."""
-    last, since = -1, time.monotonic()
-    while True:
-        if router.process.poll() is not None:
-            raise BenchError(f"the router ended with {router.process.returncode}:\n{router.tail()}")
-        now = _sink_count(sink) if output == "http" else router.delivered(api)
-        if now != last:
-            last, since = now, time.monotonic()
-        if now >= expected or time.monotonic() - since > idle:
-            break
-        time.sleep(0.1)
+def _wait(router: Router, sender: "subprocess.Popen[bytes]", output: str, api: int, sink: int, expected: int) -> int:
+    """Until everything has been sent and has arrived, or nothing more comes."""
+    last = wait(router, lambda: sink_count(sink) if output == "http" else router.delivered(api), expected)
     sender.kill()
     sender.wait()
     return last
 
 
-def _sink_count(port: int) -> int:
+def wait(router: Router, arrived: Callable[[], int], expected: int, idle: float = 15) -> int:
+    """Until so many records have arrived, or nothing more comes for `idle` seconds. Raises: BenchError."""
+    last, since = -1, time.monotonic()
+    while True:
+        if router.process.poll() is not None:
+            raise BenchError(f"the router ended with {router.process.returncode}:\n{router.tail()}")
+        now = arrived()
+        if now != last:
+            last, since = now, time.monotonic()
+        if now >= expected or time.monotonic() - since > idle:
+            return last
+        time.sleep(0.1)
+
+
+def sink_count(port: int) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
         return int(answer.read())
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

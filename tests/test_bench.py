@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bench import tail
 from bench.corpus import EVENTS, Corpus
 from bench.pipelines import PIPELINES, Pipeline
 from bench.router import BenchError
@@ -53,3 +54,29 @@ def test_a_record_with_another_field_fails_the_check() -> None:
     other = replace(pipeline, result=lambda record: (pipeline.result(record) or {}) | {"more": 1})
     with pytest.raises(BenchError, match="2000 records missing, 2000 not expected"):
         verify("pyrolens", COMMAND, other, pipeline.corpus(), events=2000)
+
+
+def test_the_file_that_is_read_by_tail_is_the_same_each_time(tmp_path: Path) -> None:
+    count = tail.write(tmp_path / "a", 5 << 20)
+    assert tail.write(tmp_path / "b", 5 << 20) == count
+    text = (tmp_path / "a").read_bytes()
+    assert text == (tmp_path / "b").read_bytes()
+    assert text.count(b"\n") == count
+    assert 5 << 20 <= len(text) < (5 << 20) + 200_000
+    kinds = [line.record for line in tail.made()]
+    assert 0 < kinds.count(None) < 100, "some lines do not fit"
+
+
+def test_tail_with_a_parser(tmp_path: Path) -> None:
+    tail.verify("pyrolens", COMMAND)
+    count = tail.write(tmp_path / "access.log", 4 << 20)
+    result = tail.measure("pyrolens", COMMAND, tmp_path / "access.log", count)
+    assert result.delivered == count
+    assert result.cpu_us > 0
+
+
+def test_other_records_of_tail_fail_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line._replace(record=None) for line in tail.made()]
+    monkeypatch.setattr(tail, "made", lambda: lines)
+    with pytest.raises(BenchError, match="not expected"):
+        tail.verify("pyrolens", COMMAND)
