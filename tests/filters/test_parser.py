@@ -91,11 +91,11 @@ def test_time_of_the_record() -> None:
 
 def test_metadata_stays_with_the_event() -> None:
     transform = ParserFilter(key_name="log", parser=["jt"]).compile(Lent(PARSERS))
-    stamp = Stamp(NOW, {"trace": "t1"})
+    stamp = Stamp(NOW, {"trace": "t1"}, {"resource": {}})
     ((ns, record),) = transform("app", [(stamp, {"log": '{"ts":"1779959551"}'})])
     assert (ns, record) == (1779959551_000_000_000, {})
     assert isinstance(ns, Stamp)
-    assert ns.metadata == {"trace": "t1"}
+    assert (ns.metadata, ns.group) == ({"trace": "t1"}, {"resource": {}})
     ((ns, _),) = transform("app", [(stamp, {"log": "{}"})])
     assert ns is stamp
 

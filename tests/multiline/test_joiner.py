@@ -212,6 +212,10 @@ def test_metadata_is_put_together() -> None:
     (alone,) = joins.feed("s", Stamp(3, {"z": 1}), {"log": "alone"})
     assert isinstance(alone.ns, Stamp)
     assert alone.ns.metadata == {"z": 1}
+    joins.feed("s", Stamp(5, {}, {"r": 1}), {"log": "begin"})
+    (joined,) = joins.flush("s")
+    assert isinstance(joined.ns, Stamp)
+    assert joined.ns.group == {"r": 1}
     assert type(joins.feed("s", 4, {"log": "alone"})[0].ns) is int
 
 

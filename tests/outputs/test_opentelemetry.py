@@ -9,10 +9,11 @@ import pytest
 
 from pyrolens.api import DELIVERED, Event, Outcome, Pair
 from pyrolens.aws.options import Identity
-from pyrolens.outputs._otlp import any_value, partial_success, request
+from pyrolens.inputs._otlp import Shape, read_protobuf
+from pyrolens.outputs._otlp import Common, any_value, common, partial_success, request
 from pyrolens.outputs._protobuf import varint
 from pyrolens.outputs.opentelemetry import OpenTelemetry
-from pyrolens.records.event import Record, Stamp
+from pyrolens.records.event import Record, Stamp, group_of
 from tests.net.servers import Request, answer
 from tests.outputs.sending import Env, events, sent
 
@@ -354,3 +355,39 @@ def test_http2_is_told() -> None:
     env = Env()
     OpenTelemetry(http2="on").open(env)
     assert env.said.lines == [("warning", "HTTP/1.1 is spoken", {"http2": "on"})]
+
+
+def test_each_resource_and_scope_is_a_request_of_its_own() -> None:
+    one, two = ({"resource": {"attributes": {"service.name": name}}, "scope": {"name": name}} for name in "ab")
+    batch: list[Event] = [(Stamp(NS, {}, group), {"log": str(n)}) for n, group in enumerate([one, two, one, dict(two)])]
+    batch.append((NS, {"log": "alone"}))
+    parcels = list(OpenTelemetry().open(Env()).encoder("t")(batch))
+    shape = Shape(None, "otlp", lambda: NS)
+    keys = [parcel.key if isinstance(parcel.key, Common) else Common() for parcel in parcels]
+    found = [read_protobuf(request(p.items, key), shape) for p, key in zip(parcels, keys, strict=True)]
+    nothing: Record = {"resource": {}, "scope": {}}
+    assert [[(group_of(ns), record["log"]) for ns, record in events] for events in found] == [
+        [(one, "0"), (one, "2")],
+        [(two, "1"), (two, "3")],
+        [(nothing, "alone")],
+    ]
+
+
+def test_a_group_is_written_as_it_was_read() -> None:
+    whole = {
+        "resource": {"attributes": {"a": [1, {"b": None}]}, "dropped_attributes_count": 3, "schema_url": "r"},
+        "scope": {
+            "schema_url": "s",
+            "name": "n",
+            "version": "v",
+            "attributes": {"c": b"x"},
+            "dropped_attributes_count": 1,
+        },
+    }
+    for group in (
+        whole,
+        {"resource": 5, "scope": {"name": 5, "attributes": [], "dropped_attributes_count": -1}},
+        {"x": 1},
+    ):
+        ((ns, _),) = read_protobuf(request([b"\x12\x00"], common(group)), Shape(None, "otlp", lambda: NS))
+        assert group_of(ns) == (whole if group is whole else {"resource": {}, "scope": {}})

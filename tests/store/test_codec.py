@@ -47,7 +47,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, Ext):
         return bool(a.code == b.code and bytes(a.data) == bytes(b.data))
     if isinstance(a, Stamp):
-        return int(a) == int(b) and same(a.metadata, b.metadata)
+        return int(a) == int(b) and same(a.metadata, b.metadata) and same(a.group, b.group)
     return bool(a == b) or (isinstance(a, float) and math.isnan(a) and math.isnan(b))
 
 
@@ -59,7 +59,7 @@ def test_plain_data_comes_back_with_its_types(value: Any) -> None:
 @given(TEXT, st.lists(st.tuples(st.integers(0, 2**63), RECORDS)), st.booleans())
 def test_a_batch_comes_back(tag: str, events: list[Event], stamped: bool) -> None:
     if stamped:
-        events = [(Stamp(ns, {"m": [1]}), record) for ns, record in events]
+        events = [(Stamp(ns, {"m": [1]}, {"r": {}} if ns % 2 else None), record) for ns, record in events]
     assert same(unpack_batch(*pack_batch(tag, events)), (tag, events))
 
 

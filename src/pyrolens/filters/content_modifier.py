@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pyrolens.api import Event, Filter, FilterEnv, Record, Stamp, Transform, opt, plugin
 from pyrolens.options import read_float
 from pyrolens.records.codecs.json import json_text
-from pyrolens.records.event import metadata_of
+from pyrolens.records.event import group_of, metadata_of
 from pyrolens.records.regex import compile_pattern
 
 Edit = Callable[[Record], Record]
@@ -112,7 +112,7 @@ def _each(change: Callable[[int, Record], Event]) -> Transform:
 def _stamped(ns: int, record: Record, edit: Edit) -> Event:
     metadata = metadata_of(ns)
     new = edit(metadata)
-    return (ns, record) if new is metadata else (Stamp(ns, new), record)
+    return (ns, record) if new is metadata else (Stamp(ns, new, group_of(ns)), record)
 
 
 def _without(record: Record, key: str) -> Record:

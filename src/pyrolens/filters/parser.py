@@ -57,7 +57,7 @@ class ParserFilter(Filter):
                 merge(parsed, record)
             if parsed_ns is None:
                 return ns, parsed
-            return Stamp(parsed_ns, ns.metadata) if isinstance(ns, Stamp) else parsed_ns, parsed
+            return ns.at(parsed_ns) if isinstance(ns, Stamp) else parsed_ns, parsed
 
         if json:
             reserves = self.reserve_data and not self.preserve_key

@@ -33,8 +33,14 @@ def doubt_code(text: str) -> str:
 SuccessCode = Annotated[int, Kind("200, 201 or 204", read_code, doubt=doubt_code)]
 
 
+MOST_CONTAINERS = 1_000_000
+"""Objects and arrays of one body: an empty one is two bytes, and some hundred in memory."""
+
+
 def json_values(body: bytes) -> list[Any]:
     """The JSON values of a body, one after the other; an array counts as what is in it. Raises: RequestError."""
+    if body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
+        raise RequestError(413, f"a body has more than {MOST_CONTAINERS} objects and arrays")
     try:
         whole = orjson.loads(body)
         return whole if isinstance(whole, list) else [whole]

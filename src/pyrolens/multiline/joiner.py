@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from pyrolens.multiline import LIMIT, MultilineParser
-from pyrolens.records.event import Record, Stamp, metadata_of
+from pyrolens.records.event import Record, Stamp, group_of, metadata_of
 from pyrolens.records.regex import compile_pattern
 
 Parse = Callable[[str], tuple[Record, int | None] | None]
@@ -82,7 +82,7 @@ def joined_text(parts: Sequence[str]) -> str:
 
 def at_time(ns: int, other: int) -> int:
     """Another time, with the metadata of the first."""
-    return Stamp(other, ns.metadata) if isinstance(ns, Stamp) else other
+    return ns.at(other) if isinstance(ns, Stamp) else other
 
 
 class Group:
@@ -375,7 +375,8 @@ class Joiner:
             metadata = group.metadata
             if group.truncated:
                 metadata = {**metadata, "multiline_truncated": True}
-            ns = Stamp(int(group.ns), metadata) if metadata else int(group.ns)
+            common = group_of(group.ns)
+            ns = Stamp(int(group.ns), metadata, common) if metadata or common else int(group.ns)
             out.append(Joined(stream, ns, record, group.owners, group.truncated))
         group.parts, group.size, group.record, group.truncated = [], 0, None, False
         group.metadata, group.owners = {}, []

@@ -4,7 +4,7 @@ Source: opentelemetry-proto 1.x (logs.proto, common.proto); Fluent Bit 5.1.1 plu
 Differs: always valid. Text is UTF-8 (wrong bytes are U+FFFD), an integer above 2**63 is text, keys are text."""
 
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -97,10 +97,53 @@ def log_record(
     return part(b"\x12", b"".join(parts))
 
 
-def request(records: list[bytes]) -> bytes:
-    """ExportLogsServiceRequest: the records as they stand in ScopeLogs, below a resource and a scope without names."""
-    scope_logs = b"\x0a\x00" + b"".join(records)
-    return part(b"\x0a", b"\x0a\x00" + part(b"\x12", scope_logs))
+class Common(NamedTuple):
+    """What the records of a request have in common: the beginning of ResourceLogs, and that of ScopeLogs."""
+
+    resource: bytes = b"\x0a\x00"
+    scope: bytes = b"\x0a\x00"
+
+
+def common(group: Record) -> Common:
+    """Of a group as the input opentelemetry makes it."""
+    resource, scope = _map(group.get("resource")), _map(group.get("scope"))
+    about = _described(b"\x0a", b"\x10", resource)
+    names = b"".join([part(tag, encoded(_text(scope, name))) for tag, name in NAMES if _text(scope, name)])
+    return Common(
+        part(b"\x0a", about) + _schema(resource),
+        part(b"\x0a", names + _described(b"\x1a", b"\x20", scope)) + _schema(scope),
+    )
+
+
+NAMES = ((b"\x0a", "name"), (b"\x12", "version"))
+
+
+def _described(attributes: bytes, dropped: bytes, given: Record) -> bytes:
+    count = given.get("dropped_attributes_count")
+    out = key_values(attributes, _map(given.get("attributes")))
+    return out + dropped + varint(count) if type(count) is int and 0 < count < 1 << 32 else out
+
+
+def _schema(given: Record) -> bytes:
+    text = _text(given, "schema_url")
+    return part(b"\x1a", encoded(text)) if text else b""
+
+
+def _map(value: Any) -> Record:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(given: Record, name: str) -> str:
+    value = given.get(name)
+    return value if isinstance(value, str) else ""
+
+
+NOTHING = Common()
+
+
+def request(records: list[bytes], shared: Common = NOTHING) -> bytes:
+    """ExportLogsServiceRequest: the records as they stand in ScopeLogs."""
+    return part(b"\x0a", shared.resource + part(b"\x12", shared.scope + b"".join(records)))
 
 
 def partial_success(answer: bytes) -> tuple[int, str]:

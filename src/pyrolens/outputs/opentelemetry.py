@@ -18,6 +18,7 @@ from pyrolens.api import (
     Output,
     OutputEnv,
     Pair,
+    Parcel,
     Secret,
     Tls,
     group,
@@ -29,7 +30,7 @@ from pyrolens.aws.options import Identity, check_identity, credentials_of, regio
 from pyrolens.aws.sign import sign
 from pyrolens.net import NetError, compressor
 from pyrolens.net.client import header_names
-from pyrolens.outputs._otlp import log_record, partial_success, request
+from pyrolens.outputs._otlp import NOTHING, Common, common, log_record, partial_success, request
 from pyrolens.outputs._post import (
     BIG,
     IGNORED,
@@ -45,14 +46,14 @@ from pyrolens.outputs._post import (
 )
 from pyrolens.outputs._wire import each
 from pyrolens.records.accessor import MISSING, Get, Key, accessor, first_key
-from pyrolens.records.event import Record, metadata_of
+from pyrolens.records.event import Record, group_of, metadata_of
 
 RETRIED = frozenset({429, 502, 503, 504})
 """Source: OTLP/HTTP, retryable response codes."""
 LOGS_ONLY = "the router carries logs, and neither metrics nor traces"
 NO_GRPC = "gRPC is not spoken; OTLP over HTTP is (port 4318 of a collector)"
 NO_OAUTH2 = "OAuth 2 is not supported"
-NO_GROUPS = "records have no groups, so a request has one resource and one scope"
+NO_GROUPS = "a request has one resource and one scope"
 METADATA = ("observed_timestamp", "timestamp", "severity_text", "severity_number", "trace_flags", "span_id", "trace_id")
 MESSAGE = ("span_id", "trace_id", "severity_text", "severity_number")
 
@@ -86,7 +87,7 @@ class OpenTelemetry(Output):
         "logs_metadata_key": "the key is otlp, as in Fluent Bit, which does not look at the option either",
     }  # fmt: skip
     differs = (
-        "Only logs, over HTTP/1.1, and without groups of resources and scopes.",
+        "Only logs, over HTTP/1.1, and a request for each resource and scope.",
         "A request that fails is sent again alone; Fluent Bit loses requests of a chunk that fail before its last.",
         "Records that the receiver refuses in a partial success are counted and logged.",
         "Text is always UTF-8 and whole, integers above 2**63 are text, attributes have one value for each key.",
@@ -186,13 +187,26 @@ class OtlpSink:
         return [(name, value) for n, (name, value) in enumerate(made) if last[name.lower()] == n]
 
     def encoder(self, tag: str) -> Encode:
-        return each(Records(self.options, self.env).lines, tag)
+        plain = each(Records(self.options, self.env).lines, tag)
+
+        def encode(events: list[Event]) -> Iterable[Parcel]:
+            if not any(group_of(ns) for ns, _ in events if ns.__class__ is not int):
+                return plain(events)
+            known: dict[int, Common] = {}  # by identity, for a scope has one for all of its records
+            batches: dict[Common, list[Event]] = {}
+            for event in events:
+                found = group_of(event[0])
+                key = known.get(id(found)) or known.setdefault(id(found), common(found))
+                batches.setdefault(key, []).append(event)
+            return [parcel._replace(key=key) for key, batch in batches.items() for parcel in plain(batch)]
+
+        return encode
 
     async def start(self) -> None:
         """Nothing is opened before there is something to send."""
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        body = request(chunk.items)
+        body = request(chunk.items, chunk.key if isinstance(chunk.key, Common) else NOTHING)
         if self.compress:
             body = await asyncio.to_thread(self.compress, body) if len(body) >= BIG else self.compress(body)
         try:

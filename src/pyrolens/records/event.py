@@ -18,12 +18,24 @@ class Stamp(int):
     It is an int, so it passes through every filter untouched; only encoders that know metadata look for it."""
 
     metadata: Record
+    group: Record
+    """What it has in common with others, such as the resource and the scope of OpenTelemetry (the attributes of a group
+    in Fluent Bit)."""
 
-    def __new__(cls, ns: int, metadata: Record) -> "Stamp":
+    def __new__(cls, ns: int, metadata: Record, group: Record | None = None) -> "Stamp":
         stamp = super().__new__(cls, ns)
         stamp.metadata = metadata
+        stamp.group = group or {}
         return stamp
+
+    def at(self, ns: int) -> "Stamp":
+        """The same at another time."""
+        return Stamp(ns, self.metadata, self.group)
 
 
 def metadata_of(ns: int) -> Record:
     return ns.metadata if isinstance(ns, Stamp) else {}
+
+
+def group_of(ns: int) -> Record:
+    return ns.group if isinstance(ns, Stamp) else {}

@@ -40,7 +40,7 @@ def _other(value: Any) -> msgpack.ExtType:
     if kind is Ext:
         return msgpack.ExtType(EXT, pack([value.code, bytes(value.data)]))
     if kind is Stamp:
-        return msgpack.ExtType(STAMP, pack([int(value), value.metadata]))
+        return msgpack.ExtType(STAMP, pack([int(value), value.metadata, *([value.group] if value.group else [])]))
     raise TypeError(f"{kind.__name__} is no plain data")
 
 

@@ -79,6 +79,14 @@ def test_a_field_named_as_the_date_replaces_it() -> None:
     assert Json().one(Stamp(T, {}), {"log": "x", "date": "mine"}) == b'{"log":"x","date":"mine"}'
 
 
+def test_what_a_group_has_in_common_stands_in_internal() -> None:
+    group = {"resource": {"a": 1}, "scope": {}}
+    assert Json(None).each([(Stamp(T, {"k": 1}, group), {"log": "x"}), (Stamp(T, {}, group), {})]) == [
+        b'{"__internal__":{"group_attributes":{"resource":{"a":1},"scope":{}},"log_metadata":{"k":1}},"log":"x"}',
+        b'{"__internal__":{"group_attributes":{"resource":{"a":1},"scope":{}}}}',
+    ]
+
+
 def test_metadata_stands_in_internal() -> None:
     events: list[Event] = [(Stamp(T, {"k": 1.0}), {"log": "x"}), (T, {"log": "y"}), (Stamp(T, {}), {})]
     assert Json().each(events) == [

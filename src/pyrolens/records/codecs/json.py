@@ -13,7 +13,7 @@ from orjson import Fragment, dumps
 from pyrolens.records.codecs.dates import DATES, doubles
 from pyrolens.records.codecs.escape import escape_all, escaped
 from pyrolens.records.codecs.plain import double_text, plain, valid_text
-from pyrolens.records.event import Event, Record, metadata_of
+from pyrolens.records.event import Event, Record, group_of, metadata_of
 
 __all__ = ["Json", "double_text", "json_text", "json_value", "valid_text"]
 
@@ -108,8 +108,11 @@ class Json:
         return heads
 
     def _with_metadata(self, ns: int, record: Record) -> Record:
-        metadata = metadata_of(ns)
-        return {"__internal__": {"log_metadata": metadata}, **record} if metadata else record
+        metadata, group = metadata_of(ns), group_of(ns)
+        if not metadata and not group:
+            return record
+        internal = {"group_attributes": group} if group else {}
+        return {"__internal__": {**internal, "log_metadata": metadata} if metadata else internal, **record}
 
 
 def encode(records: list[Record]) -> bytes:
