@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from pyrolens.inputs._refusals import QUIET, Refusals
@@ -18,6 +19,17 @@ AT_ONCE = 256
 """Datagrams of one batch."""
 RXQ_OVFL = 40 if sys.platform == "linux" else 0
 """SO_RXQ_OVFL: the kernel tells with a datagram how many it has thrown away since the socket was opened."""
+
+NOT_DATAGRAMS = MappingProxyType(
+    {
+        "net.backlog": "datagrams have no connections",
+        "net.io_timeout": "datagrams have no connections",
+        "net.accept_timeout": "datagrams have no connections",
+        "net.accept_timeout_log_error": "datagrams have no connections",
+        "net.keepalive": "datagrams have no connections",
+    }
+)
+"""For `ignored` of inputs that get datagrams only."""
 
 Datagram = tuple[bytes, Any]
 """(data, address of the sender)"""

@@ -10,23 +10,13 @@ from typing import Any
 import msgspec
 
 from pyrolens.api import Event, Input, InputEnv, Source, group, opt, plugin
-from pyrolens.inputs._datagrams import LARGEST, Datagram, Datagrams
+from pyrolens.inputs._datagrams import LARGEST, NOT_DATAGRAMS, Datagram, Datagrams
 from pyrolens.inputs._payload import Payload, peer_url
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import ServerNet
 from pyrolens.inputs._text import unescaped
 
 KIB = 1024
-NOT_DATAGRAMS = MappingProxyType(
-    {
-        "net.backlog": "datagrams have no connections",
-        "net.io_timeout": "datagrams have no connections",
-        "net.accept_timeout": "datagrams have no connections",
-        "net.accept_timeout_log_error": "datagrams have no connections",
-        "net.keepalive": "datagrams have no connections",
-    }
-)
-
 decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
