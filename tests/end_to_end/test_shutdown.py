@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.running import HttpSink, Router, message, running, until
+from tests.service.test_reload import free_port
 
 RUNS = int(os.environ.get("SHUTDOWN_RUNS", "10"))
 LINES = 10_000
@@ -174,6 +175,25 @@ def test_the_second_signal_ends_it_at_once_with_its_state_saved(tmp_path: Path) 
             await router.stop()
         told = [line.partition('"log":')[2].split('"')[1] for line in (tmp_path / "out").read_text().splitlines()]
         assert told == ["one", "two", "three"]
+        await sink.close()
+
+    asyncio.run(main())
+
+
+def test_an_idle_http_client_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    async def main() -> None:
+        sink = HttpSink()
+        await sink.open()
+        text = (
+            config(sink, grace=60).replace("Name tcp", "Name http").replace("Port 0", f"Port {(port := free_port())}")
+        )
+        async with running(tmp_path, text) as router:
+            reader, peer = await asyncio.open_connection("127.0.0.1", port)
+            peer.write(b'POST /t HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"n":0}')
+            assert b" 201 " in await reader.readline()
+            assert await asyncio.wait_for(router.stop(), 15) == 0
+            peer.close()
+        assert [json.loads(line)["n"] for line in sink.lines()] == [0]
         await sink.close()
 
     asyncio.run(main())

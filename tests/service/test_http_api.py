@@ -381,6 +381,7 @@ def test_sizes(n: int, text: str) -> None:
         ("GET", {"host": "127.0.0.1:2020"}, True, 200),
         ("GET", {"host": "[::1]:2020"}, True, 200),
         ("GET", {"host": "LOCALHOST."}, True, 200),
+        ("GET", {"host": "router:2020"}, True, 200),
         # a name that was made to lead to this machine
         ("GET", {"host": "evil.example"}, True, 403),
         ("GET", {"host": "127.0.0.1.evil.example:2020"}, True, 403),

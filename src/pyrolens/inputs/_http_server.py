@@ -181,6 +181,11 @@ class HttpConnection(Connection):
         self.heard = self.server.loop.time()
         self.server.connections.add(self)
 
+    @property
+    def busy(self) -> bool:
+        """Who waits with its next request has the answers of those before, and keeps what it cannot send."""
+        return self.reader.begun or self.held is not None
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._let_go()

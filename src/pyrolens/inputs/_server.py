@@ -93,6 +93,11 @@ class Connection(asyncio.Protocol):
             return ""
         return f"nothing came for {timeout:g} s (net.io_timeout)"
 
+    @property
+    def busy(self) -> bool:
+        """Whether its peer may be in the middle of something: nobody knows, where there are no requests."""
+        return True
+
     def finish(self) -> None:
         """Called once after the last data of a server that stops."""
 
@@ -255,8 +260,8 @@ class Server:
 
     @property
     def peers(self) -> int:
-        """Connections that are open."""
-        return len(self.connections)
+        """Connections on which something may still come."""
+        return sum(connection.busy for connection in self.connections)
 
     async def stop(self) -> None:
         """Accept no more, read what peers had sent before, and close."""

@@ -115,7 +115,7 @@ class HttpApi:
         route = self._routes.get(request.path)
         if request.local and not is_local_name(request.headers.get("host", "")):
             # a page of somebody else's, whose name was made to lead here
-            return _json({"error": "the Host of a request from this machine must be localhost or an address"}, 403)
+            return _json({"error": "the Host must be an address or a name without a dot"}, 403)
         if refused := self._refused(request):
             return refused
         return route(request) if route else Answer(404)
@@ -199,10 +199,11 @@ class HttpApi:
 
 
 def is_local_name(host: str) -> bool:
-    """Whether a Host header names this machine itself: an address, localhost, or nothing."""
+    """Whether a Host header names this machine or a neighbour: an address, a name without a dot, or nothing. Nobody
+    elsewhere can make such a name lead here."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     name = name.strip("[]").rstrip(".").lower()
-    if name in ("", "localhost"):
+    if "." not in name and ":" not in name:
         return True
     try:
         ipaddress.ip_address(name)
