@@ -107,7 +107,7 @@ def test_no_credentials_is_a_reply_too() -> None:
 def test_the_region_and_endpoint_of_the_environment() -> None:
     environ = {**KEYS, "AWS_REGION": "ap-south-1"}
     client = aws_client("firehose", "F", Aws(), Net(), Tls(), service_id="FIREHOSE", environ=environ)
-    assert (client.region, client.http.host) == ("ap-south-1", "firehose.ap-south-1.amazonaws.com")
+    assert (client.signer.region, client.http.host) == ("ap-south-1", "firehose.ap-south-1.amazonaws.com")
     assert client.http.place.tls == Tls(verify_hostname=True)
     environ["AWS_ENDPOINT_URL_FIREHOSE"] = "http://127.0.0.1:5000"
     client = aws_client("firehose", "F", Aws(), Net(), Tls(), service_id="FIREHOSE", environ=environ)

@@ -5,6 +5,7 @@ Every record holds a text such as no-07-yes; what a destination takes is the num
 
 import asyncio
 import base64
+import datetime
 import gzip
 import hashlib
 import json
@@ -12,9 +13,11 @@ import re
 import socket
 import ssl
 import struct
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -62,10 +65,20 @@ class Fault:
     """It does not end, and the records are given up."""
     key: bool = False
     """The first access key that comes is refused, always."""
+    skew: float = 0.0
+    """Seconds by which the clock of the destination is ahead; what is signed for another time is refused."""
     taken: frozenset[int] = frozenset()
     """The numbers of those that are taken from the very request which fails."""
     refused: frozenset[int] = frozenset()
     """And of those that are refused for good."""
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, destination: "Destination") -> None:
+        self.destination = destination
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.destination.take(numbers(data))
 
 
 @dataclass
@@ -88,7 +101,7 @@ class Destination:
     came_again_at: float = 0.0
     refused_key: str = ""
     sock: socket.socket | None = None
-    server: asyncio.Server | None = None
+    server: asyncio.Server | asyncio.DatagramTransport | None = None
     secrets: set[str] = field(default_factory=set)
 
     @property
@@ -98,7 +111,12 @@ class Destination:
     # -- open and closed --------------------------------------------------------------------------------------
 
     def bind(self) -> None:
-        """Take a port, without listening on it."""
+        """Take a port, without listening on it. One for datagrams cannot be taken so, and is only found."""
+        if self.protocol == "datagram":
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+                found.bind(("127.0.0.1", 0))
+                self.port = found.getsockname()[1]
+            return
         self.sock = socket.socket()
         if self.protocol == "stream" and self.fault.cut:
             # so little that the sender's kernel keeps most of what is not read
@@ -107,6 +125,12 @@ class Destination:
         self.port = self.sock.getsockname()[1]
 
     async def listen(self, tls: ssl.SSLContext | None) -> None:
+        if self.protocol == "datagram":
+            loop = asyncio.get_running_loop()
+            self.server, _ = await loop.create_datagram_endpoint(
+                lambda: Datagrams(self), local_addr=("127.0.0.1", self.port)
+            )
+            return
         serve = {"http": self._http, "forward": self._forward, "stream": self._stream}[self.protocol]
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,7 +198,12 @@ class Destination:
                 assert self.fault.reply is not None
                 writer.write(echoing(self.fault.reply, headers))
                 continue
-            if not failing or self.fault.key:
+            if self.fault.skew and self._wrong_time(headers.get("x-amz-date", "")):
+                assert self.fault.reply is not None
+                date = formatdate(time.time() + self.fault.skew, usegmt=True)
+                writer.write(echoing(self.fault.reply, headers).replace(b"{date}", date.encode()))
+                continue
+            if not failing or self.fault.key or self.fault.skew:
                 self.take(found)
                 writer.write(self.ok(found))
                 continue
@@ -194,6 +223,10 @@ class Destination:
         assert found, authorization
         self.refused_key = self.refused_key or found[1]
         return found[1] == self.refused_key
+
+    def _wrong_time(self, stamp: str) -> bool:
+        signed = datetime.datetime.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%SZ%z").timestamp()
+        return abs(time.time() + self.fault.skew - signed) > 300
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         unpacker = msgpack.Unpacker(unicode_errors="surrogateescape", max_buffer_size=0)

@@ -35,6 +35,11 @@ def xml_error(code: str, status: int) -> bytes:
     )
 
 
+def skewed(reply: bytes) -> bytes:
+    """With the time of the destination."""
+    return reply.replace(b"\r\n", b"\r\nDate: {date}\r\n", 1)
+
+
 def batch(count: str, results: str, failed: frozenset[int] = frozenset()) -> Answers:
     """The answer of Firehose or Kinesis where these fail."""
     bad = {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "busy"}
@@ -99,6 +104,14 @@ class Kind:
     """Records are delivered once they are stored, and sent later."""
     slow: str = "net.io_timeout 1\n"
     """Lines that make it wait for a second only."""
+    skewed: bytes = b""
+    """How it says that a request is signed for another time."""
+    way: str = ""
+    """Which of its ways to send, where it has several."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}-{self.way}" if self.way else self.name
 
 
 def partial(reply: bytes, *, for_good: bool = False, said: str = "") -> Fault:
@@ -110,6 +123,8 @@ ALL = list(range(N))
 NONE: frozenset[int] = frozenset()
 FIREHOSE = ("FailedPutCount", "RequestResponses")
 KINESIS = ("FailedRecordCount", "Records")
+CLOCKS = {"behind": 86_400.0, "ahead": -7200.0}
+"""Seconds by which the clock of the destination is ahead of ours, by what ours is."""
 
 
 def in_batches(name: str, config: str, fields: tuple[str, str], throttled: str) -> Kind:
@@ -119,6 +134,7 @@ def in_batches(name: str, config: str, fields: tuple[str, str], throttled: str) 
         batch(*fields),
         throttle=(aws_error(throttled),),
         expired=aws_error("ExpiredTokenException"),
+        skewed=skewed(aws_error("InvalidSignatureException")),
         unclear=("garbage",),
         partial=(partial(batch(*fields, PARTLY)(ALL), said="3 of 10 records failed: ServiceUnavailableException"),),
         calls_again=True,
@@ -136,6 +152,7 @@ LOGS = Kind(
     carries=put_log_events,
     throttle=(aws_error("ThrottlingException"), answer(503, b"")),
     expired=aws_error("ExpiredTokenException"),
+    skewed=skewed(aws_error("InvalidSignatureException")),
     unclear=("garbage", "empty"),
     partial=(
         Fault(
@@ -158,14 +175,38 @@ ES = Kind(
         partial(bulk(400, "mapper_parsing_exception")(ALL), for_good=True, said="mapper_parsing_exception"),
     ),
 )
+
+
+def signed(kind: Kind, config: str) -> Kind:
+    """An output that signs where it is told to."""
+    return replace(
+        kind,
+        config=HOST + HTTPS + "aws_auth on\naws_region eu-west-1\n" + config,
+        way="signed",
+        expired=json_answer(403, {"message": "The security token included in the request is expired. {headers}"}),
+        skewed=skewed(json_answer(403, {"message": "Signature expired: {headers}"})),
+    )
+
+
+HTTP = Kind("http", HOST + HTTPS + f"Format json\nHTTP_User u\nHTTP_Passwd {SECRET}\n")
+OTLP = Kind(
+    "opentelemetry",
+    HOST + HTTPS + f"http_user u\nhttp_passwd {SECRET}\n",
+    lambda found: answer(200, b""),
+    final_500=True,
+)
 NEWRELIC = Kind("newrelic", f"licenseKey {SECRET}\nendpoint {{scheme}}://{{host}}:{{port}}/log/v1\n")
 
 KINDS = [
-    Kind("http", HOST + HTTPS + f"Format json\nHTTP_User u\nHTTP_Passwd {SECRET}\n"),
+    HTTP,
+    signed(HTTP, "Format json\naws_service aps\n"),
     Kind("forward", HOST + HTTPS + f"Require_ack_response on\nShared_Key {SECRET}\n", protocol="forward"),
     Kind("tcp", HOST + HTTPS + "Format json_lines\n", protocol="stream"),
     Kind("gelf", HOST + HTTPS + "Mode tcp\nGelf_Short_Message_Key log\n", protocol="stream"),
     Kind("syslog", HOST + HTTPS + "Mode tcp\nSyslog_Message_Key log\nSyslog_Maxsize 8192\n", protocol="stream"),
+    Kind("udp", HOST + "Format json_lines\n", protocol="datagram"),
+    Kind("gelf", HOST + "Gelf_Short_Message_Key log\nPacket_Size 8000\n", protocol="datagram", way="udp"),
+    Kind("syslog", HOST + "Syslog_Message_Key log\nSyslog_Maxsize 8192\n", protocol="datagram", way="udp"),
     LOGS,
     replace(LOGS, name="cloudwatch"),
     in_batches("kinesis_firehose", "delivery_stream s\n", FIREHOSE, "ServiceUnavailableException"),
@@ -178,6 +219,7 @@ KINDS = [
         lambda found: answer(200, b"", ETag='"x"'),
         throttle=(xml_error("SlowDown", 503),),
         expired=xml_error("ExpiredToken", 400),
+        skewed=skewed(xml_error("RequestTimeTooSkewed", 403)),
         unclear=("garbage", "empty"),
         calls_again=True,
         stores=True,
@@ -188,6 +230,7 @@ KINDS = [
         published(),
         throttle=(xml_error("Throttling", 400),),
         expired=xml_error("ExpiredToken", 403),
+        skewed=skewed(xml_error("SignatureDoesNotMatch", 403)),
         unclear=("garbage", "empty"),
         partial=(
             partial(published("InternalError")(ALL), said="InternalError: m"),
@@ -196,6 +239,7 @@ KINDS = [
         calls_again=True,
     ),
     ES,
+    signed(ES, "Suppress_Type_Name on\n"),
     replace(ES, name="opensearch"),
     Kind("datadog", HOST + HTTPS + f"apikey {SECRET}\ncompress gzip\n", lambda found: answer(202, b"{}")),
     Kind(
@@ -216,24 +260,31 @@ KINDS = [
     Kind("logdna", f"logdna_host {{host}}\nlogdna_port {{port}}\napi_key {SECRET}\n" + HTTPS),
     Kind("loki", HOST + HTTPS + f"bearer_token {SECRET}\n", lambda found: answer(204, b"")),
     Kind("slack", f"webhook https://{{host}}:{{port}}/services/{SECRET}\nrate_limit 0\n" + HTTPS),
-    Kind(
-        "opentelemetry",
-        HOST + HTTPS + f"http_user u\nhttp_passwd {SECRET}\n",
-        lambda found: answer(200, b""),
-        final_500=True,
-    ),
+    OTLP,
+    signed(OTLP, ""),
     Kind("influxdb", HOST + HTTPS + f"bucket b\nhttp_token {SECRET}\n", lambda found: answer(204, b"")),
 ]  # fmt: skip
 
 
 def faults(kind: Kind) -> list[Fault]:
     """Those that the output can meet."""
+    unknown_name = Fault("unknown_name", "cannot be resolved", for_ever=True, options="Retry_Limit 1\n")
+    down = Fault("down", "connection refused|nobody listens", down=True)
+    if kind.protocol == "datagram":
+        return [down, unknown_name]
+    signed = [Fault("expired", "", reply=kind.expired, key=True)] if kind.expired else []
+    if kind.skewed:
+        said = "the clock of this machine is wrong"
+        signed += [Fault(f"clock_{way}", said, reply=kind.skewed, skew=skew) for way, skew in CLOCKS.items()]
+    if kind.way == "signed":
+        return signed
     found = [
-        Fault("down", "connection refused", down=True),
+        down,
+        unknown_name,
+        *signed,
         Fault("reset_in_the_middle", "reset|closed|broken pipe", cut=True, doubles=kind.protocol == "stream"),
         Fault("untrusted", "certificate", tls=True, for_ever=True, options="tls.verify on\nRetry_Limit 1\n"),
         Fault("unverified", "", tls=True, options="tls.verify off\n"),
-        Fault("unknown_name", "cannot be resolved", for_ever=True, options="Retry_Limit 1\n"),
     ]
     if kind.protocol != "stream":
         found += [
@@ -264,6 +315,4 @@ def faults(kind: Kind) -> list[Fault]:
             )
         )
     found += [Fault(f"throttled_{n}", "", reply=reply) for n, reply in enumerate(kind.throttle)]
-    if kind.expired:
-        found.append(Fault("expired", "", reply=kind.expired, key=True))
     return [*found, *kind.partial]

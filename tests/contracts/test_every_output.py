@@ -20,7 +20,7 @@ from tests.contracts.odd import NOW, ODD, events
 from tests.outputs.lent_env import Env, check, chunks
 from tests.outputs.vendors import configured
 
-CONFIGS = {kind.name: kind.config for kind in KINDS} | {
+CONFIGS = {kind.name: kind.config for kind in KINDS if not kind.way} | {
     "file": "Path {dir}\n",
     "gelf": "Host {host}\nPort {port}\nMode tcp\n",
     "syslog": "Host {host}\nPort {port}\nMode tcp\nSyslog_Message_Key log\n",

@@ -36,7 +36,7 @@ SERVICE = """
     Unix_Path {dir}/in.sock
 """
 PAIRS = [(kind, fault) for kind in KINDS for fault in faults(kind)]
-NAMES = [f"{kind.name}-{fault.name}" for kind, fault in PAIRS]
+NAMES = [f"{kind.title}-{fault.name}" for kind, fault in PAIRS]
 MOST_LINES = 3
 """Warnings and errors about one fault that has ended with the second or third try."""
 
@@ -67,10 +67,10 @@ def section(kind: Kind, fault: Fault, port: int) -> str:
     host = "nowhere.invalid" if fault.name == "unknown_name" else "127.0.0.1"
     tls = ("https", "on") if fault.tls else ("http", "off")
     text = kind.config.format(
-        host=host, port=port, scheme=tls[0], tls=tls[1], dir="{dir}", alias=f"{kind.name}-{fault.name}"
+        host=host, port=port, scheme=tls[0], tls=tls[1], dir="{dir}", alias=f"{kind.title}-{fault.name}"
     )
     limit = "" if "Retry_Limit" in fault.options else "Retry_Limit no_limits\n"
-    lines = f"Name {kind.name}\nAlias {kind.name}-{fault.name}\nMatch *\n{limit}{text}{fault.options}"
+    lines = f"Name {kind.name}\nAlias {kind.title}-{fault.name}\nMatch *\n{limit}{text}{fault.options}"
     return "[OUTPUT]\n" + "".join(f"    {line}\n" for line in lines.splitlines())
 
 
@@ -113,7 +113,7 @@ async def run(folder: Path) -> Run:
     all_of: dict[str, Destination] = {}
     config = SERVICE
     for kind, fault in PAIRS:
-        one = Destination(kind.name, fault, kind.ok, kind.carries, kind.protocol, SECRET)
+        one = Destination(kind.title, fault, kind.ok, kind.carries, kind.protocol, SECRET)
         one.bind()
         all_of[one.name] = one
         config += section(kind, fault, one.port)
@@ -162,10 +162,10 @@ async def run_outage(folder: Path) -> Run:
     all_of: dict[str, Destination] = {}
     config = SERVICE
     for kind in KINDS:
-        one = Destination(kind.name, DOWN, kind.ok, kind.carries, kind.protocol, SECRET)
+        one = Destination(kind.title, DOWN, kind.ok, kind.carries, kind.protocol, SECRET)
         one.bind()
-        all_of[kind.name] = one
-        config += section(kind, DOWN, one.port).replace(f"Alias {kind.name}-down", f"Alias {kind.name}")
+        all_of[kind.title] = one
+        config += section(kind, DOWN, one.port).replace(f"Alias {kind.title}-down", f"Alias {kind.title}")
     given: set[str] = set()
     async with serving(credentials(given)) as role, router_of(folder, config, role.url) as router:
         for n in range(TAGS):
@@ -173,7 +173,7 @@ async def run_outage(folder: Path) -> Run:
 
         def known() -> bool:
             log = router.said()
-            return all(f":{kind.name}] retry" in log or f":{kind.name}] upload failed" in log for kind in KINDS)
+            return all(f":{kind.title}] retry" in log or f":{kind.title}] upload failed" in log for kind in KINDS)
 
         await until(known, "each output has failed")
         tries = router.said().count("attempt=3")
@@ -203,7 +203,7 @@ def retries(kind: Kind, fault: Fault) -> int:
         return 1
     if fault.down:
         return 1
-    if fault.key or not (fault.cut or fault.silent or fault.reply is not None):
+    if fault.key or fault.skew or not (fault.cut or fault.silent or fault.reply is not None):
         return 0
     if kind.calls_again and not fault.reply:
         return 0
@@ -244,7 +244,7 @@ def test_the_books_say_what_happened(ran: Run, name: str) -> None:
 def test_the_log_says_it_once_and_no_secret(ran: Run, name: str) -> None:
     kind, fault = case(name)
     said = ran.said(name)
-    if retries(kind, fault) or fault.refused:
+    if retries(kind, fault) or fault.refused or fault.skew:
         assert said
         assert re.search(fault.said, "\n".join(said), re.IGNORECASE), said
     else:
@@ -256,12 +256,12 @@ def test_the_log_says_it_once_and_no_secret(ran: Run, name: str) -> None:
 def test_an_outage_is_no_flood(outage: Run) -> None:
     """Twelve calls of each output fail again and again: the log tells some of them, and counts the others."""
     for kind in KINDS:
-        assert Counter(outage.destinations[kind.name].taken) == Counter(range(TAGS)), kind.name
-        said = outage.said(kind.name)
+        assert Counter(outage.destinations[kind.title].taken) == Counter(range(TAGS)), kind.title
+        said = outage.said(kind.title)
         assert 0 < len(said) <= OUTAGE_LINES, said
     books = outage.books
     assert {name: (books[name]["records"], books[name]["dropped_records"]) for name in books} == {
-        kind.name: (TAGS, 0) for kind in KINDS
+        kind.title: (TAGS, 0) for kind in KINDS
     }
 
 

@@ -1,15 +1,16 @@
 """One client for AWS services: `call` for those that speak JSON (CloudWatch Logs, Kinesis …), `send` for any."""
 
-import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from pyrolens.aws.credentials import Cache, CredentialsError
-from pyrolens.aws.sign import Credentials, Header, sign, without_secrets
+from pyrolens.aws.credentials import CredentialsError
+from pyrolens.aws.sign import Header
+from pyrolens.aws.signer import Signer, error_code
+from pyrolens.aws.xml import xml_value
 from pyrolens.delivery.outcome import Chunk, Outcome
 from pyrolens.net import Client, NetError, Response
 
@@ -31,25 +32,6 @@ THROTTLED = frozenset(
         "PriorRequestNotComplete",
     }
 )
-
-EXPIRED = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "RequestExpired",
-        "UnrecognizedClientException",
-        "InvalidClientTokenId",
-        "InvalidToken",
-        "InvalidAccessKeyId",
-        "TokenRefreshRequired",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-    }
-)
-"""Other credentials may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,48 +76,41 @@ class Reply:
 
 
 def read_reply(response: Response) -> Reply:
-    """The error's name is in __type or a header, with or without a namespace."""
+    """What a service that speaks JSON says."""
     if response.status == 200:
         return Reply(200, "", "", response.body, response.headers)
-    code = response.headers.get("x-amzn-errortype", "")
-    message = ""
     try:
         said = msgspec.json.decode(response.body)
     except msgspec.DecodeError:
         said = None
-    if isinstance(said, dict):
-        code = str(said.get("__type") or code)
-        message = str(said.get("message") or said.get("Message") or "")
-    code = code.split(":")[0].split("#")[-1]
-    return Reply(response.status, code, message, response.body, response.headers, response.retry_after)
+    message = str(said.get("message") or said.get("Message") or "") if isinstance(said, dict) else ""
+    return Reply(response.status, error_code(response), message, response.body, response.headers, response.retry_after)
+
+
+def read_xml(response: Response) -> Reply:
+    """What S3 or SNS say. S3 may say in an answer of status 200 that it failed."""
+    text = response.text if response.status != 200 or b"<Error>" in response.body[:1000] else ""
+    if response.status == 200 and not text:
+        return Reply(200, "", "", response.body, response.headers)
+    status = response.status if response.status != 200 else 500
+    code, message = xml_value(text, "Code"), xml_value(text, "Message")
+    return Reply(status, code, message, response.body, response.headers, response.retry_after)
 
 
 CALL_SECONDS = 60.0
 """The services answer within seconds; after this a call is as good as lost."""
-LARGE = 1024 * 1024
-"""Bytes."""
 
 
 class AwsClient:
     """Signed calls to one service in one region."""
 
     def __init__(
-        self,
-        http: Client,
-        credentials: Cache,
-        service: str,
-        region: str,
-        target: str,
-        *,
-        user_agent: str = "",
-        call_again: bool = True,
+        self, http: Client, signer: Signer, target: str, *, user_agent: str = "", call_again: bool = True
     ) -> None:
-        """service: as signed, such as "logs". target: what X-Amz-Target begins with.
+        """target: what X-Amz-Target begins with.
         call_again: a call that got no answer is made once more at once (auto_retry_requests)."""
         self.http = http
-        self.credentials = credentials
-        self.service = service
-        self.region = region
+        self.signer = signer
         self._target = target
         self._user_agent = f"aws-fluent-bit-plugin{'-' + user_agent if user_agent else ''}"
         self._tries = 2 if call_again else 1
@@ -159,50 +134,22 @@ class AwsClient:
         read: Callable[[Response], Reply] = read_reply,
         seconds: float = CALL_SECONDS,
     ) -> Reply:
-        """One request; credentials that the service calls expired are renewed once, and the request made again.
+        """One request; see Signer.request.
 
         read: what an answer says. seconds: until the call is as good as lost."""
-        try:
-            credentials = await self.credentials.get()
-            reply = await self._signed(credentials, method, target, headers, body, read, seconds)
-            if reply.code in EXPIRED:
-                other = await self.credentials.renewed(credentials)
-                if other and other != credentials:
-                    reply = await self._signed(other, method, target, headers, body, read, seconds)
-            return reply
-        except (NetError, CredentialsError) as why:
-            return Reply(0, "", str(why))
-
-    async def _signed(
-        self,
-        credentials: Credentials,
-        method: str,
-        target: str,
-        headers: list[Header],
-        body: bytes,
-        read: Callable[[Response], Reply],
-        seconds: float,
-    ) -> Reply:
         plain: list[Header] = [
             ("Host", self.http.host),
             ("User-Agent", self._user_agent),
             *headers,
             ("Content-Length", str(len(body))),
         ]
-        for left in reversed(range(self._tries)):
-            what = (credentials, self.service, self.region, method, target, plain, body)
-            # a large body takes its time to be hashed
-            signed = sign(*what) if len(body) < LARGE else await asyncio.to_thread(sign, *what)
-            lines = [h for h in signed if h[0] != "Content-Length"]  # the HTTP client writes it
-            try:
-                answer = await self.http.request(method, target, lines, body, timeout=seconds)
-                if answer.status >= 400:
-                    answer = replace(answer, body=without_secrets(answer.body, credentials))
-                return read(answer)
-            except NetError:
-                if not left:
-                    raise
-        raise AssertionError("unreachable")
+        try:
+            answer = await self.signer.request(
+                self.http, method, target, plain, body, seconds=seconds, tries=self._tries
+            )
+        except (NetError, CredentialsError) as why:
+            return Reply(0, "", str(why))
+        return read(answer)
 
     async def close(self) -> None:
         await self.http.close()

@@ -8,12 +8,13 @@ from pyrolens.aws.client import AwsClient, user_agent_extra
 from pyrolens.aws.credentials import Cache, Chain, Provider
 from pyrolens.aws.endpoint import Endpoint, from_environment, of_service, read_endpoint
 from pyrolens.aws.places import Instance, Profiles, container, environment, profile
+from pyrolens.aws.signer import Clock, Signer
 from pyrolens.aws.sts import Sts, assumed, sts_endpoint, web_identity
 from pyrolens.net import Client
 from pyrolens.net.connect import Place
 from pyrolens.net.proxy import from_environment as proxy_from_environment
 from pyrolens.options import opt
-from pyrolens.plugin import NET_IGNORED, TLS_IGNORED, Net, Tls
+from pyrolens.plugin import NET_IGNORED, TLS_IGNORED, Log, Net, Tls
 from pyrolens.problems import ConfigError, Problem
 
 
@@ -68,12 +69,29 @@ def check_aws(aws: Aws) -> list[tuple[str, str]]:
     return found
 
 
-def credentials_of(identity: Identity, net: Net, tls: Tls, environ: Mapping[str, str] = os.environ) -> Cache:
+def signer_of(
+    service: str,
+    identity: Identity,
+    net: Net,
+    tls: Tls,
+    log: Log | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Signer:
+    """Signs for the service with the credentials that these options ask for. log: where it says what is wrong."""
+    clock = Clock(log)
+    credentials = credentials_of(identity, net, tls, environ, clock)
+    return Signer(credentials, service, region_of(identity, environ) or "", clock)
+
+
+def credentials_of(
+    identity: Identity, net: Net, tls: Tls, environ: Mapping[str, str] = os.environ, clock: Clock | None = None
+) -> Cache:
     """The credentials that these options ask for; nothing is asked before they are needed."""
+    clock = clock or Clock()
     region = region_of(identity, environ) or "us-east-1"
     place = _place(sts_endpoint(identity.sts_endpoint, region, environ), net, tls, own=identity.sts_endpoint is None)
     # STS gets the very keys to everything: its certificate is always checked
-    sts = Sts(Client(replace(place, tls=replace(place.tls, verify=True) if place.tls else None)), region)
+    sts = Sts(Client(replace(place, tls=replace(place.tls, verify=True) if place.tls else None)), region, clock)
     places: list[tuple[str, Provider]] = [
         ("environment", environment(environ)),
         ("profile", profile(Profiles(environ, identity.profile), sts)),
@@ -81,11 +99,11 @@ def credentials_of(identity: Identity, net: Net, tls: Tls, environ: Mapping[str,
         ("container", container(environ)),
         ("instance", Instance(environ)),
     ]
-    chain = Cache(Chain(places))
+    chain = Cache(Chain(places), clock)
     if not identity.role_arn:
         return chain
     return Cache(
-        Chain([(f"role {identity.role_arn}", assumed(chain.get, sts, identity.role_arn, identity.external_id))])
+        Chain([(f"role {identity.role_arn}", assumed(chain.get, sts, identity.role_arn, identity.external_id))]), clock
     )
 
 
@@ -108,6 +126,7 @@ def aws_client(
     *,
     service_id: str,
     extra_user_agent: str | None = None,
+    log: Log | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> AwsClient:
     """service: as in host names and signatures. service_id: as in AWS_ENDPOINT_URL_<ID>."""
@@ -118,9 +137,7 @@ def aws_client(
         endpoint = endpoint._replace(port=aws.port)
     return AwsClient(
         Client(_place(endpoint, net, tls, own=named is None)),
-        credentials_of(aws, net, tls, environ),
-        service,
-        region,
+        signer_of(service, aws, net, tls, log, environ),
         target,
         user_agent=user_agent_extra(extra_user_agent),
         call_again=aws.auto_retry_requests,

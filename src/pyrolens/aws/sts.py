@@ -10,8 +10,9 @@ from pyrolens.aws.credentials import CredentialsError, Provider
 from pyrolens.aws.endpoint import Endpoint, from_environment, of_service, read_endpoint
 from pyrolens.aws.places import USER_AGENT, read_time
 from pyrolens.aws.sign import Credentials, Header, sign
+from pyrolens.aws.signer import SKEWED, Clock
 from pyrolens.aws.xml import xml_value
-from pyrolens.net import Client, NetError
+from pyrolens.net import Client, NetError, Response
 
 VERSION = "2011-06-15"
 
@@ -21,9 +22,10 @@ def session_name() -> str:
 
 
 class Sts:
-    def __init__(self, client: Client, region: str) -> None:
+    def __init__(self, client: Client, region: str, clock: Clock | None = None) -> None:
         self._client = client
         self._region = region
+        self._clock = clock or Clock()
 
     async def __call__(
         self, base: Credentials, role: str, external_id: str | None = None, session: str | None = None
@@ -47,13 +49,10 @@ class Sts:
     async def _call(self, query: dict[str, str], role: str, base: Credentials | None) -> Credentials:
         pairs = {"Version": VERSION, **query}
         target = "/?" + "&".join(f"{k}={quote(v, safe='-_.~')}" for k, v in pairs.items())
-        headers: list[Header] = [("Host", self._client.host), USER_AGENT]
-        if base:
-            with_length = [*headers, ("Content-Length", "0")]
-            signed = sign(base, "sts", self._region, "GET", target, with_length, b"")
-            headers = [h for h in signed if h[0] != "Content-Length"]  # the client writes it
         try:
-            answer = await self._client.request("GET", target, headers, timeout=30.0)
+            answer = await self._answer(target, base)
+            if xml_value(answer.text, "Code") in SKEWED and self._clock.set_by(answer):
+                answer = await self._answer(target, base)
         except NetError as why:
             raise CredentialsError(f"STS: {why}") from None
         if answer.status != 200:
@@ -65,6 +64,15 @@ class Sts:
             raise CredentialsError("the answer of STS has no credentials")
         expires = xml_value(answer.text, "Expiration")
         return Credentials(key, secret, xml_value(answer.text, "SessionToken"), read_time(expires) if expires else None)
+
+    async def _answer(self, target: str, base: Credentials | None) -> Response:
+        """Raises: NetError."""
+        headers: list[Header] = [("Host", self._client.host), USER_AGENT]
+        if base:
+            with_length = [*headers, ("Content-Length", "0")]
+            signed = sign(base, "sts", self._region, "GET", target, with_length, b"", self._clock())
+            headers = [h for h in signed if h[0] != "Content-Length"]  # the client writes it
+        return await self._client.request("GET", target, headers, timeout=30.0)
 
 
 def web_identity(environ: Mapping[str, str], sts: Sts) -> Provider:

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from pyrolens.api import DELIVERED, Chunk, Event, Net, Outcome, OutputEnv, Secret, Tls, opt
-from pyrolens.aws import CredentialsError, Identity
-from pyrolens.aws.options import check_identity, credentials_of, region_of
-from pyrolens.aws.sign import Credentials, sign, without_secrets
+from pyrolens.aws import CredentialsError, Identity, Signer, signer_of
+from pyrolens.aws.options import check_identity
 from pyrolens.net import NetError, Response
 from pyrolens.outputs._post import (
     IGNORED,
+    SECONDS,
     WHOLE_ANSWERS,
     Frame,
     Gzip,
@@ -275,16 +275,15 @@ class BulkSink(PostSink):
         """As an action holds it."""
         self.untyped = False
         """The server has said that it takes no types."""
-        self.signing = (options.aws_service_name, region_of(aws) or "") if options.aws_auth else None
+        self.signer: Signer | None = None
         target = f"{options.path}/_bulk" + (f"{slash}?pipeline={options.pipeline}" if options.pipeline else "")
-        headers = [("Content-Type", "application/x-ndjson"), *(authorization if not self.signing else [])]
-        if self.signing and ".amazonaws." in host:
-            tls = replace(tls, verify_hostname=True)
-        if not self.signing:
-            headers.append(("User-Agent", "Fluent-Bit"))
+        headers = [("Content-Type", "application/x-ndjson")]
+        if not options.aws_auth:
+            headers += [*authorization, ("User-Agent", "Fluent-Bit")]
         else:
             headers = [("Host", host), *headers, ("User-Agent", "aws-fluent-bit-plugin")]
-            self.credentials = credentials_of(aws, net, tls)
+            tls = replace(tls, verify_hostname=tls.verify_hostname or ".amazonaws." in host)
+            self.signer = signer_of(options.aws_service_name, aws, net, tls, env.log)
         if options.aws_service_name == "aoss" and not options.suppress_type_name:
             env.log.warning("OpenSearch Serverless refuses types: set suppress_type_name")
         if options.generate_id and options.id_key:
@@ -308,24 +307,14 @@ class BulkSink(PostSink):
         """Raises: NetError, CredentialsError."""
         items = [item.replace(self.type, b"", 1) for item in chunk.items] if self.untyped else chunk.items
         body = b"".join(items)
-        if not self.signing:
+        if self.signer is None:
             return await self.poster.post(body)
         packed, encoding = await self.poster.packed(body)
-        credentials = await self.credentials.get()
-        answer = await self.signed(credentials, packed, encoding)
-        if answer.status == 403 and (other := await self.credentials.renewed(credentials)) not in (None, credentials):
-            answer = await self.signed(other or credentials, packed, encoding)
-        return answer
-
-    async def signed(self, credentials: Credentials, body: bytes, encoding: Headers) -> Response:
-        """Raises: NetError."""
-        assert self.signing is not None
-        service, region = self.signing
-        plain = [*self.poster.headers, ("x-amz-content-sha256", hashlib.sha256(body).hexdigest())]
-        lines = sign(credentials, service, region, "POST", self.poster.target, plain, body)
-        client = self.poster.client
-        answer = await client.request("POST", self.poster.target, [*lines, *encoding], body, timeout=60.0)
-        return replace(answer, body=without_secrets(answer.body, credentials)) if answer.status >= 400 else answer
+        poster = self.poster
+        headers = [*poster.headers, ("x-amz-content-sha256", hashlib.sha256(packed).hexdigest())]
+        return await self.signer.request(
+            poster.client, "POST", poster.target, headers, packed, unsigned=encoding, seconds=SECONDS
+        )
 
     def outcome(self, chunk: Chunk, answer: Response) -> Outcome:
         if answer.status not in (200, 201):

@@ -6,7 +6,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from pyrolens.aws import AwsClient, Reply
-from pyrolens.aws.xml import read_xml, xml_value
+from pyrolens.aws.client import read_xml
+from pyrolens.aws.xml import xml_value
 from pyrolens.outputs._s3_key import path_of
 
 Headers = list[tuple[str, str]]

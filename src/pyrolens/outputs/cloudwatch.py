@@ -104,6 +104,7 @@ class GoSink(CloudwatchSink):
             options.tls,
             service_id="CLOUDWATCH_LOGS",
             extra_user_agent=options.extra_user_agent,
+            log=env.log,
             environ=environ,
         )
         groups = Groups(

@@ -89,6 +89,7 @@ class CloudwatchLogs(Output):
             self.tls,
             service_id="CLOUDWATCH_LOGS",
             extra_user_agent=self.extra_user_agent,
+            log=env.log,
         )
         groups = Groups(
             create_group=self.auto_create_group,

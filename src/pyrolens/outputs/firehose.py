@@ -57,6 +57,7 @@ class Firehose(Output):
                 self.tls,
                 service_id="FIREHOSE",
                 extra_user_agent=self.extra_user_agent,
+                log=env.log,
             ),
             self.delivery_stream,
             go_record_lines(

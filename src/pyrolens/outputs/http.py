@@ -25,9 +25,8 @@ from pyrolens.api import (
     opt,
     plugin,
 )
-from pyrolens.aws.credentials import Cache, CredentialsError
-from pyrolens.aws.options import Identity, check_identity, credentials_of, region_of
-from pyrolens.aws.sign import sign, without_secrets
+from pyrolens.aws import CredentialsError, Identity, Signer, signer_of
+from pyrolens.aws.options import check_identity
 from pyrolens.net import Client, NetError, Response, compressor
 from pyrolens.net.client import header_names
 from pyrolens.outputs._gelf import Gelf, GelfKeys
@@ -150,9 +149,9 @@ class HttpSink:
         self.body = body_of(known, options, env)
         self.compress = compressor(options.compress) if options.compress else None
         self.target = valid_target(options.uri)
-        self.credentials: Cache | None = None
+        self.signer: Signer | None = None
         if options.aws_auth:
-            self.credentials = credentials_of(options.aws, options.net, options.tls)
+            self.signer = signer_of(options.aws_service or "", options.aws, options.net, options.tls, env.log)
         if options.body_key and options.headers_key:
             self.limits = Limits(size=self.limits.size, items=1)
 
@@ -203,12 +202,7 @@ class HttpSink:
             body = await asyncio.to_thread(self.compress, body) if len(body) >= BIG else self.compress(body)
         headers = self.headers(chunk.key, own)
         try:
-            if self.credentials:
-                headers = await self.signed(headers, body)
-            method, target = self.options.http_method, self.target
-            answer = await self.client.request(method, target, headers, body, timeout=self.options.response_timeout)
-            if self.credentials:
-                answer = replace(answer, body=without_secrets(answer.body, await self.credentials.get()))
+            answer = await self.answer(headers, body)
         except (NetError, CredentialsError) as why:
             return Outcome.again(chunk, str(why))
         return self.outcome(chunk, answer)
@@ -234,16 +228,14 @@ class HttpSink:
         out += [header for header in self.for_proxy if header[0] != "Host" or "host" not in named]
         return out
 
-    async def signed(self, headers: Headers, body: bytes) -> Headers:
-        """Raises: CredentialsError."""
-        options = self.options
-        assert self.credentials is not None
+    async def answer(self, headers: Headers, body: bytes) -> Response:
+        """Raises: NetError, CredentialsError."""
+        method, target, seconds = self.options.http_method, self.target, self.options.response_timeout
+        if self.signer is None:
+            return await self.client.request(method, target, headers, body, timeout=seconds)
         lines = headers if "host" in header_names(headers) else [("Host", self.client.host), *headers]
         lines.append(("Content-Length", str(len(body))))
-        credentials = await self.credentials.get()
-        region, service = region_of(options.aws) or "", options.aws_service or ""
-        out = sign(credentials, service, region, options.http_method, self.target, lines, body)
-        return [line for line in out if line[0] != "Content-Length"]  # the client writes it
+        return await self.signer.request(self.client, method, target, lines, body, seconds=seconds)
 
     def outcome(self, chunk: Chunk, answer: Response) -> Outcome:
         """Source: 200 to 205 are success; of 4xx only 408 and 429 are tried again, and all else is."""

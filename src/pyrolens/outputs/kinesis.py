@@ -78,6 +78,7 @@ class Kinesis(Output):
                 self.tls,
                 service_id="KINESIS",
                 extra_user_agent=self.extra_user_agent,
+                log=env.log,
             ),
             self.stream,
             go_record_lines(

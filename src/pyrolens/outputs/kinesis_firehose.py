@@ -54,7 +54,15 @@ class KinesisFirehose(Output):
     def open(self, env: OutputEnv) -> FirehoseSink:
         return FirehoseSink(
             env,
-            aws_client("firehose", "Firehose_20150804", self.aws, self.net, self.tls, service_id="FIREHOSE"),
+            aws_client(
+                "firehose",
+                "Firehose_20150804",
+                self.aws,
+                self.net,
+                self.tls,
+                service_id="FIREHOSE",
+                log=env.log,
+            ),
             self.delivery_stream,
             record_lines(self.log_key, self.time_key, self.time_key_format, env.escape_unicode),
             missing=f"no field '{self.log_key}'" if self.log_key else "the record is empty",

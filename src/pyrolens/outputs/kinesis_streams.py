@@ -55,7 +55,7 @@ class KinesisStreams(Output):
     def open(self, env: OutputEnv) -> KinesisSink:
         return KinesisSink(
             env,
-            aws_client("kinesis", "Kinesis_20131202", self.aws, self.net, self.tls, service_id="KINESIS"),
+            aws_client("kinesis", "Kinesis_20131202", self.aws, self.net, self.tls, service_id="KINESIS", log=env.log),
             self.stream,
             record_lines(self.log_key, self.time_key, self.time_key_format, env.escape_unicode),
             missing=f"no field '{self.log_key}'" if self.log_key else "the record is empty",

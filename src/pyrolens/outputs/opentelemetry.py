@@ -25,10 +25,9 @@ from pyrolens.api import (
     opt,
     plugin,
 )
-from pyrolens.aws.credentials import Cache, CredentialsError
-from pyrolens.aws.options import Identity, check_identity, credentials_of, region_of
-from pyrolens.aws.sign import sign
-from pyrolens.net import NetError, compressor
+from pyrolens.aws import CredentialsError, Identity, Signer, signer_of
+from pyrolens.aws.options import check_identity
+from pyrolens.net import NetError, Response, compressor
 from pyrolens.net.client import header_names
 from pyrolens.outputs._otlp import NOTHING, Common, common, log_record, partial_success, request
 from pyrolens.outputs._post import (
@@ -170,9 +169,9 @@ class OtlpSink:
         self.target = valid_target(options.logs_uri)
         self.compress = compressor(options.compress) if options.compress else None
         self.headers = self._headers(needed)
-        self.credentials: Cache | None = None
+        self.signer: Signer | None = None
         if options.aws_auth:
-            self.credentials = credentials_of(options.aws, options.net, options.tls)
+            self.signer = signer_of(options.aws_service, options.aws, options.net, options.tls, env.log)
         self.limits = Limits(items=options.batch_size if options.batch_size > 0 else 1000)
 
     def _headers(self, needed: Headers) -> Headers:
@@ -210,8 +209,7 @@ class OtlpSink:
         if self.compress:
             body = await asyncio.to_thread(self.compress, body) if len(body) >= BIG else self.compress(body)
         try:
-            headers = await self._signed(body) if self.credentials else self.headers
-            answer = await self.client.request("POST", self.target, headers, body, timeout=SECONDS)
+            answer = await self._answer(body)
         except (NetError, CredentialsError) as why:
             return Outcome.again(chunk, str(why))
         if 200 <= answer.status <= 205:
@@ -228,12 +226,12 @@ class OtlpSink:
         if refused or why:
             self.env.log.warning("the receiver did not take all", records=refused, reason=why[:500])
 
-    async def _signed(self, body: bytes) -> Headers:
-        """Raises: CredentialsError."""
-        assert self.credentials is not None
+    async def _answer(self, body: bytes) -> Response:
+        """Raises: NetError, CredentialsError."""
+        if self.signer is None:
+            return await self.client.request("POST", self.target, self.headers, body, timeout=SECONDS)
         lines = self.headers if "host" in header_names(self.headers) else [("Host", self.client.host), *self.headers]
-        region = region_of(self.options.aws) or ""
-        return sign(await self.credentials.get(), self.options.aws_service, region, "POST", self.target, lines, body)
+        return await self.signer.request(self.client, "POST", self.target, lines, body, seconds=SECONDS)
 
     async def close(self) -> None:
         await self.client.close()

@@ -184,7 +184,7 @@ class S3(Output):
             env.log.warning("format json is json_lines here")
         if not self.preserve_data_ordering:
             env.log.warning("preserve_data_ordering Off has no effect: the order is kept always")
-        client = aws_client("s3", "", self.with_region(), self.net, self.tls, service_id="S3")
+        client = aws_client("s3", "", self.with_region(), self.net, self.tls, service_id="S3", log=env.log)
         rules = Rules(
             self.total_file_size,
             self.upload_chunk_size,

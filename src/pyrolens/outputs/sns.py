@@ -30,8 +30,9 @@ from pyrolens.api import (
     plugin,
 )
 from pyrolens.aws import AWS_IGNORED, Aws, AwsClient, Reply, aws_client
+from pyrolens.aws.client import read_xml
 from pyrolens.aws.options import check_aws, region_of
-from pyrolens.aws.xml import read_xml, xml_value
+from pyrolens.aws.xml import xml_value
 from pyrolens.outputs._held_back import MINUTE, Digest, Rate
 from pyrolens.outputs._oversized import SUFFIX, before_character
 from pyrolens.records.codecs import json_text
@@ -97,7 +98,7 @@ class Sns(Output):
         return replace(self.aws, region=self.aws.region or (found[1] if found else region_of(self.aws)))
 
     def open(self, env: OutputEnv) -> "SnsSink":
-        client = aws_client("sns", "", self.with_region(), self.net, self.tls, service_id="SNS")
+        client = aws_client("sns", "", self.with_region(), self.net, self.tls, service_id="SNS", log=env.log)
         return SnsSink(self, env, client)
 
 
