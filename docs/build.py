@@ -12,6 +12,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs import usage
+
 from pyrolens.plugin import Plugin, PluginKind, find, names
 from pyrolens.tools import reference
 
@@ -68,6 +72,7 @@ def compatibility() -> str:
         "## Accepted without effect",
         "Options of Fluent Bit that mean nothing here. Each use is a warning that names it.",
         *per_plugin("ignored"),
+        *usage.parts(),
         "## Cases in which we differ",
     ]
     for difference in known:

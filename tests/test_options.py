@@ -392,3 +392,9 @@ def test_a_spelling_may_stand_for_all_that_begin_so() -> None:
     assert (made.step_up, [(line.key, line.value) for line in made.steps]) == ("a", [("step_2", "b"), ("step_x", "c")])
     assert read_options(Stairs, "stairs", section(("steps", "x")), as_written, problems) is None
     assert [p.message for p in problems] == ["stairs has no option 'steps'"]
+
+
+def test_an_option_that_is_refused_says_why() -> None:
+    house, problems = read(("wall", "3"), ("Moat", "x"), refused={"moat": "there is no water"})
+    assert house is None
+    assert ("refused-option", 3, "house does not take Moat: there is no water") in problems

@@ -464,6 +464,7 @@ def read_options(
     *,
     skip: Iterable[str] = (),
     ignored: Mapping[str, str] = types.MappingProxyType({}),
+    refused: Mapping[str, str] = types.MappingProxyType({}),
     empty_is_unset: bool = False,
     unknown_is_ignored: bool = False,
     last_wins: bool = False,
@@ -471,9 +472,10 @@ def read_options(
     """An instance of cls with what the section says, or None (then the reasons are in problems).
 
     `skip`: keys read by others. `ignored`: options of Fluent Bit that we accept and don't honour, with the reason,
-    which becomes a warning at the place. `empty_is_unset`: a value that variables made empty counts as not given (so
-    it is for inputs and outputs). `unknown_is_ignored`: an unknown option is a warning (so it is for parsers).
-    `last_wins`: of any option given twice the last one counts (so it is in [SERVICE]).
+    which becomes a warning at the place. `refused`: those that we do not accept, with the reason. `empty_is_unset`: a
+    value that variables made empty counts as not given (so it is for inputs and outputs). `unknown_is_ignored`: an
+    unknown option is a warning (so it is for parsers). `last_wins`: of any option given twice the last one counts (so
+    it is in [SERVICE]).
     """
     specs = spec_of(cls)
     by_name = {n: s for s in specs for n in s.names}
@@ -493,6 +495,9 @@ def read_options(
             continue
         if key in ignored:
             problems.warning("option-ignored", f"{who}: {entry.key} has no effect: {ignored[key]}", entry.place)
+            continue
+        if key in refused:
+            fail("refused-option", f"{who} does not take {entry.key}: {refused[key]}", entry.place)
             continue
         spec = by_name.get(key) or _begun(by_name, key)
         if spec is None:

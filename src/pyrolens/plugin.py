@@ -158,6 +158,8 @@ class Plugin:
     name: ClassVar[str] = ""
     ignored: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """Options of Fluent Bit that are accepted without effect, and why: each use is a warning."""
+    refused: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Options of Fluent Bit that are not accepted, and why or what to do instead."""
     differs: ClassVar[tuple[str, ...]] = ()
     """Where we are deliberately unlike Fluent Bit; printed in the manual."""
 

@@ -517,7 +517,6 @@ def test_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
         ({"multiline": True, "parser_firstline": "x", "docker_mode": True}, ["docker_mode"]),
         ({"parser_n": [Line("parser_1", "x"), Line("parser_1", "y")]}, ["parser_1"]),
         ({"generic_encoding": "klingon"}, ["generic.encoding"]),
-        ({"unicode_encoding": "auto"}, ["unicode.encoding"]),
     ],
 )
 def test_what_is_refused(tmp_path: Path, options: dict[str, Any], wrong: list[str]) -> None:

@@ -15,6 +15,7 @@ from pyrolens.outputs.forward import LARGEST, Forward, ForwardSink, token_of
 from pyrolens.records.codecs import pack_entries
 from pyrolens.records.event import Event, Stamp
 from tests.outputs.lent_env import Env, chunks
+from tests.said import Said
 
 T = 1718000000_123456789
 EVENTS: list[Event] = [(T, {"log": "one"}), (Stamp(T, {"m": 1}), {"log": "two\udcff"})]
@@ -339,7 +340,7 @@ def test_wrong_upstream_files(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "up.conf"
     file.write_text(text)
     with pytest.raises(ConfigError) as error:
-        peers_of_file(str(file))
+        peers_of_file(str(file), Said())
     assert said in str(error.value)
 
 
@@ -348,10 +349,10 @@ def test_an_upstream_file_in_yaml(tmp_path: Path) -> None:
     file.write_text(
         "upstream_servers:\n  - name: x\n    nodes:\n      - {name: a, host: h, port: 1, tls: on, shared_key: k}\n"
     )
-    (peer,) = peers_of_file(str(file))
+    (peer,) = peers_of_file(str(file), Said())
     assert (peer.host, peer.port, peer.shared_key, peer.tls is not None, peer.form) == ("h", 1, "k", True, "plain")
     with pytest.raises(ConfigError):
-        peers_of_file(str(tmp_path / "none"))
+        peers_of_file(str(tmp_path / "none"), Said())
 
 
 def test_a_chunk_keeps_its_key() -> None:

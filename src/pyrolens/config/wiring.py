@@ -165,6 +165,7 @@ class _Builder:
             self.values.text,
             self.problems,
             ignored={**cls.ignored, **foreign},
+            refused=cls.refused,
             empty_is_unset=kind != "filter",
         )
         if plugin is None or core is None:

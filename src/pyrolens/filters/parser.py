@@ -22,6 +22,7 @@ class ParserFilter(Filter):
     A record whose field is missing, is no text, or does not parse stays as it is. The first parser that fits counts.
     """
 
+    refused = {"unescape_key": "Fluent Bit refuses it, too; use Decode_Field_As escaped KEY in the parser"}
     differs = (
         "A record whose parsed time no event can carry (before 1970, from 2106 on) stays as it is; Fluent Bit loses it"
         " unless it is alone in its chunk.",

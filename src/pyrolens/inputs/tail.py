@@ -49,6 +49,7 @@ class Tail(Input):
             "event_batch_size": "files are read in turns, at most 1 MiB a turn",
         }
     )
+    refused = MappingProxyType({"unicode.encoding": "UTF-16 cannot be read here; let the program write UTF-8"})
     differs = (
         "offsets are saved in the DB once the records before them are delivered, so a crash repeats and never loses",
         "a rotated file is read to its end before it is closed, also when rotate_wait is over",
@@ -100,7 +101,6 @@ class Tail(Input):
     generic_encoding: str | None = opt(
         "Encoding of the files, such as ShiftJIS or Win1252, if it is not UTF-8.", default=None, name="generic.encoding"
     )
-    unicode_encoding: str | None = opt("Not supported: UTF-16.", default=None, name="unicode.encoding")
     tag_regex: str | None = opt("Pattern of paths whose named groups the tag may name as <group>.", default=None)
     multiline_parser: list[str] = opt(
         "Multiline parsers that join lines, with commas between them: docker, cri, java, go, ruby, python, or one of "
@@ -130,8 +130,6 @@ class Tail(Input):
             yield "docker_mode", "docker_mode cannot be combined with multiline"
         if twice := {line.key for line in self.parser_n if [n.key for n in self.parser_n].count(line.key) > 1}:
             yield sorted(twice)[0], f"{sorted(twice)[0]} is given twice"
-        if self.unicode_encoding:
-            yield "unicode.encoding", "tail cannot read UTF-16 yet"
         if not self.path:
             yield "path", "path names no file"
         if self.refresh_interval <= 0:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from pyrolens.api import ConfigError, Pair, Problem, Tls
+from pyrolens.api import ConfigError, Log, Pair, Problem, Tls
 from pyrolens.options import read_bool
 from pyrolens.records.template import Render, Template
 
@@ -86,7 +86,18 @@ def read_compress(text: str | None) -> bool:
     raise ValueError("expected text or gzip")
 
 
-def peers_of_file(path: str) -> list[Peer]:
+KNOWN = frozenset(
+    {
+        "name", "host", "port", "tls", "tls.verify", "tls.verify_hostname", "tls.ca_file", "tls.ca_path",
+        "tls.crt_file", "tls.key_file", "tls.key_passwd", "tls.vhost", "compress", "empty_shared_key", "password",
+        "require_ack_response", "retain_metadata_in_forward_mode", "self_hostname", "send_options", "shared_key", "tag",
+        "time_as_integer", "username",
+    }
+)  # fmt: skip
+"""Keys of a node that are honoured."""
+
+
+def peers_of_file(path: str, log: Log) -> list[Peer]:
     """The nodes of an Upstream file, in order. Raises: ConfigError."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
@@ -96,7 +107,11 @@ def peers_of_file(path: str) -> list[Peer]:
     nodes = _yaml_nodes(text, path) if path.endswith((".yaml", ".yml")) else _classic_nodes(text, path)
     if not nodes:
         raise _refuse(f"upstream '{path}' has no [NODE]")
-    return [_peer(node, f"{path}: node {i}") for i, node in enumerate(nodes, 1)]
+    peers = [_peer(node, f"{path}: node {i}") for i, node in enumerate(nodes, 1)]
+    for number, node in enumerate(nodes, 1):
+        for key in node.keys() - KNOWN:
+            log.warning(f"{key} of a node has no effect", upstream=path, node=number)
+    return peers
 
 
 def _classic_nodes(text: str, path: str) -> list[dict[str, str]]:

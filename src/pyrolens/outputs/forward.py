@@ -116,7 +116,7 @@ class Forward(Output):
         )
 
     def open(self, env: OutputEnv) -> "ForwardSink":
-        return ForwardSink(peers_of_file(self.upstream) if self.upstream else [self._peer()], self.net)
+        return ForwardSink(peers_of_file(self.upstream, env.log) if self.upstream else [self._peer()], self.net)
 
 
 class Message(NamedTuple):

@@ -3,8 +3,9 @@
 import argparse
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 from pyrolens.config.elsewhere import ALIASES
@@ -122,6 +123,8 @@ def help_of(cls: type[Any]) -> str:
             lines += [f"    {name}  ({kind})", f"        {doc}"]
     if cls.ignored:
         lines += ["", "  Taken without effect", *(f"    {n}: {reason}" for n, reason in cls.ignored.items())]
+    if cls.refused:
+        lines += ["", "  Not taken", *(f"    {n}: {reason}" for n, reason in cls.refused.items())]
     if cls.differs:
         lines += ["", "  Differs from Fluent Bit", *(f"    {text}" for text in cls.differs)]
     return "\n".join(lines)
@@ -166,7 +169,8 @@ def pages() -> Iterator[tuple[str, str]]:
                 continue
             index.append(f"- [{name}]({kind}s/{name}.md): {summary(cls)}")
             own, common = own_options(cls)
-            yield f"{kind}s/{name}.md", page(f"{kind} {name}", cls, own, common, cls.ignored, cls.differs)
+            title = f"{kind} {name}"
+            yield f"{kind}s/{name}.md", page(title, cls, own, common, cls.ignored, cls.differs, refused=cls.refused)
     yield "README.md", "\n".join(index) + "\n"
 
 
@@ -178,6 +182,7 @@ def page(
     ignored: Any,
     notes: Sequence[str],
     notes_title: str = "Differs from Fluent Bit",
+    refused: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     lines = [f"# {title}", "", inspect.getdoc(cls) or ""]
     aliases = [a for (kind, a), name in ALIASES.items() if title == f"{kind} {name}"]
@@ -190,6 +195,9 @@ def page(
     if ignored:
         lines += ["", "## Taken without effect", ""]
         lines += [f"- `{name}`: {reason}" for name, reason in ignored.items()]
+    if refused:
+        lines += ["", "## Not taken", ""]
+        lines += [f"- `{name}`: {reason}" for name, reason in refused.items()]
     if notes:
         lines += ["", f"## {notes_title}", "", *(f"- {text}" for text in notes)]
     return "\n".join(lines) + "\n"
