@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import orjson
+from orjson import JSONDecodeError, loads
 
 from pyrolens.api import Event, InputEnv, Record
 from pyrolens.inputs._json import NotJsonError, values
@@ -39,24 +39,35 @@ MOST_CONTAINERS = 1_000_000
 
 def json_values(body: bytes) -> list[Any]:
     """The JSON values of a body, one after the other; an array counts as what is in it. Raises: RequestError."""
+    found = json_stream(body)
+    if len(found) == 1 and isinstance(found[0], list):
+        return found[0]
+    out: list[Any] = []
+    for value in found:
+        if isinstance(value, list):
+            out += value
+        else:
+            out.append(value)
+    return out
+
+
+def json_stream(body: bytes) -> list[Any]:
+    """The JSON values of a body, one after the other. Raises: RequestError."""
     if body.count(b"{") + body.count(b"[") > MOST_CONTAINERS:
         raise RequestError(413, f"a body has more than {MOST_CONTAINERS} objects and arrays")
     try:
-        whole = orjson.loads(body)
-        return whole if isinstance(whole, list) else [whole]
-    except orjson.JSONDecodeError:
+        return [loads(body)]
+    except JSONDecodeError:
         pass
-    # lines, text that is not UTF-8, and all that the strict reader minds
-    out: list[Any] = []
     try:
-        for value in values(text_of(body)):
-            if isinstance(value, list):
-                out += value
-            else:
-                out.append(value)
+        return [loads(line) for line in body.split(b"\n") if line and not line.isspace()]
+    except JSONDecodeError:
+        pass
+    # text that is not UTF-8, and all else that the strict reader minds
+    try:
+        return list(values(text_of(body)))
     except NotJsonError as why:
         raise RequestError(400, "unable to process records", str(why)) from None
-    return out
 
 
 def tag_of_path(path: str) -> str | None:
