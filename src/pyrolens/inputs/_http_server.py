@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from pyrolens.api import InputEnv, Seconds, Size, opt
 from pyrolens.inputs._refusals import Refusals
@@ -175,10 +175,12 @@ class HttpConnection(Connection):
         self.stuck = False
         """The client does not read its answers."""
         self.answering = False
+        self.peer: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.heard = self.server.loop.time()
+        self.peer = transport.get_extra_info("peername")
         self.server.connections.add(self)
 
     @property
@@ -194,6 +196,7 @@ class HttpConnection(Connection):
         if old.held or old.closing or self.source.http.buffer_max_size != old.source.http.buffer_max_size:
             return False
         self.reader, self.continued, self.progress = old.reader, old.continued, old.progress
+        self.peer = old.peer
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -241,6 +244,7 @@ class HttpConnection(Connection):
             self.heard, self.progress = self.server.loop.time(), 0
 
     def _answer(self, request: Request) -> None:
+        request.peer = self.peer
         self.answering = True
         try:
             answer = self.source.handle(request)

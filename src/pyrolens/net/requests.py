@@ -7,6 +7,7 @@ lengths, folded lines, blanks before a colon.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 REASONS = {
     100: "Continue", 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request",
@@ -49,6 +50,8 @@ class Request:
     path: str = ""
     """Without scheme, host and query."""
     query: str = ""
+    peer: Any = None
+    """The address of the client, as sockets give it."""
 
 
 class RequestReader:
