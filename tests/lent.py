@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pyrolens.api import Event, Held, Log, Parse
+from pyrolens.api import Event, Held, Log, MetricSet, Parse
 from pyrolens.multiline import MultilineParser
 from pyrolens.multiline.builtin import BUILTIN
 from tests.said import Said
@@ -31,6 +31,7 @@ class Lent:
         """ns"""
         self.counts: dict[str, int] = {}
         self.emitted: list[tuple[str, list[Event], int]] = []
+        self.published: list[tuple[str, MetricSet, Callable[[], None]]] = []
         self.exits: list[int] = []
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.multiline_limit = 0
@@ -60,6 +61,9 @@ class Lent:
     def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
         self.emitted.append((tag, events, moved))
         self.used += held
+
+    def publish(self, tag: str, metrics: MetricSet, settled: Callable[[], None]) -> None:
+        self.published.append((tag, metrics, settled))
 
     def hold(self, records: int = 0) -> Held:
         keeping = Keeping(records)

@@ -18,9 +18,9 @@ SECONDS = 30
 class Router:
     """`pyrolens run` on a config. The text may name {dir}, the folder of the test."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str, config_name: str = "router.conf") -> None:
         self.folder = folder
-        self.config = folder / "router.conf"
+        self.config = folder / config_name
         self.config.write_text(config.replace("{dir}", str(folder)))
         self.log = folder / "router.log"
         self.process: asyncio.subprocess.Process | None = None
@@ -57,9 +57,9 @@ class Router:
 
 
 @asynccontextmanager
-async def running(folder: Path, config: str, **env: str) -> AsyncIterator[Router]:
+async def running(folder: Path, config: str, *, config_name: str = "router.conf", **env: str) -> AsyncIterator[Router]:
     """A router that is ready, and is killed at the end if it still runs."""
-    router = Router(folder, config)
+    router = Router(folder, config, config_name)
     await router.start(env=env)
     try:
         await router.ready()

@@ -1,6 +1,6 @@
 """All that a plugin may import."""
 
-from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, Limits, Outcome, Parcel, Sink
+from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, EncodeMetrics, Limits, Outcome, Parcel, Sink
 from pyrolens.options import Commas, Line, Lines, OptionError, Pair, Seconds, Secret, Size, Words, group, lines, opt
 from pyrolens.plugin import (
     NET_IGNORED,
@@ -12,6 +12,7 @@ from pyrolens.plugin import (
     Input,
     InputEnv,
     Log,
+    MetricsTransform,
     Net,
     Output,
     OutputEnv,
@@ -25,11 +26,12 @@ from pyrolens.plugin import (
 )
 from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.event import Event, Record, Stamp
+from pyrolens.records.metrics import MetricSet
 
 __all__ = [
     "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
-    "Chunk", "Commas", "ConfigError", "Encode", "Env", "Event", "Filter", "FilterEnv", "Held", "Input",
-    "InputEnv", "Limits", "Line", "Lines", "Log", "Net", "OptionError", "Outcome", "Output", "OutputEnv", "Pair",
-    "Parcel", "Parse", "Parser", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
-    "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
+    "Chunk", "Commas", "ConfigError", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv", "Held",
+    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "MetricSet", "MetricsTransform", "Net", "OptionError",
+    "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Problem", "Record", "Seconds", "Secret",
+    "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
 ]  # fmt: skip

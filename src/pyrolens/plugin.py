@@ -11,10 +11,13 @@ from pyrolens.delivery.outcome import Sink
 from pyrolens.multiline import MultilineParser
 from pyrolens.options import Level, Limit, Retries, Seconds, Secret, opt, spec_of
 from pyrolens.records.event import Event, Record
+from pyrolens.records.metrics import MetricSet
 
 PluginKind = Literal["input", "parser", "filter", "output"]
 Transform = Callable[[str, list[Event]], list[Event]]
 """(tag, events) -> the events that go on. May return the list it was given; never edits a record."""
+MetricsTransform = Callable[[str, MetricSet], MetricSet]
+"""(tag, metrics) -> the metrics that go on."""
 Parse = Callable[[str], tuple[Record, int | None] | None]
 """Text -> (record, time in ns or None when the text names none), or None when the text does not fit."""
 
@@ -80,6 +83,13 @@ class InputEnv(JoiningEnv, Protocol):
         `settled` is called once all of the batch is delivered, filtered out or given up. The records now belong to
         the router. May call `pause` of the source before it returns."""
 
+    def publish(self, tag: str, metrics: MetricSet) -> None:
+        """Hand over metrics: they go to the outputs that take metrics and match the tag; filters do not see them.
+        May call `pause` of the source before it returns."""
+
+    def own_metrics(self) -> MetricSet:
+        """What the router counts about itself, as it stands now."""
+
 
 class Held(Protocol):
     """What a filter with memory keeps of the batch whose records it remembers."""
@@ -98,6 +108,9 @@ class FilterEnv(JoiningEnv, Protocol):
     def hold(self, records: int = 0) -> Held:
         """The batch being filtered is not settled until release(): for filters with memory. `records`: how many
         the filter takes out of the batch to remember them (they are not dropped)."""
+
+    def publish(self, tag: str, metrics: MetricSet, settled: Callable[[], None]) -> None:
+        """Send metrics to the outputs that take metrics and match the tag. `settled` as in InputEnv.ingest."""
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call once after some time. Returns what cancels it."""
@@ -179,6 +192,10 @@ class Plugin:
         """(option, message) for each wrong combination of options."""
         return ()
 
+    def publishes(self, tag: str) -> str | None:
+        """The tag of the metrics that it makes; None: it makes none. `tag`: that of the input."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Input(Plugin):
@@ -211,6 +228,8 @@ class Filter(Plugin):
     """It has memory or emits, so a batch that made it raise is not run again record by record."""
     only_processor: ClassVar[bool] = False
     """It stands below `processors` of an input or an output, and cannot be a [FILTER]."""
+    of_metrics: ClassVar[bool] = False
+    """It is a processor of metrics, not of logs."""
 
     match: str | None = opt("Tags that the filter sees; * is a wildcard.", default=None, last_wins=True)
     match_regex: str | None = opt("The same as a regular expression.", default=None, last_wins=True)
@@ -218,10 +237,21 @@ class Filter(Plugin):
     def compile(self, env: FilterEnv) -> Transform:
         raise NotImplementedError
 
+    def emitter(self, name: str) -> str:
+        """As what its own metrics are counted in, where it publishes any. `name`: its own."""
+        return f"emitter_for_{name}"
+
+    def compile_metrics(self, env: Env) -> MetricsTransform:
+        """Instead of compile, of a processor of metrics."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Output(Plugin):
     kind = "output"
+    takes_logs: ClassVar[bool] = True
+    takes_metrics: ClassVar[bool] = False
+    """Its sink is a delivery.outcome.TakesMetrics."""
     match: str | None = opt("Tags that are sent; * is a wildcard.", default=None, last_wins=True)
     match_regex: str | None = opt("The same as a regular expression.", default=None, last_wins=True)
     retry_limit: Retries | None = opt(

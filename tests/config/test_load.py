@@ -64,7 +64,7 @@ class TestPlugins:
 
     def test_hints(self) -> None:
         with pytest.raises(ConfigError) as caught:
-            config('[INPUT]\n  Name dumy\n[INPUT]\n  Name "dummy"\n[INPUT]\n  Name thermal\n')
+            config('[INPUT]\n  Name dumy\n[INPUT]\n  Name "dummy"\n[INPUT]\n  Name lib\n')
         hints = [p.hint for p in caught.value.problems]
         assert hints[:2] == ["did you mean 'dummy'?", "without the quotes"]
         assert hints[2].startswith("Fluent Bit has it, Pyrolens has not; the inputs here: dummy, ")

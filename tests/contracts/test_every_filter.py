@@ -8,7 +8,7 @@ import pytest
 
 from pyrolens.api import Event, Filter, Parse, Transform
 from pyrolens.config import build, read_text
-from pyrolens.plugin import builtin_parser, names
+from pyrolens.plugin import builtin_parser, find, names
 from pyrolens.problems import Problems
 from tests.contracts.odd import NOW, events
 from tests.contracts.odd import ODD as ALL
@@ -29,6 +29,10 @@ CONFIGS = {
         "Action convert\nKey log\nConverted_Type int\n",
     ],
     "expect": ["Key_Exists log\nAction result_key\n", "Key_Val_Is_Not_Null $log['in']\nAction warn\n"],
+    "log_to_metrics": [
+        "Tag m\nMetric_Description d\nLabel_Field log\nRegex $log .\n",
+        "Tag m\nMetric_Description d\nMetric_Mode histogram\nValue_Field n\nAdd_Label in $log['in']\n",
+    ],
     "grep": ["Regex log .\n", "Exclude $log['in'] x\n"],
     "modify": ["Rename log message\nHard_Copy message m\nAdd added x\nRemove_Regex ^a\nCondition Key_Exists log\n"],
     "multiline": ["Multiline.Key_Content log\nMultiline.Parser java,go\nBuffer off\n"],
@@ -44,7 +48,8 @@ CONFIGS = {
     "type_converter": ["Str_Key log n int\nInt_Key n m string\nFloat_Key log f int\n"],
 }
 """The options of each filter, once or more."""
-CASES = [(name, options) for name in names("filter") for options in CONFIGS.get(name, [""])]
+OF_LOGS = [name for name in names("filter") if not find("filter", name).of_metrics]  # type: ignore[union-attr]
+CASES = [(name, options) for name in OF_LOGS for options in CONFIGS.get(name, [""])]
 LOOKS_BACK = {"throttle", "content_modifier", "multiline"}
 """What becomes of a record depends on those before it."""
 

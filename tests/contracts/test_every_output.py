@@ -10,6 +10,7 @@ import pytest
 
 from pyrolens.api import Event, Output, Sink
 from pyrolens.delivery.delivery import Delivery
+from pyrolens.delivery.outcome import TakesMetrics
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.options import spec_of
@@ -17,6 +18,7 @@ from pyrolens.plugin import find, names
 from pyrolens.service.metrics import OutputMetrics
 from tests.contracts.kinds import KINDS
 from tests.contracts.odd import NOW, ODD, events
+from tests.metrics import ALL, one
 from tests.outputs.lent_env import Env, check, chunks
 from tests.outputs.vendors import configured
 
@@ -27,7 +29,9 @@ CONFIGS = {kind.name: kind.config for kind in KINDS if not kind.way} | {
 }
 OWN_CLIENT = {"kafka"}
 """Outputs over a client library that keeps records and calls on its own; they are tested with its server."""
-OUTPUTS = [name for name in names("output") if name not in OWN_CLIENT]
+FOUND = {name: find("output", name) for name in names("output") if name not in OWN_CLIENT}
+OUTPUTS = [name for name, cls in FOUND.items() if cls and cls.takes_logs]
+TAKE_METRICS = [name for name, cls in FOUND.items() if cls and cls.takes_metrics]
 SMALL = [(NOW, record) for odd, record in ODD.items() if not odd.startswith("large")]
 
 
@@ -68,6 +72,22 @@ def encoded(sink: Sink, env: Env, batch: list[Event]) -> int:
         assert parcel.items or not batch
         count += parcel.records
     return count + sum(len(refused) for refused, _, _ in env.rejected) - before
+
+
+@pytest.mark.parametrize("name", TAKE_METRICS)
+def test_every_sample_is_encoded_or_refused(name: str, tmp_path: Path, port: int) -> None:
+    env = Env()
+    sink = opened(name, tmp_path, port, env)
+    assert isinstance(sink, TakesMetrics)
+    encode = sink.metrics_encoder("m")
+    for metrics in (ALL, ALL.labelled((("env", "test"),)), one(0.0, odd='a"\n\udcff')):
+        before = len(env.rejected) + env.counts.get("stale_samples", 0)
+        records = 0
+        for parcel in encode(metrics):
+            check(parcel)
+            records += parcel.records
+        refused = len(env.rejected) + env.counts.get("stale_samples", 0) - before
+        assert records + refused == len(metrics)
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

@@ -22,7 +22,11 @@ from pyrolens.inputs.http import Http
 from pyrolens.inputs.syslog import Syslog
 from pyrolens.inputs.tcp import Tcp
 from pyrolens.inputs.udp import Udp
+from pyrolens.net.http_server import HttpServer, _Connection
 from pyrolens.options import Line
+from pyrolens.outputs._emf import emf
+from pyrolens.outputs._otlp_metrics import scope_metrics
+from pyrolens.outputs._remote_write import write_request
 from pyrolens.parsers._common import TimeOptions
 from pyrolens.parsers._library import builtin
 from pyrolens.parsers._library import names as builtin_names
@@ -33,9 +37,11 @@ from pyrolens.plugin import Env, Parse
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.records import frames
 from pyrolens.records.codecs import json_value, pack
+from pyrolens.records.codecs.cmetrics import pack_metrics, unpack_metrics
+from pyrolens.records.codecs.prometheus import plain_text, prometheus_text, read_prometheus
 from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
 from pyrolens.service.http_api import HttpApi
-from pyrolens.service.http_server import HttpServer, _Connection
 from pyrolens.service.metrics import Metrics
 from tests.lent import Lent as LentToFilter
 from tests.said import Said
@@ -75,6 +81,10 @@ class Taking:
     def exit(self, status: int = 0) -> None:
         raise AssertionError("input stops the router")
 
+    def publish(self, tag: str, metrics: MetricSet) -> None:
+        assert tag
+        look_at_metrics(metrics)
+
     def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
         assert isinstance(tag, str)
         assert tag
@@ -93,6 +103,22 @@ def look_at(events: list[Event]) -> None:
             json_value(record)
         with contextlib.suppress(ValueError, RecursionError):
             pack(record)
+
+
+def look_at_metrics(metrics: MetricSet) -> None:
+    """All outputs can write it, and what is written can be read."""
+    assert len(metrics) == sum(len(family.samples) for family in metrics.families)
+    plain_text(metrics)
+    again = prometheus_text(metrics, timestamps=True)
+    with contextlib.suppress(ValueError):  # names of other programs may be none of Prometheus
+        read_prometheus(again, 0)
+    assert len(unpack_metrics(pack_metrics(metrics))) == len(metrics)
+    write_request(metrics, 0)
+    scope_metrics(metrics)
+    for family in metrics.families:
+        for sample in family.samples:
+            with contextlib.suppress(ValueError):
+                json.loads(json_value(emf(family, sample, metrics.labels)))
 
 
 class Wire:
@@ -360,6 +386,16 @@ def regexes(data: bytes) -> None:
     _parse(REGEXES, data[:2000])
 
 
+def prometheus(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        look_at_metrics(read_prometheus(data.decode("utf-8", "replace"), 0))
+
+
+def cmetrics(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        look_at_metrics(unpack_metrics(data))
+
+
 def message_pack(data: bytes) -> None:
     """The ends are where msgpack sees them, too, and what is cut can be decoded or is refused."""
     whole, wrong = frames.cut(data)
@@ -397,4 +433,6 @@ TARGETS: dict[str, Target] = {
     "parsers": parsers,
     "regexes": regexes,
     "message_pack": message_pack,
+    "prometheus": prometheus,
+    "cmetrics": cmetrics,
 }

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from pyrolens.api import Log, Parse
+from pyrolens.api import Log, MetricSet, Parse
 from pyrolens.multiline import MultilineParser
 from pyrolens.multiline.builtin import BUILTIN
 from pyrolens.records.event import Event
@@ -25,6 +25,9 @@ class Lent:
         self.log: Log = self.said
         self.counts: dict[str, int] = {}
         self.batches: list[tuple[str, list[Event], int]] = []
+        self.published: list[tuple[str, MetricSet]] = []
+        self.own = MetricSet(())
+        """What own_metrics() gives."""
         self.settle: list[Callable[[], None]] = []
         self.exits: list[int] = []
         self.time: int | None = None
@@ -57,6 +60,13 @@ class Lent:
             self.settle.append(settled)
         self._news.set()
         self.on_ingest()
+
+    def publish(self, tag: str, metrics: MetricSet) -> None:
+        self.published.append((tag, metrics))
+        self._news.set()
+
+    def own_metrics(self) -> MetricSet:
+        return self.own
 
     @property
     def events(self) -> list[tuple[str, int, Any]]:

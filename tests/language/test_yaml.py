@@ -178,14 +178,21 @@ def test_multiline_rules_and_nodes_are_groups() -> None:
     ]
 
 
-def test_processors_of_filters_and_of_metrics_have_no_effect() -> None:
+def test_processors_of_filters_and_of_traces_have_no_effect() -> None:
     document, problems = parse(
         "pipeline:\n"
-        "  filters: [{name: a, processors: {logs: [{name: b}]}}]\n"
-        "  outputs: [{name: a, processors: {metrics: [{name: b}]}}]\n"
+        "  filters: [{name: a, processors: {logs: [{name: b}], metrics: [{name: b}]}}]\n"
+        "  outputs: [{name: a, processors: {traces: [{name: b}]}}]\n"
     )
-    assert [s.processors for s in document.sections] == [[], []]
+    assert [(s.processors, s.metrics_processors) for s in document.sections] == [([], []), ([], [])]
     assert [(p.code, p.severity) for p in problems] == [("option-ignored", "warning")] * 2
+
+
+def test_processors_of_metrics() -> None:
+    document = good("pipeline:\n  inputs: [{name: a, processors: {metrics: [{name: b, x: y}], logs: [{name: c}]}}]\n")
+    (section,) = document.sections
+    assert plain(section.metrics_processors) == [("processor", [("name", "b"), ("x", "y")])]
+    assert plain(section.processors) == [("processor", [("name", "c")])]
 
 
 class TestIncludes:

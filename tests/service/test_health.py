@@ -7,6 +7,7 @@ from pyrolens.service.health import Health, State
 class Output:
     errors: int = 0
     retries_failed: int = 0
+    name: str = "x.0"
 
 
 def test_nothing_noted_is_healthy() -> None:
@@ -14,7 +15,7 @@ def test_nothing_noted_is_healthy() -> None:
 
 
 def test_more_than_allowed_is_unhealthy_until_it_is_out_of_the_period() -> None:
-    health, one, other = Health(2, 5, 3), Output(errors=10), Output()
+    health, one, other = Health(2, 5, 3), Output(errors=10), Output(name="x.1")
     health.note([one, other])
     assert health.state() == State(True, 0, 0)
     one.errors += 2

@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from pyrolens.net import http_server
+from pyrolens.net.http_server import Answer, Request
 from pyrolens.problems import ConfigError
-from pyrolens.service import http_server
 from pyrolens.service.http_api import HttpApi, size
-from pyrolens.service.http_server import Answer, Request
 from pyrolens.service.metrics import Metrics
 from pyrolens.service.reloaded import DONE, IN_PROGRESS, Reloaded, failed
 
@@ -223,6 +224,47 @@ def test_health() -> None:
         assert (await ask("/api/v1/health"))[::2] == (500, b"error\n")
         status, _, body = await ask("/api/v2/health")
         assert (status, json.loads(body)["status"], json.loads(body)["errors"]) == (500, "error", 6)
+
+    api = HttpApi(Options(), counted())
+    with_api(test, api)
+
+
+def test_health_says_why() -> None:
+    async def test(ask: Ask) -> None:
+        found = await ask("/api/v1/health?verbose")
+        assert (found[0], json.loads(found[2])) == (200, {"status": "ok", "reasons": []})
+        bad, source = api.metrics.output("bad"), api.metrics.input("dummy.0")
+        bad.errors, bad.retries_failed, bad.waiting_records = 6, 1, 9
+        source.unsettled = 2048
+        source.pause()
+        source.open["one"] = time.monotonic() - 61
+        api.health.note(api.metrics.outputs.values())
+        status, _, body = await ask("/api/v1/health?x=y&verbose=1")
+        assert (status, json.loads(body)) == (
+            500,
+            {
+                "status": "error",
+                "reasons": [
+                    "output bad: 6 errors within 60 s; of all outputs, 5 may be",
+                    "output bad: 1 chunks given up within 60 s; of all outputs, 5 may be",
+                    "output bad: 9 records wait to be sent",
+                    "input dummy.0: paused at Mem_Buf_Limit, 2.0K are not settled",
+                    "input dummy.0: its oldest record has been here for 61 s",
+                ],
+            },
+        )
+
+    api = HttpApi(Options(), counted())
+    with_api(test, api)
+
+
+def test_lag_and_back_pressure_are_among_the_metrics() -> None:
+    async def test(ask: Ask) -> None:
+        source = api.metrics.input("dummy.0")
+        source.paused_before = 2.5
+        text = (await ask("/api/v2/metrics/prometheus"))[2].decode()
+        assert 'pyrolens_input_paused_seconds_total{name="dummy.0"} 2.5\n' in text
+        assert 'pyrolens_input_lag_seconds{name="dummy.0"} 0\n' in text
 
     api = HttpApi(Options(), counted())
     with_api(test, api)

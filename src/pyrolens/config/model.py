@@ -30,6 +30,7 @@ class Built(Generic[P]):
     processors: list["Built[Filter]"] = field(default_factory=list)
     section: Section | None = field(default=None, repr=False)
     """Where its options stand."""
+    metrics_processors: list["Built[Filter]"] = field(default_factory=list)
     routes: list[RouteRule] = field(default_factory=list)
     """Of inputs: if there are any, they say which outputs get its records, and Match does not."""
 

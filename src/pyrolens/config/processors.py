@@ -18,6 +18,12 @@ class Conditional(Filter):
     inner: Filter
     holds: Holds
 
+    def publishes(self, tag: str) -> str | None:
+        return self.inner.publishes(tag)
+
+    def emitter(self, name: str) -> str:
+        return self.inner.emitter(name)
+
     def compile(self, env: FilterEnv) -> Transform:
         transform, holds = self.inner.compile(env), self.holds
 

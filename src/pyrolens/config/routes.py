@@ -53,7 +53,7 @@ def read_routes(entry: Entry, outputs: Sequence[Built[Output]], problems: Proble
                 wrong(f"there are two of the name '{name}'")
             names.add(name)
             if "logs" not in kinds and "any" not in kinds:
-                message = f"routes: {name} has no effect: there are only logs"
+                message = f"routes: {name} has no effect: only logs have routes, and metrics go where Match says"
                 problems.warning("option-ignored", message, entry.value_place)
                 continue
             if route.get("processors"):

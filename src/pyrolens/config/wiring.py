@@ -17,6 +17,7 @@ from pyrolens.config.match import TagTest, either, everything, nothing, pattern_
 from pyrolens.config.model import Built
 from pyrolens.config.registry import Registry
 from pyrolens.config.service import Service
+from pyrolens.config.signals import check_signals
 from pyrolens.config.unrouted import Unrouted
 from pyrolens.config.values import Values
 from pyrolens.language.document import Document, Entry, Section
@@ -46,6 +47,7 @@ def wire(
     outputs = [o for s in document.of("output") if (o := builder.output(s, pair))]
     if not pair and len(outputs) == len(document.of("output")):
         inputs = [builder.routed(i, outputs) for i in inputs]
+    check_signals(inputs, filters, outputs, problems)
     return inputs, filters, outputs
 
 
@@ -61,14 +63,19 @@ class _Builder:
         if made is None:
             return None
         plugin, name, core = made
-        processors = self._processors(section)
+        processors = self._processors(section.processors)
+        of_metrics = self._processors(section.metrics_processors, of_metrics=True)
         if isinstance(core, InputCore):
             if not core.routable:
-                processors.append(Built(Unrouted(), f"{name}.unrouted", section.place))
+                unrouted: Built[Filter] = Built(Unrouted(), f"{name}.unrouted", section.place)
+                processors.append(unrouted)
+                of_metrics.append(unrouted)
             if core.storage_type != "memory":
                 self._stored(name, section, core.storage_type)
         tag = plugin.tag if plugin.tag is not None else name
-        return Built(plugin, name, section.place, tag=tag, processors=processors, section=section)
+        return Built(
+            plugin, name, section.place, tag=tag, processors=processors, section=section, metrics_processors=of_metrics
+        )
 
     def routed(self, built: Built[Input], outputs: list[Built[Output]]) -> Built[Input]:
         """With its routes. With one input and one output there are none."""
@@ -126,8 +133,11 @@ class _Builder:
                 message = f"output {name} has no Match, so it gets nothing"
                 hint = "add Match * to get all records"
                 self.problems.warning("no-match", message, section.place, hint)
-        processors = self._processors(section)
-        return Built(plugin, name, section.place, matches, processors=processors, section=section)
+        processors = self._processors(section.processors)
+        of_metrics = self._processors(section.metrics_processors, of_metrics=True)
+        return Built(
+            plugin, name, section.place, matches, processors=processors, section=section, metrics_processors=of_metrics
+        )
 
     # -- what they have in common ----------------------------------------------------------------------------------
 
@@ -186,7 +196,7 @@ class _Builder:
             return None
         if cls is None:
             message = f"there is no {who} '{name}'"
-            self.problems.error("unknown-plugin", message, named.value_place, hint_for(kind, name))
+            self.problems.error("unknown-plugin", message, named.value_place, hint_for(kind, name, who == "processor"))
         return cls
 
     def _from_url(self, cls: type[Plugin], url: re.Match[str], named: Entry, entries: list[Entry]) -> list[Entry]:
@@ -293,10 +303,10 @@ class _Builder:
     def _inactive(self, section: Section) -> bool:
         return any(str(e.value).lower() in ("false", "0") for e in section.all("active"))
 
-    def _processors(self, section: Section) -> list[Built[Filter]]:
-        return [b for p in section.processors if (b := self._processor(p))]
+    def _processors(self, sections: list[Section], of_metrics: bool = False) -> list[Built[Filter]]:
+        return [b for p in sections if (b := self._processor(p, of_metrics))]
 
-    def _processor(self, section: Section) -> Built[Filter] | None:
+    def _processor(self, section: Section, of_metrics: bool) -> Built[Filter] | None:
         # only YAML has processors, and few of them
         from pyrolens.config.conditions import compile_condition
         from pyrolens.config.processors import conditional
@@ -314,7 +324,15 @@ class _Builder:
         if made is None or self._inactive(section):
             return None
         plugin, name, _ = made
-        if holds is not None:
+        if plugin.of_metrics != of_metrics:
+            wanted, found = ("metrics", "logs") if of_metrics else ("logs", "metrics")
+            message = f"processor {plugin.name} is of {found}, and stands below {wanted}"
+            self.problems.error("bad-processor", message, section.place, f"write it below processors: {found}:")
+            return None
+        if holds is not None and of_metrics:
+            message = f"processor {plugin.name}: condition has no effect: metrics have no fields to compare"
+            self.problems.warning("option-ignored", message, section.place)
+        elif holds is not None:
             plugin = conditional(plugin, holds)
         return Built(plugin, name, section.place, everything, section=section)
 

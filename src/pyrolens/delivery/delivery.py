@@ -12,12 +12,13 @@ from typing import Protocol
 
 from pyrolens.delivery.buffer import Buffer
 from pyrolens.delivery.dead_letters import DeadLetters
-from pyrolens.delivery.outcome import Chunk, Keeper, Origin, Outcome, Parcel, Sink
+from pyrolens.delivery.outcome import Chunk, Keeper, Origin, Outcome, Parcel, Sink, TakesMetrics
 from pyrolens.delivery.pace import Pace
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.plugin import Log
 from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
 
 
 class OutputCounters(Protocol):
@@ -29,6 +30,7 @@ class OutputCounters(Protocol):
     retried_records: int
     retries_failed: int
     dropped_records: int
+    rejected_records: int
     waiting_chunks: int
     waiting_records: int
     waiting_bytes: int
@@ -112,6 +114,31 @@ class Delivery:
                     add(parcel._replace(origins=[(tag, event)]), receipt)
 
         return accept if self.dead is None else accept_each
+
+    def metrics_door(self, tag: str) -> Callable[[MetricSet, Receipt], None]:
+        """Where the metrics of a tag come in. Only of outputs that take metrics."""
+        assert isinstance(self.sink, TakesMetrics), "takes_metrics says so"
+        encode = self.sink.metrics_encoder(tag)
+
+        def accept(metrics: MetricSet, receipt: Receipt) -> None:
+            origin = self._origin(tag, metrics)
+            try:
+                parcels = list(encode(metrics))
+            except Exception as error:
+                reason = f"cannot be encoded: {type(error).__name__}: {error}"
+                self._refuse(len(metrics), reason, [origin] if origin else [], tag=tag)
+                return
+            for parcel in parcels:
+                self._add(parcel._replace(origins=[origin]) if origin else parcel, receipt)
+
+        return accept
+
+    def _origin(self, tag: str, metrics: MetricSet) -> Origin | None:
+        if self.dead is None:
+            return None
+        from pyrolens.records.codecs.prometheus import as_event  # few routers keep dead letters of metrics
+
+        return tag, as_event(metrics)
 
     def _add(self, parcel: Parcel, receipt: Receipt) -> None:
         buffer = self._buffers.get(parcel.key)
@@ -254,8 +281,10 @@ class Delivery:
 
     def _keep(self, chunk: Chunk, reasons: Mapping[int, str]) -> None:
         if chunk.origins:
-            for index, reason in reasons.items():
-                self._bury(chunk.origins[index], reason)
+            # items that one record was made into, or one reading of metrics, are one dead letter
+            found = {id(origin): (origin, reason) for i, reason in reasons.items() for origin in [chunk.origins[i]]}
+            for origin, reason in found.values():
+                self._bury(origin, reason)
 
     def _bury(self, origin: Origin, reason: str) -> None:
         """Keep a record as a dead letter, if that is asked for."""
@@ -307,6 +336,7 @@ class Delivery:
     def _refuse(self, records: int, reason: str, origins: Sequence[Origin] = (), **where: object) -> None:
         self.counters.errors += 1
         self.counters.dropped_records += records
+        self.counters.rejected_records += records
         self.log.error("the destination will never take these records", records=records, reason=reason, **where)
         for origin in origins:
             self._bury(origin, reason)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Parcel(NamedTuple):
 
 
 Encode = Callable[[list[Event]], Iterable[Parcel]]
+EncodeMetrics = Callable[[MetricSet], Iterable[Parcel]]
 
 
 @dataclass(slots=True)
@@ -125,3 +127,11 @@ class Keeper(Protocol):
 
     async def drain(self) -> None:
         """Send all of it. Called after the last deliver, and cancelled when Grace is over."""
+
+
+@runtime_checkable
+class TakesMetrics(Protocol):
+    """A sink that takes metrics, too; the class of its plugin has takes_metrics. A sample counts as a record."""
+
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        """As encoder(), for the metrics of a tag."""

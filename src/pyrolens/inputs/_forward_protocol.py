@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from pyrolens.api import Event, Stamp
+from pyrolens.api import Event, MetricSet, Stamp
 from pyrolens.records import frames
 from pyrolens.records.frames import CANNOT, Whole
 
@@ -20,6 +20,8 @@ GROUP_MARKS = (0xFFFFFFFF, 0xFFFFFFFE)
 """Seconds of the marks that Fluent Bit puts around groups of records; they are no events."""
 
 
+METRICS = 1
+"""fluent_signal of metrics; 0 is that of logs."""
 LEAST_TAKE, MOST_TAKEN = 512, 1 << 20
 """Bytes that are decompressed at once."""
 
@@ -40,6 +42,8 @@ class Batch(NamedTuple):
     events: list[Event]
     size: int
     acks: list[str]
+    metrics: tuple[MetricSet, ...] = ()
+    """Instead of events."""
 
 
 class Protocol:
@@ -89,7 +93,7 @@ class Protocol:
                 raise
             if run is None:
                 run = batch
-            elif run.tag == batch.tag:
+            elif run.tag == batch.tag and not run.metrics and not batch.metrics:
                 run.events.extend(batch.events)
                 run.acks.extend(batch.acks)
                 run = run._replace(size=run.size + batch.size)
@@ -122,6 +126,10 @@ class Protocol:
             events = self._entries(second)
         elif isinstance(second, (str, bytes)):
             options = self._options(value, 2)
+            if options.get("fluent_signal") == METRICS:
+                chunk = options.get("chunk")
+                metrics = self._metrics(second, options)
+                return Batch(self.tag_of(tag), [], len(frame), [] if chunk is None else [chunk], metrics)
             events = self._packed(second, options)
         else:
             options = self._options(value, 3)
@@ -161,15 +169,27 @@ class Protocol:
         ns, record = frames.read_entry([value[1], value[2]])
         return (Stamp(ns, metadata) if metadata else ns), record
 
+    def _cut(self, data: bytes, options: dict[str, Any]) -> tuple[Whole, str]:
+        """The values of a payload, and what is wrong behind them. Raises: ValueError."""
+        if 0 < self.limit < len(data):
+            raise ValueError(f"its payload is larger than {self.limit} bytes")
+        return frames.cut(decompressed(data, options.get("compressed"), self.limit))
+
+    def _metrics(self, payload: str | bytes, options: dict[str, Any]) -> tuple[MetricSet, ...]:
+        """Raises: ValueError."""
+        module = importlib.import_module("pyrolens.records.codecs.cmetrics")  # few peers send metrics
+        data = payload if isinstance(payload, bytes) else payload.encode("utf-8", "surrogateescape")
+        whole, wrong = self._cut(data, options)
+        if wrong:
+            raise ValueError(f"its payload is {wrong}")
+        return tuple(module.unpack_metrics(context) for context in whole.each())
+
     def _packed(self, payload: str | bytes, options: dict[str, Any]) -> list[Event]:
         data = payload if isinstance(payload, bytes) else payload.encode("utf-8", "surrogateescape")
         signal = options.get("fluent_signal", 0)
         if signal != 0:
-            raise ValueError("it holds metrics or traces, and only logs are taken")
-        if 0 < self.limit < len(data):
-            raise ValueError(f"its payload is larger than {self.limit} bytes")
-        data = decompressed(data, options.get("compressed"), self.limit)
-        whole, wrong = frames.cut(data)
+            raise ValueError("it holds traces, and only logs and metrics are taken")
+        whole, wrong = self._cut(data, options)
         events: list[Event] = []
         if whole.ends:
             try:

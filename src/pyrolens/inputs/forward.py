@@ -195,9 +195,11 @@ class ForwardConnection(Connection):
             whole = self._shake(self.handshake, whole)
         if whole.ends:
             try:
-                for tag, events, size, acks in self.source.protocol.batches(whole):
+                for tag, events, size, acks, metrics in self.source.protocol.batches(whole):
                     if events:
                         self.env.ingest(tag, events, size)
+                    for reading in metrics:
+                        self.env.publish(tag, reading)
                     for chunk in acks:
                         self.transport.write(msgpack.packb({"ack": chunk}, unicode_errors="surrogateescape"))
             except NotForwardError as why:

@@ -63,6 +63,8 @@ class Section:
     entries: list[Entry] = field(default_factory=list)
     processors: list["Section"] = field(default_factory=list)
     """Of inputs and outputs: the processors of their logs, in order (YAML only)."""
+    metrics_processors: list["Section"] = field(default_factory=list)
+    """The same of their metrics."""
     name: str = ""
     """As written."""
     groups: list["Section"] = field(default_factory=list)

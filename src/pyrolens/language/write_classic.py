@@ -42,6 +42,8 @@ class _Writer:
         if section.processors:
             hint = "a filter that matches the tag of the input does the same for most of them"
             self.cannot("processors", section.processors[0].place, hint)
+        if section.metrics_processors:
+            self.cannot("processors of metrics", section.metrics_processors[0].place)
         for group in section.groups:
             self.cannot(f"a {group.name} as a map", group.place)
         width = max([len(e.key) for e in section.entries], default=0)

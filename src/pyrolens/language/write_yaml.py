@@ -58,9 +58,12 @@ def _section(section: Section) -> list[str]:
     if section.groups:
         items = [line for g in section.groups for line in _item(_pairs(g.entries, lists=False))]
         lines += [f"{GROUPS[section.kind]}:", *_indented(items, 1)]
-    if section.processors:
-        items = [line for p in section.processors for line in _item(_pairs(p.entries, lists=False))]
-        lines += ["processors:", "  logs:", *_indented(items, 2)]
+    if section.processors or section.metrics_processors:
+        lines.append("processors:")
+    for signal, processors in (("logs", section.processors), ("metrics", section.metrics_processors)):
+        items = [line for p in processors for line in _item(_pairs(p.entries, lists=False))]
+        if items:
+            lines += [f"  {signal}:", *_indented(items, 2)]
     return lines
 
 

@@ -265,13 +265,16 @@ class _Reader:
             made = [p for item in self._items(node, f"processors of {name}") if (p := self._processor(item))]
             if name == "logs":
                 section.processors += made
+            elif name == "metrics":
+                section.metrics_processors += made
             elif made:
-                message = f"processors of {name} have no effect: there are only logs"
+                message = f"processors of {name} have no effect: there are only logs and metrics"
                 self.problems.warning("option-ignored", message, signal.place)
         if section.kind not in ("input", "output"):
             message = "processors have no effect here: they belong to inputs and outputs"
             self.problems.warning("option-ignored", message, key.place)
             section.processors.clear()
+            section.metrics_processors.clear()
 
     def _processor(self, node: Node) -> Section | None:
         if node.pairs is None:

@@ -1,17 +1,19 @@
 """CloudWatch Logs: what cloudwatch_logs and cloudwatch have in common. One call is PutLogEvents."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
-from pyrolens.api import Chunk, Encode, Event, Limits, Outcome, OutputEnv, Parcel
+from pyrolens.api import Chunk, Encode, EncodeMetrics, Event, Limits, MetricSet, Outcome, OutputEnv, Parcel
 from pyrolens.aws import AwsClient, Reply
+from pyrolens.outputs._emf import ORDER, emf
 from pyrolens.outputs._oversized import Oversized, pieces
 from pyrolens.outputs._values import value_bytes
 from pyrolens.records.codecs import Json
-from pyrolens.records.codecs.json import valid_text
+from pyrolens.records.codecs.json import json_text, valid_text
+from pyrolens.records.codecs.prometheus import as_event
 
 encode = msgspec.json.Encoder().encode
 
@@ -120,6 +122,29 @@ class CloudwatchSink:
             for event in events:
                 by_names.setdefault(names_of(*event), []).append(event)
             return [p for key, found in by_names.items() for p in self._parcels(tag, valid(key), found)]
+
+        return encode
+
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        """Each sample is a log event in EMF, of the time of now, as Fluent Bit has it."""
+        escape, found_names = self.env.escape_unicode, self.names(tag)
+
+        def encode(metrics: MetricSet) -> list[Parcel]:
+            ms = self.env.now() // 1_000_000
+            by_names: dict[Names, list[Item]] = {}
+            for family in metrics.ordered(ORDER):
+                for sample in family.samples:
+                    try:
+                        record = emf(family, sample, metrics.labels)
+                    except ValueError as why:
+                        alone = replace(metrics, families=(replace(family, samples=(sample,)),))
+                        self.env.reject([as_event(alone)], tag, str(why))
+                        continue
+                    group, stream = found_names(sample.ns, record) if callable(found_names) else found_names
+                    key = message(group, escape), message(stream, escape)
+                    by_names.setdefault(key, []).append((ms, json_text(record, escape_unicode=escape)))
+            made = [(key, items, sizes_of([text for _, text in items])) for key, items in by_names.items()]
+            return [Parcel(key, items, len(items), sum(sizes), sizes) for key, items, sizes in made]
 
         return encode
 

@@ -14,7 +14,9 @@ from pyrolens.records.template import Template
 
 @plugin("cloudwatch_logs")
 class CloudwatchLogs(Output):
-    """Send records to Amazon CloudWatch Logs."""
+    """Send records to Amazon CloudWatch Logs, and metrics in its Embedded Metric Format (set log_format json/emf)."""
+
+    takes_metrics = True
 
     ignored = {
         **AWS_IGNORED,
@@ -34,6 +36,8 @@ class CloudwatchLogs(Output):
         "fields whose name it begins with, and cuts the first and last character off other values.",
         "Requests whose retention policy is refused, and streams that may not be created, cost no events.",
         "A certificate of AWS's own hosts is always checked for its name.",
+        "Metrics are EMF that CloudWatch takes: unit Count, no empty dimension or namespace, no Min and Max made of "
+        "the counts of buckets; what is no number is refused, and not sent as JSON that is none.",
     )
 
     log_group_name: str = opt("Name of the log group.")

@@ -14,8 +14,10 @@ from pyrolens.api import (
     DELIVERED,
     Chunk,
     Encode,
+    EncodeMetrics,
     Event,
     Limits,
+    MetricSet,
     Outcome,
     Output,
     OutputEnv,
@@ -27,13 +29,16 @@ from pyrolens.api import (
 from pyrolens.outputs._file_formats import csv_names, line_of
 from pyrolens.outputs._file_places import Places, UnusableError, joined
 from pyrolens.outputs._file_rotation import Rotation
+from pyrolens.records.codecs.prometheus import plain_text
 
 Action = Literal["error", "drop", "fallback"]
 
 
 @plugin("file")
 class File(Output):
-    """Append records to files."""
+    """Append records and metrics to files."""
+
+    takes_metrics = True
 
     differs = (
         "a record without a file of its own is refused alone; Fluent Bit loses it and the rest of its chunk",
@@ -123,6 +128,18 @@ class FileSink:
             return dynamic
         path = self.places.fixed(tag)
         return fixed
+
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        """As stdout prints them, whatever the format. A file of a field has none: metrics are no record."""
+
+        def encode(metrics: MetricSet) -> list[Parcel]:
+            path = self._dynamic(tag, (metrics.ns, {})) if self.places.dynamic else self.places.fixed(tag)
+            if path is None:
+                return []
+            data = plain_text(metrics).encode(errors="surrogateescape")
+            return [Parcel(path, [(b"", data)], len(metrics), len(data), [len(data)])]
+
+        return encode
 
     def _parcel(self, path: str, tag: str, events: list[Event]) -> Parcel:
         line = self.line

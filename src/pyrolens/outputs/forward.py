@@ -18,6 +18,7 @@ from pyrolens.api import (
     TLS_IGNORED,
     Chunk,
     Encode,
+    EncodeMetrics,
     Event,
     Limits,
     Net,
@@ -35,6 +36,7 @@ from pyrolens.api import (
 from pyrolens.net import NetError, compressor
 from pyrolens.outputs._forward_link import Link
 from pyrolens.outputs._forward_peer import Peer, extra_options, peers_of_file, read_compress
+from pyrolens.outputs._metrics import as_whole
 from pyrolens.records.codecs import (
     event_time,
     forward_message,
@@ -57,13 +59,14 @@ LARGEST = 2 * 1024 * 1024
 
 @plugin("forward")
 class Forward(Output):
-    """Send records to Fluentd, Fluent Bit or another router with the forward protocol."""
+    """Send records to Fluentd, Fluent Bit or another router with the forward protocol; metrics, but not to Fluentd."""
 
+    takes_metrics = True
     differs = ("with a tag made from fields and acks, only records that were not acknowledged are sent again",)
     ignored = {
         **NET_IGNORED,
         **TLS_IGNORED,
-        "fluentd_compat": "it is for metrics and traces, which are not routed",
+        "fluentd_compat": "Fluentd does not understand metrics, in whatever form; narrow Match so that it gets none",
     }
 
     host: str = opt("Host to connect to.", default="127.0.0.1", last_wins=True)
@@ -119,6 +122,16 @@ class Forward(Output):
         return ForwardSink(peers_of_file(self.upstream, env.log) if self.upstream else [self._peer()], self.net)
 
 
+METRICS = 1
+"""fluent_signal of metrics; 0 is that of logs."""
+
+
+class MetricsOf(NamedTuple):
+    """Key of the chunks of metrics."""
+
+    tag: str
+
+
 class Message(NamedTuple):
     """A record in a message of its own, and what its ack must say."""
 
@@ -138,6 +151,11 @@ class ForwardSink:
         self.peers_by_record = [peer for peer in peers if peer.by_record]
         self.compress = compressor("gzip")
         self._idle: dict[int, list[Link]] = {id(peer): [] for peer in peers}
+
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        from pyrolens.records.codecs.cmetrics import pack_metrics  # few routers send metrics by forward
+
+        return as_whole(MetricsOf(tag), pack_metrics)
 
     def encoder(self, tag: str) -> Encode:
         writers = [FORMS[form] for form in self.forms]
@@ -182,6 +200,8 @@ class ForwardSink:
 
     def _messages(self, peer: Peer, chunk: Chunk) -> Iterable[tuple[bytes, str, int]]:
         """Messages, what the ack of each must say, and how many items of the chunk it carries."""
+        if isinstance(chunk.key, MetricsOf):
+            return [self._metrics(peer, chunk)]
         if peer.by_record:
             column = self.peers_by_record.index(peer)
             messages: list[Message] = [each[column] for _, each in chunk.items]
@@ -202,6 +222,19 @@ class ForwardSink:
         options |= {"fluent_signal": 0, **peer.extra}
         message = forward_message(tag, entries, chunk.records, options, packed=peer.compress)
         return [(message, token, len(chunk.items))]
+
+    def _metrics(self, peer: Peer, chunk: Chunk) -> tuple[bytes, str, int]:
+        """[tag, readings, options], as _messages gives it."""
+        readings = b"".join(chunk.items)
+        token = token_of(readings) if peer.require_ack else ""
+        options: dict[str, Any] = {"chunk": token} if token else {}
+        if peer.compress:
+            options["compressed"] = "gzip"
+            readings = self.compress(readings)
+        options |= {"fluent_signal": METRICS, **peer.extra}
+        tag = chunk.key.tag if peer.by_record else peer.tag_of(chunk.key.tag)
+        # bytes, not text: that is how Fluent Bit tells them from records
+        return forward_message(tag, readings, 0, options, packed=True), token, len(chunk.items)
 
     async def _link(self, peer: Peer) -> Link:
         idle = self._idle[id(peer)]

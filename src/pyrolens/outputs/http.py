@@ -81,7 +81,7 @@ class Http(Output):
     format: str = opt("Format of the body: json, json_lines, json_stream, gelf or msgpack.", default="json")
     json_date_key: str = opt("Field for the time of a record; false: none.", default="date")
     json_date_format: str = opt("double, epoch, epoch_ms, iso8601 or java_sql_timestamp.", default="double")
-    compress: Literal["gzip", "snappy", "zstd"] | None = opt("Compress the body.", default=None)
+    compress: Literal["gzip", "zstd", "snappy"] | None = opt("Compress the body.", default=None)
     header: list[str] = opt("Add a header: its name, a blank, its value.", default=[])
     header_tag: str | None = opt("Header that holds the tag.", default=None)
     allow_duplicated_headers: bool = opt("Off: a later header replaces one of the same name.", default=True)

@@ -2,14 +2,30 @@
 
 Source: Fluent Bit 5.1.1 plugins/out_null/null.c."""
 
-from pyrolens.api import DELIVERED, Chunk, Encode, Event, Limits, Outcome, Output, OutputEnv, Parcel, opt, plugin
+from pyrolens.api import (
+    DELIVERED,
+    Chunk,
+    Encode,
+    EncodeMetrics,
+    Event,
+    Limits,
+    Outcome,
+    Output,
+    OutputEnv,
+    Parcel,
+    opt,
+    plugin,
+)
 from pyrolens.outputs._formats import format_of, json_of
+from pyrolens.outputs._metrics import as_whole
 from pyrolens.records.codecs import Json
 
 
 @plugin("null")
 class Null(Output):
-    """Throw records away."""
+    """Throw records and metrics away."""
+
+    takes_metrics = True
 
     format: str | None = opt(
         "json, json_lines or json_stream: encode the records first, to measure what that takes.", default=None
@@ -39,6 +55,9 @@ class NullSink:
             return [Parcel(tag, [b""], len(events), size, [size])]
 
         return encode
+
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        return as_whole(tag, lambda metrics: b"")
 
     async def start(self) -> None:
         pass

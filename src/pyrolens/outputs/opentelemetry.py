@@ -1,4 +1,4 @@
-"""output opentelemetry: logs over HTTP.
+"""output opentelemetry: logs and metrics over HTTP.
 
 Source: Fluent Bit 5.1.1 plugins/out_opentelemetry; OpenTelemetry Protocol Specification 1.x (OTLP/HTTP)."""
 
@@ -11,6 +11,7 @@ from pyrolens.api import (
     DELIVERED,
     Chunk,
     Encode,
+    EncodeMetrics,
     Event,
     Limits,
     Net,
@@ -29,7 +30,10 @@ from pyrolens.aws import CredentialsError, Identity, Signer, signer_of
 from pyrolens.aws.options import check_identity
 from pyrolens.net import NetError, Response, compressor
 from pyrolens.net.client import header_names
+from pyrolens.outputs._metrics import ADD_LABEL, as_whole, check_labels
 from pyrolens.outputs._otlp import NOTHING, Common, common, log_record, partial_success, request
+from pyrolens.outputs._otlp_metrics import request as metrics_request
+from pyrolens.outputs._otlp_metrics import scope_metrics
 from pyrolens.outputs._post import (
     BIG,
     IGNORED,
@@ -49,7 +53,7 @@ from pyrolens.records.event import Record, group_of, metadata_of
 
 RETRIED = frozenset({429, 502, 503, 504})
 """Source: OTLP/HTTP, retryable response codes."""
-LOGS_ONLY = "the router carries logs, and neither metrics nor traces"
+NO_TRACES = "the router carries logs and metrics, and neither traces nor profiles"
 NO_GRPC = "gRPC is not spoken; OTLP over HTTP is (port 4318 of a collector)"
 NO_OAUTH2 = "OAuth 2 is not supported"
 NO_GROUPS = "a request has one resource and one scope"
@@ -57,13 +61,19 @@ METADATA = ("observed_timestamp", "timestamp", "severity_text", "severity_number
 MESSAGE = ("span_id", "trace_id", "severity_text", "severity_number")
 
 
+METRICS = object()
+"""Key of the chunks of metrics."""
+
+
 @plugin("opentelemetry")
 class OpenTelemetry(Output):
-    """Send logs to an OpenTelemetry collector, or to whatever else takes OTLP over HTTP."""
+    """Send logs and metrics to an OpenTelemetry collector, or to whatever else takes OTLP over HTTP."""
+
+    takes_metrics = True
 
     ignored = {
         **IGNORED,
-        **dict.fromkeys(("metrics_uri", "traces_uri", "profiles_uri", "add_label"), LOGS_ONLY),
+        **dict.fromkeys(("traces_uri", "profiles_uri"), NO_TRACES),
         **dict.fromkeys(
             ("grpc_logs_uri", "grpc_metrics_uri", "grpc_traces_uri", "grpc_profiles_uri"), NO_GRPC
         ),
@@ -86,7 +96,8 @@ class OpenTelemetry(Output):
         "logs_metadata_key": "the key is otlp, as in Fluent Bit, which does not look at the option either",
     }  # fmt: skip
     differs = (
-        "Only logs, over HTTP/1.1, and a request for each resource and scope.",
+        "Only logs and metrics, over HTTP/1.1, and a request for each resource and scope of logs.",
+        "The counts of a histogram are those of each bucket, as OTLP wants it; Fluent Bit adds up those below.",
         "A request that fails is sent again alone; Fluent Bit loses requests of a chunk that fail before its last.",
         "Records that the receiver refuses in a partial success are counted and logged.",
         "Text is always UTF-8 and whole, integers above 2**63 are text, attributes have one value for each key.",
@@ -96,6 +107,8 @@ class OpenTelemetry(Output):
     host: str = opt("Host to connect to.", default="127.0.0.1", last_wins=True)
     port: int = opt("Port to connect to; 4318 is a collector's.", default=80, low=1, high=65535, last_wins=True)
     logs_uri: str = opt("Path that logs are posted to.", default="/v1/logs")
+    metrics_uri: str = opt("Path that metrics are posted to.", default="/v1/metrics")
+    add_label: list[Pair] = opt(ADD_LABEL, default=[], words=1)
     logs_body_key: list[str] = opt(
         "Accessors of the field that is the body, the first that is there; else $log and $message, and else the whole "
         "record.",
@@ -143,6 +156,7 @@ class OpenTelemetry(Output):
         if self.aws_auth:
             yield from check_identity(self.aws, "aws_")
         yield from check_proxy(self.proxy)
+        yield from check_labels(self.add_label)
         for name, value in vars(self).items():
             if name.endswith("_key"):
                 for text in value if isinstance(value, list) else [value]:
@@ -167,6 +181,8 @@ class OtlpSink:
         tls = options.tls if options.tls_on else None
         self.client, needed = client_of(options.host, options.port, options.net, tls, options.proxy)
         self.target = valid_target(options.logs_uri)
+        self.metrics_target = valid_target(options.metrics_uri)
+        self.labels = tuple((pair.key, pair.value) for pair in options.add_label)
         self.compress = compressor(options.compress) if options.compress else None
         self.headers = self._headers(needed)
         self.signer: Signer | None = None
@@ -201,15 +217,23 @@ class OtlpSink:
 
         return encode
 
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        return as_whole(METRICS, lambda metrics: scope_metrics(metrics.labelled(self.labels)))
+
     async def start(self) -> None:
         """Nothing is opened before there is something to send."""
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        body = request(chunk.items, chunk.key if isinstance(chunk.key, Common) else NOTHING)
+        of_metrics = chunk.key is METRICS
+        target = self.metrics_target if of_metrics else self.target
+        if of_metrics:
+            body = metrics_request(chunk.items)
+        else:
+            body = request(chunk.items, chunk.key if isinstance(chunk.key, Common) else NOTHING)
         if self.compress:
             body = await asyncio.to_thread(self.compress, body) if len(body) >= BIG else self.compress(body)
         try:
-            answer = await self._answer(body)
+            answer = await self._answer(target, body)
         except (NetError, CredentialsError) as why:
             return Outcome.again(chunk, str(why))
         if 200 <= answer.status <= 205:
@@ -226,12 +250,12 @@ class OtlpSink:
         if refused or why:
             self.env.log.warning("the receiver did not take all", records=refused, reason=why[:500])
 
-    async def _answer(self, body: bytes) -> Response:
+    async def _answer(self, target: str, body: bytes) -> Response:
         """Raises: NetError, CredentialsError."""
         if self.signer is None:
-            return await self.client.request("POST", self.target, self.headers, body, timeout=SECONDS)
+            return await self.client.request("POST", target, self.headers, body, timeout=SECONDS)
         lines = self.headers if "host" in header_names(self.headers) else [("Host", self.client.host), *self.headers]
-        return await self.signer.request(self.client, "POST", self.target, lines, body, seconds=SECONDS)
+        return await self.signer.request(self.client, "POST", target, lines, body, seconds=SECONDS)
 
     async def close(self) -> None:
         await self.client.close()

@@ -2,15 +2,35 @@
 
 Source: Fluent Bit 5.1.1 plugins/out_stdout/stdout.c."""
 
-from pyrolens.api import DELIVERED, Chunk, Encode, Event, Limits, Outcome, Output, OutputEnv, Parcel, opt, plugin
+from pyrolens.api import (
+    DELIVERED,
+    Chunk,
+    Encode,
+    EncodeMetrics,
+    Event,
+    Limits,
+    Outcome,
+    Output,
+    OutputEnv,
+    Parcel,
+    opt,
+    plugin,
+)
 from pyrolens.outputs._formats import format_of, json_of
+from pyrolens.outputs._metrics import as_whole
 from pyrolens.outputs._standard_out import write_out
 from pyrolens.records.codecs import Json, stdout_text
+from pyrolens.records.codecs.prometheus import plain_text
+
+METRICS = object()
+"""Key of the chunks of metrics."""
 
 
 @plugin("stdout")
 class Stdout(Output):
-    """Print records on standard output."""
+    """Print records and metrics on standard output."""
+
+    takes_metrics = True
 
     format: str | None = opt("msgpack (readable text), json, json_lines or json_stream.", default=None)
     json_date_key: str = opt("Field for the time of a record; false: none.", default="date")
@@ -37,11 +57,14 @@ class StdoutSink:
 
         return encode
 
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        return as_whole(METRICS, lambda metrics: plain_text(metrics).encode(errors="surrogateescape"))
+
     async def start(self) -> None:
         pass
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        await write_out(self._joined(chunk.items))
+        await write_out(b"".join(chunk.items) if chunk.key is METRICS else self._joined(chunk.items))
         return DELIVERED
 
     def _joined(self, items: list[bytes]) -> bytes:

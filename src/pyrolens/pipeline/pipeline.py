@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pyrolens.delivery.receipt import Receipt, united
-from pyrolens.pipeline.step import Step, tell_overruns
+from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
 from pyrolens.plugin import Held, Log
 from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
 from pyrolens.records.regex.budget import OVERRUNS, STORE, WATCH
 from pyrolens.records.routes import Split
 
 Door = Callable[[list[Event], Receipt], None]
 """Where an output takes in the records of one tag."""
+MetricsDoor = Callable[[MetricSet, Receipt], None]
+"""Where it takes in the metrics of one tag."""
 
 Path = tuple[tuple[Step, str], ...]
 """The filters that have emitted a record, each with the tag that the record had before; the latest last."""
@@ -32,7 +35,10 @@ class Route(NamedTuple):
     """An output as the pipeline sees it."""
 
     matches: Callable[[str], bool] | None
-    door: Callable[[str], Door]
+    door: Callable[[str], Door] | None
+    """None: it takes no logs."""
+    metrics: Callable[[str], MetricsDoor] | None = None
+    """None: it takes no metrics."""
 
 
 class Plan(NamedTuple):
@@ -88,6 +94,7 @@ class Pipeline:
         self.endings: list[Callable[[], None]] = []
         """What lets filters emit all that they remember."""
         self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None], Plan] = {}
+        self._metrics_doors: dict[str, list[MetricsDoor]] = {}
         self._waiting: deque[Batch] = deque()
         self.now: Batch | None = None
         """The batch that is being filtered."""
@@ -164,8 +171,31 @@ class Pipeline:
             routes = [self.routes[n] for n in outputs]
         if OVERRUNS:
             tell_overruns(self.counters, self.log, tag=tag)
-        plan = self._plans[tag, last, outputs] = Plan(steps, [r.door(tag) for r in routes])
+        plan = self._plans[tag, last, outputs] = Plan(steps, [r.door(tag) for r in routes if r.door])
         return plan
+
+    def publish(self, tag: str, metrics: MetricSet, receipt: Receipt, before: Sequence[MetricsStep] = ()) -> None:
+        """Take metrics from whoever read them to the outputs that take metrics. No filter sees them.
+        `before`: the processors of the input."""
+        for step in before:
+            metrics = step.run(tag, metrics)
+        doors = self._metrics_doors.get(tag)
+        if doors is None:
+            doors = self._metrics_doors[tag] = self._doors_of(tag)
+        if not doors:
+            self.unrouted += len(metrics)
+        if metrics.families:
+            for door in doors:
+                door(metrics, receipt)
+        receipt.release()
+
+    def _doors_of(self, tag: str) -> list[MetricsDoor]:
+        if len(self._metrics_doors) >= MOST_PLANS:
+            self._metrics_doors.clear()
+        doors = [r.metrics(tag) for r in self.routes if r.metrics and r.matches is not None and r.matches(tag)]
+        if not doors:
+            self.log.warning("no output takes the metrics of the tag; they are dropped", tag=tag)
+        return doors
 
     def emit(self, step: Step, tag: str, events: list[Event], moved: int, held: Sequence[Held]) -> None:
         """What FilterEnv.emit does for a filter."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from pyrolens.plugin import Log, Transform
+from pyrolens.plugin import Log, MetricsTransform, Transform
 from pyrolens.problems import Place
 from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
 from pyrolens.records.regex.budget import OVERRUNS, take_overruns
 
 
@@ -82,6 +83,33 @@ class Step:
             except Exception as why:
                 out += self._guarded(tag, [event], why)
         return out
+
+
+class MetricsStep:
+    """One processor of metrics: its transform and its counters. If it fails, the metrics go on unchanged."""
+
+    __slots__ = ("counters", "log", "place", "transform")
+
+    def __init__(self, transform: MetricsTransform, place: Place, counters: FilterCounters, log: Log) -> None:
+        self.transform = transform
+        self.place = place
+        self.counters = counters
+        self.log = log
+
+    def run(self, tag: str, metrics: MetricSet) -> MetricSet:
+        before = len(metrics)
+        self.counters.records += before
+        try:
+            after = self.transform(tag, metrics)
+        except Exception as error:
+            self.counters.failed += before
+            reason = f"{type(error).__name__}: {error}"
+            self.log.error(
+                "the processor failed; the metrics go on unchanged", tag=tag, reason=reason, place=self.place
+            )
+            return metrics
+        self.counters.dropped += max(before - len(after), 0)
+        return after
 
 
 def tell_overruns(counters: dict[str, int], log: Log, **where: object) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -10,12 +11,13 @@ from typing import Any, Protocol
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.multiline import MultilineParser
 from pyrolens.pipeline.pipeline import Pipeline
-from pyrolens.pipeline.step import Step, tell_overruns
+from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
 from pyrolens.plugin import Env, Held, Input, Log, Parse, Parser, Source, builtin_parser
 from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
 from pyrolens.records.regex.budget import OVERRUNS
 from pyrolens.records.routes import Split
-from pyrolens.service.metrics import InputMetrics
+from pyrolens.service.metrics import InputMetrics, Metrics
 
 
 class Counted(Protocol):
@@ -103,6 +105,20 @@ class FilterRuntime(PluginEnv):
     def at_end(self, call: Callable[[], None]) -> None:
         self._pipeline.endings.append(call)
 
+    made: InputMetrics | None = None
+    """Of the metrics that it publishes, which come in here."""
+
+    def publish(self, tag: str, metrics: MetricSet, settled: Callable[[], None]) -> None:
+        assert self.made is not None
+        count_in(self.made, metrics)
+        metrics = replace(metrics, source=self.name)
+        self._pipeline.publish(tag, metrics, Receipt(metrics.size, lambda _: settled()))
+
+
+def count_in(counters: InputMetrics, metrics: MetricSet) -> None:
+    counters.records += len(metrics)
+    counters.bytes += metrics.size
+
 
 class InputStepRuntime(FilterRuntime):
     """Of what an input itself does with its batches. `behind`, `split`: the way that they go on."""
@@ -169,6 +185,10 @@ class InputRuntime(PluginEnv):
         self._processors = processors
         self.split: Split | None = None
         """Its routes."""
+        self.of_metrics: list[MetricsStep] = []
+        """Its processors of metrics."""
+        self.router: Metrics = Metrics()
+        """The counters of the whole router."""
 
     async def start(self) -> None:
         """Raises: ConfigError."""
@@ -182,13 +202,14 @@ class InputRuntime(PluginEnv):
     def succeed(self, new: "InputRuntime | None") -> None:
         """Its time is over. What is still to settle may end the pause of the one that has its name now."""
         self.source = new.source if new else NOBODY
-        if new is None:
-            self.metrics.paused = False
+        if new is None and self.metrics.paused:
+            self.metrics.resume()
 
     def go_on_as(self, new: "InputRuntime") -> None:
         """The source stays, and its batches go the ways of `new`."""
         self.tag, self.flush, self.log, self.split = new.tag, new.flush, new.log, new.split
         self._pipeline, self._processors, self._parsers = new._pipeline, new._processors, new._parsers
+        self.of_metrics, self.router = new.of_metrics, new.router
 
     def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
         metrics = self.metrics
@@ -208,18 +229,37 @@ class InputRuntime(PluginEnv):
                 self._settle(receipt)
 
             receipt = Receipt(size, settle)
+        metrics.open[receipt] = time.monotonic()
         self._pipeline.feed(tag, events, receipt, self._processors, self.split)
         if 0 < metrics.limit <= metrics.unsettled and not metrics.paused:
-            metrics.paused = True
-            metrics.pauses += 1
-            self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=metrics.unsettled, limit=metrics.limit)
-            self.source.pause()
+            self._pause()
+
+    def publish(self, tag: str, metrics: MetricSet) -> None:
+        size = metrics.size
+        count_in(self.metrics, metrics)
+        self.metrics.unsettled += size
+        receipt = Receipt(size, self._settle)
+        self.metrics.open[receipt] = time.monotonic()
+        self._pipeline.publish(tag, replace(metrics, source=self.name), receipt, self.of_metrics)
+        if 0 < self.metrics.limit <= self.metrics.unsettled and not self.metrics.paused:
+            self._pause()
+
+    def own_metrics(self) -> MetricSet:
+        from pyrolens.service.exposition import all_metrics  # most routers do not send their own metrics
+
+        return all_metrics(self.router)
+
+    def _pause(self) -> None:
+        metrics = self.metrics
+        metrics.pause()
+        self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=metrics.unsettled, limit=metrics.limit)
+        self.source.pause()
 
     def _settle(self, receipt: Receipt) -> None:
         metrics = self.metrics
+        metrics.open.pop(receipt, None)
         metrics.unsettled -= receipt.size
         if metrics.paused and (metrics.unsettled < metrics.limit or not metrics.limit):
-            metrics.paused = False
-            metrics.resumes += 1
+            metrics.resume()
             self.log.info("resumed", unsettled=metrics.unsettled)
             self.source.resume()

@@ -1,17 +1,18 @@
-"""The metrics as others read them: JSON, Prometheus' text, and the text of /api/v2/metrics.
+"""The counters of the router as others read them: JSON, Prometheus' text as it was at first, and a set of metrics.
 
 Source: Fluent Bit 5.1.1 src/http_server/api/v1/metrics.c and what /api/v2/metrics/prometheus of it answers: the same
 names, texts and labels for what both count. Our own begin with pyrolens_.
 """
 
 import socket
-import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import Any
 
 from pyrolens import __version__
-from pyrolens.service.metrics import Metrics
+from pyrolens.records.codecs.prometheus import escaped
+from pyrolens.records.event import SECOND
+from pyrolens.records.metrics import Family, Kind, MetricSet, Sample, namespace_of
+from pyrolens.service.metrics import SCRAPES, Metrics
 
 COMPATIBLE = "5.1.1"
 """The version of Fluent Bit that this router stands in for."""
@@ -36,15 +37,6 @@ FILTER = {
     "add_records": ("added", "Total number of new added records."),
     "drop_records": ("dropped", "Total number of dropped records."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    name: str
-    help: str
-    kind: str
-    """counter or gauge"""
-    samples: list[tuple[dict[str, str], int]]
 
 
 def as_json(metrics: Metrics) -> dict[str, dict[str, dict[str, int]]]:
@@ -78,7 +70,7 @@ def old_prometheus(metrics: Metrics) -> str:
         named = sorted(read[kind].items())
         if named:
             lines += [f"# HELP {name} {help_}", f"# TYPE {name} counter"]
-            lines += [f'{name}{{name="{label(n)}"}} {values[key]} {now}' for n, values in named]
+            lines += [f'{name}{{name="{escaped(n)}"}} {values[key]} {now}' for n, values in named]
     lines += [
         "# HELP fluentbit_uptime Number of seconds that Fluent Bit has been running.",
         "# TYPE fluentbit_uptime counter",
@@ -100,130 +92,111 @@ def _old_names() -> Iterable[tuple[str, str, str]]:
     yield from (("output", key, help_) for key, (_, help_) in OUTPUT.items())
 
 
-def all_metrics(metrics: Metrics) -> list[Metric]:
-    """What /api/v2/metrics gives."""
-    host = {"hostname": socket.gethostname()}
-    inputs, filters, outputs = metrics.inputs.values(), metrics.filters.values(), metrics.outputs.values()
-    started = int(metrics.started)
-    found = [
-        Metric(
-            "fluentbit_uptime",
-            "Number of seconds that Fluent Bit has been running.",
-            "counter",
-            [(host, int(metrics.uptime))],
-        ),
-        Metric(
-            "fluentbit_hot_reloaded_times",
-            "Collect the count of hot reloaded times.",
-            "counter",
-            [(host, metrics.reloads)],
-        ),
-        Metric(
-            "fluentbit_logger_logs_total",
-            "Total number of logs",
-            "counter",
-            [({"message_type": t}, n) for t, n in metrics.log_lines.items()],
-        ),
-    ]
+Rows = list[tuple[tuple[str, ...], float]]
+"""Values of labels, and what is read there."""
+
+
+def all_metrics(metrics: Metrics) -> MetricSet:
+    """What /api/v2/metrics and the input fluentbit_metrics give."""
+    ns = int(metrics.clock() * SECOND)
+    found = [*_counters(metrics), *_gauges(metrics), *_own(metrics)]
+    return MetricSet(
+        tuple(
+            Family(name, kind, help_, labels, tuple([Sample(ns, *row) for row in rows]), namespace_of(name))
+            for name, kind, help_, labels, rows in found
+            if rows
+        )
+    )
+
+
+Found = tuple[str, Kind, str, tuple[str, ...], Rows]
+"""Name, kind, help, labels and what was read."""
+
+
+def _counters(metrics: Metrics) -> Iterable[Found]:
+    host = (socket.gethostname(),)
+    yield (
+        "fluentbit_uptime",
+        "counter",
+        "Number of seconds that Fluent Bit has been running.",
+        ("hostname",),
+        [(host, int(metrics.uptime))],
+    )
+    yield (
+        "fluentbit_hot_reloaded_times",
+        "counter",
+        "Collect the count of hot reloaded times.",
+        ("hostname",),
+        [(host, metrics.reloads)],
+    )
+    logged: Rows = [((level,), n) for level, n in metrics.log_lines.items()]
+    yield "fluentbit_logger_logs_total", "counter", "Total number of logs", ("message_type",), logged
     for key, help_ in sorted(INPUT.items()):
-        samples = [({"name": m.name}, getattr(m, key)) for m in inputs]
-        found.append(Metric(f"fluentbit_input_{key}_total", help_, "counter", samples))
+        yield f"fluentbit_input_{key}_total", "counter", help_, ("name",), _rows(metrics.inputs, key)
+    scrapes: Rows = [((i.name,), i.counters[SCRAPES]) for i in metrics.inputs.values() if SCRAPES in i.counters]
+    yield "fluentbit_input_metrics_scrapes_total", "counter", "Number of total metrics scrapes", ("name",), scrapes
     for key, (attribute, help_) in FILTER.items():
-        samples = [({"name": f.name}, getattr(f, attribute)) for f in filters]
-        found.append(Metric(f"fluentbit_filter_{key}_total", help_, "counter", samples))
+        yield f"fluentbit_filter_{key}_total", "counter", help_, ("name",), _rows(metrics.filters, attribute)
     for key, (attribute, help_) in OUTPUT.items():
-        samples = [({"name": o.name}, getattr(o, attribute)) for o in outputs]
-        found.append(Metric(f"fluentbit_output_{key}_total", help_, "counter", samples))
-    found += [
-        Metric(
-            "fluentbit_process_start_time_seconds",
-            "Start time of the process since unix epoch in seconds.",
-            "gauge",
-            [(host, started)],
-        ),
-        Metric(
-            "fluentbit_build_info",
-            "Build version information.",
-            "gauge",
-            [({**host, "version": COMPATIBLE, "os": "linux"}, started)],
-        ),
-        Metric(
-            "fluentbit_input_ingestion_paused",
-            "Is the input paused or not?",
-            "gauge",
-            [({"name": i.name}, int(i.paused)) for i in inputs],
-        ),
-        Metric(
-            "fluentbit_input_storage_overlimit",
-            "Is the input memory usage overlimit ?.",
-            "gauge",
-            [({"name": i.name}, int(i.paused)) for i in inputs],
-        ),
-        Metric(
-            "fluentbit_input_storage_memory_bytes",
-            "Memory bytes used by the chunks.",
-            "gauge",
-            [({"name": i.name}, i.unsettled) for i in inputs],
-        ),
-        *_own(metrics),
-    ]
-    return [m for m in found if m.samples]
+        yield f"fluentbit_output_{key}_total", "counter", help_, ("name",), _rows(metrics.outputs, attribute)
 
 
-def _own(metrics: Metrics) -> Iterable[Metric]:
+def _gauges(metrics: Metrics) -> Iterable[Found]:
+    host, started, inputs = socket.gethostname(), int(metrics.started), metrics.inputs
+    about = "Start time of the process since unix epoch in seconds."
+    yield "fluentbit_process_start_time_seconds", "gauge", about, ("hostname",), [((host,), started)]
+    build: Rows = [((host, COMPATIBLE, "linux"), started)]
+    yield "fluentbit_build_info", "gauge", "Build version information.", ("hostname", "version", "os"), build
+    for name, attribute, about in (
+        ("ingestion_paused", "paused", "Is the input paused or not?"),
+        ("storage_overlimit", "paused", "Is the input memory usage overlimit ?."),
+        ("storage_memory_bytes", "unsettled", "Memory bytes used by the chunks."),
+    ):
+        yield f"fluentbit_input_{name}", "gauge", about, ("name",), _rows(inputs, attribute)
+
+
+def _own(metrics: Metrics) -> Iterable[Found]:
     """What Fluent Bit does not count, and what plugins count."""
-    outputs, filters = metrics.outputs.values(), metrics.filters.values()
-    yield Metric("pyrolens_build_info", "Version of Pyrolens.", "gauge", [({"version": __version__}, 1)])
+    name = ("name",)
+    yield "pyrolens_build_info", "gauge", "Version of Pyrolens.", ("version",), [((__version__,), 1)]
+    about = "Seconds since the oldest came in of what is not settled yet."
+    yield "pyrolens_input_lag_seconds", "gauge", about, name, _rows(metrics.inputs, "lag")
+    about = "Seconds that the input did not read since its buffer was full."
+    yield "pyrolens_input_paused_seconds_total", "counter", about, name, _rows(metrics.inputs, "paused_seconds")
     for attribute, help_ in (
         ("emitted", "Records that entered again under another tag."),
         ("failed", "Records at which the filter failed."),
     ):
-        samples = [({"name": f.name}, getattr(f, attribute)) for f in filters]
-        yield Metric(f"pyrolens_filter_{attribute}_records_total", help_, "counter", samples)
-    yield Metric(
-        "pyrolens_output_calls_total",
-        "Calls of the destination.",
-        "counter",
-        [({"name": o.name}, o.calls) for o in outputs],
-    )
+        yield (
+            f"pyrolens_filter_{attribute}_records_total",
+            "counter",
+            help_,
+            name,
+            _rows(metrics.filters, attribute),
+        )
+    calls = _rows(metrics.outputs, "calls")
+    yield "pyrolens_output_calls_total", "counter", "Calls of the destination.", name, calls
+    about = "Records that the destination refused for good."
+    rejected = _rows(metrics.outputs, "rejected_records")
+    yield "pyrolens_output_rejected_records_total", "counter", about, name, rejected
     for what in ("chunks", "records", "bytes"):
-        samples = [({"name": o.name}, getattr(o, f"waiting_{what}")) for o in outputs]
-        yield Metric(f"pyrolens_output_waiting_{what}", f"{what.capitalize()} that wait to be sent.", "gauge", samples)
+        about = f"{what.capitalize()} that wait to be sent."
+        yield f"pyrolens_output_waiting_{what}", "gauge", about, name, _rows(metrics.outputs, f"waiting_{what}")
     for counter, n in sorted(metrics.router.items()):
-        yield Metric(f"pyrolens_router_{_word(counter)}_total", "Counted by the router.", "counter", [({}, n)])
-    named: dict[str, list[tuple[dict[str, str], int]]] = {}
+        yield f"pyrolens_router_{_word(counter)}_total", "counter", "Counted by the router.", (), [((), n)]
+    named: dict[str, Rows] = {}
     for kind, all_of in (("input", metrics.inputs), ("filter", metrics.filters), ("output", metrics.outputs)):
         for one in all_of.values():
             for counter, n in one.counters.items():
-                named.setdefault(f"pyrolens_{kind}_{_word(counter)}_total", []).append(({"name": one.name}, n))
-    for name, samples in sorted(named.items()):
-        yield Metric(name, "Counted by the plugin.", "counter", samples)
+                if counter != SCRAPES:
+                    named.setdefault(f"pyrolens_{kind}_{_word(counter)}_total", []).append(((one.name,), n))
+    for counter, rows in sorted(named.items()):
+        yield counter, "counter", "Counted by the plugin.", name, rows
+
+
+def _rows(counted: Mapping[str, Any], attribute: str) -> Rows:
+    return [((one.name,), getattr(one, attribute)) for one in counted.values()]
 
 
 def _word(name: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
-
-
-def prometheus(found: Iterable[Metric]) -> str:
-    lines: list[str] = []
-    for metric in found:
-        lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-        lines += [f"{metric.name}{_labels(labels)} {value}" for labels, value in metric.samples]
-    return "\n".join([*lines, ""])
-
-
-def plain(found: Iterable[Metric], now: float | None = None) -> str:
-    seconds = time.time() if now is None else now
-    stamp = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    stamp += f".{int(seconds % 1 * 1e9):09d}Z"
-    lines = [f"{stamp} {m.name}{_labels(labels)} = {value}" for m in found for labels, value in m.samples]
-    return "\n".join([*lines, ""])
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    return "{" + ",".join(f'{k}="{label(v)}"' for k, v in labels.items()) + "}" if labels else ""
-
-
-def label(text: str) -> str:
-    """A label's value, escaped as Prometheus wants it."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -13,6 +13,7 @@ from typing import Protocol
 class Failures(Protocol):
     """Of an output."""
 
+    name: str
     errors: int
     retries_failed: int
 
@@ -31,7 +32,8 @@ class Health:
         self.retry_failures_allowed = retry_failures_allowed
         self.period = max(int(period), 1)
         """Seconds, which are notes."""
-        self._notes: deque[tuple[int, int]] = deque(maxlen=self.period)
+        self._notes: deque[dict[str, tuple[int, int]]] = deque(maxlen=self.period)
+        """Errors and chunks given up, by output."""
 
     def go_on(self, old: "Health") -> None:
         """With what that one has seen."""
@@ -39,12 +41,16 @@ class Health:
 
     def note(self, outputs: Iterable[Failures]) -> None:
         """To be called once a second."""
-        listed = list(outputs)
-        self._notes.append((sum(o.errors for o in listed), sum(o.retries_failed for o in listed)))
+        self._notes.append({o.name: (o.errors, o.retries_failed) for o in outputs})
 
     def state(self) -> State:
-        if not self._notes:
-            return State(True, 0, 0)
-        (errors, failed), (errors_then, failed_then) = self._notes[-1], self._notes[0]
-        errors, failed = errors - errors_then, failed - failed_then
+        each = self.each().values()
+        errors, failed = sum(e for e, _ in each), sum(f for _, f in each)
         return State(errors <= self.errors_allowed and failed <= self.retry_failures_allowed, errors, failed)
+
+    def each(self) -> dict[str, tuple[int, int]]:
+        """Errors and chunks given up within the period, by output."""
+        if not self._notes:
+            return {}
+        now, then = self._notes[-1], self._notes[0]
+        return {name: (e - then.get(name, (0, 0))[0], f - then.get(name, (0, 0))[1]) for name, (e, f) in now.items()}

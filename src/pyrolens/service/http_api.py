@@ -12,18 +12,22 @@ import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 
 import msgspec
 
 from pyrolens import __version__
+from pyrolens.net.http_server import Answer, HttpServer, Request
 from pyrolens.plugin import names
-from pyrolens.service.exposition import COMPATIBLE, all_metrics, as_json, old_prometheus, plain, prometheus
+from pyrolens.records.codecs.prometheus import plain_text, prometheus_text
+from pyrolens.service.exposition import COMPATIBLE, all_metrics, as_json, old_prometheus
 from pyrolens.service.health import Health
-from pyrolens.service.http_server import Answer, HttpServer, Request
 from pyrolens.service.metrics import Metrics
 from pyrolens.service.reloaded import NOT_ENABLED, Reloaded
 
 PROMETHEUS = "text/plain; version=0.0.4"
+LATE = 60.0
+"""Seconds that a record may be here before it is worth a word."""
 LAST_ANSWER = 1.0
 """Seconds."""
 
@@ -66,8 +70,8 @@ class HttpApi:
             "/api/v1/metrics/prometheus": lambda _: _text(old_prometheus(self.metrics), PROMETHEUS),
             "/api/v1/plugins": self._plugins,
             "/api/v1/storage": self._storage,
-            "/api/v2/metrics": lambda _: _text(plain(all_metrics(self.metrics)), ""),
-            "/api/v2/metrics/prometheus": lambda _: _text(prometheus(all_metrics(self.metrics)), PROMETHEUS),
+            "/api/v2/metrics": lambda _: _text(plain_text(all_metrics(self.metrics)), ""),
+            "/api/v2/metrics/prometheus": lambda _: _text(prometheus_text(all_metrics(self.metrics)), PROMETHEUS),
             "/api/v2/health": self._health_v2,
             "/api/v2/reload": self._reload,
         }
@@ -150,8 +154,35 @@ class HttpApi:
         human = f"Fluent Bit has been running:  {', '.join(words[:3])} and {words[3]}"
         return _json({"uptime_sec": seconds, "uptime_hr": human})
 
-    def _health(self, _: Request) -> Answer:
-        return Answer(200, b"ok\n") if self.health.state().healthy else Answer(500, b"error\n")
+    def _health(self, request: Request) -> Answer:
+        """Differs: ?verbose says why, which Fluent Bit does not."""
+        healthy = self.health.state().healthy
+        if "verbose" in parse_qs(request.query, keep_blank_values=True):
+            body = {"status": "ok" if healthy else "error", "reasons": self._reasons()}
+            return _json(body, 200 if healthy else 500)
+        return Answer(200, b"ok\n") if healthy else Answer(500, b"error\n")
+
+    def _reasons(self) -> list[str]:
+        """What goes wrong now, whether or not it is more than the health check allows."""
+        options, found = self.options, []
+        period = f"within {options.hc_period:g} s"
+        for name, (errors, failed) in self.health.each().items():
+            if errors:
+                found.append(
+                    f"output {name}: {errors} errors {period}; of all outputs, {options.hc_errors_count} may be"
+                )
+            if failed:
+                allowed = options.hc_retry_failure_count
+                found.append(f"output {name}: {failed} chunks given up {period}; of all outputs, {allowed} may be")
+        for output in self.metrics.outputs.values():
+            if output.waiting_records:
+                found.append(f"output {output.name}: {output.waiting_records} records wait to be sent")
+        for source in self.metrics.inputs.values():
+            if source.paused:
+                found.append(f"input {source.name}: paused at Mem_Buf_Limit, {size(source.unsettled)} are not settled")
+            if source.lag >= LATE:
+                found.append(f"input {source.name}: its oldest record has been here for {source.lag:.0f} s")
+        return found
 
     def _health_v2(self, _: Request) -> Answer:
         state = self.health.state()

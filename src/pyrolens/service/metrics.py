@@ -2,14 +2,31 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 Counters = dict[str, int]
+SCRAPES = "metrics_scrapes"
+"""A counter of inputs that Fluent Bit has a name for: readings of metrics."""
 
 
 class InputMetrics:
     """What one input has handed over."""
 
-    __slots__ = ("bytes", "counters", "limit", "name", "paused", "pauses", "plugin", "records", "resumes", "unsettled")
+    __slots__ = (
+        "bytes",
+        "counters",
+        "limit",
+        "name",
+        "open",
+        "paused",
+        "paused_at",
+        "paused_before",
+        "pauses",
+        "plugin",
+        "records",
+        "resumes",
+        "unsettled",
+    )
 
     def __init__(self, name: str, plugin: str = "") -> None:
         self.name = name
@@ -24,8 +41,35 @@ class InputMetrics:
         """Mem_Buf_Limit in bytes; 0: none."""
         self.pauses = 0
         self.resumes = 0
+        self.paused_at = 0.0
+        """When it was paused the last time, on the monotonic clock."""
+        self.paused_before = 0.0
+        """Seconds that it was paused for before that."""
+        self.open: dict[Any, float] = {}
+        """What is not settled yet, in order of arrival, and when it came in, on the monotonic clock."""
         self.counters: Counters = {}
         """The plugin's own: env.count()."""
+
+    def pause(self) -> None:
+        self.paused = True
+        self.paused_at = time.monotonic()
+        self.pauses += 1
+
+    def resume(self) -> None:
+        self.paused = False
+        self.paused_before += time.monotonic() - self.paused_at
+        self.resumes += 1
+
+    @property
+    def paused_seconds(self) -> float:
+        """How long it has not read since its buffer was full: back pressure."""
+        return self.paused_before + (time.monotonic() - self.paused_at if self.paused else 0.0)
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest came in of what is not settled; 0: all is settled."""
+        oldest = next(iter(self.open.values()), None)
+        return 0.0 if oldest is None else max(time.monotonic() - oldest, 0.0)
 
 
 class FilterMetrics:
@@ -62,6 +106,7 @@ class OutputMetrics:
         "name",
         "plugin",
         "records",
+        "rejected_records",
         "retried_records",
         "retries",
         "retries_failed",
@@ -87,7 +132,9 @@ class OutputMetrics:
         self.retries_failed = 0
         """Chunks given up since their retries were used up."""
         self.dropped_records = 0
-        """Records that were given up."""
+        """Records that were given up or refused."""
+        self.rejected_records = 0
+        """Those of them that the destination refused for good."""
         self.waiting_chunks = 0
         """Now waiting to be sent: chunks, their records, their bytes."""
         self.waiting_records = 0

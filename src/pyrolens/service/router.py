@@ -12,8 +12,8 @@ from pyrolens.delivery.delivery import Delivery
 from pyrolens.delivery.outcome import Keeper
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.multiline import read_limit
-from pyrolens.pipeline.pipeline import Door, Pipeline, Route
-from pyrolens.pipeline.step import Step
+from pyrolens.pipeline.pipeline import Door, MetricsDoor, Pipeline, Route
+from pyrolens.pipeline.step import MetricsStep, Step
 from pyrolens.plugin import Filter, Host, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.records.routes import splitter
@@ -120,8 +120,16 @@ class Router:
         log = self._log_of(built)
         step = Step(built.label, built.matches, built.place, metrics, log, built.plugin.stateful)
         env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
+        if built.plugin.publishes("") is not None:
+            # as in Fluent Bit, where these have an input of their own
+            env.made = self.metrics.input(built.plugin.emitter(built.label), "emitter")
         step.transform = built.plugin.compile(env)
         return step
+
+    def _metrics_step(self, built: Built[Filter]) -> MetricsStep:
+        log, counters = self._log_of(built), self.metrics.filter(built.label, built.plugin.name)
+        env = PluginEnv(built.label, log, counters, self._parsers, self._leave)
+        return MetricsStep(built.plugin.compile_metrics(env), built.place, counters, log)
 
     def input_steps(self, built: Built[Input]) -> list[Step]:
         """What the batches of an input meet first: what it does itself, and its processors.
@@ -153,6 +161,8 @@ class Router:
             self._leave,
         )
         env.split = splitter(built.routes) if built.routes else None
+        env.of_metrics = [self._metrics_step(p) for p in built.metrics_processors]
+        env.router = self.metrics
         env.plan = built.plugin
         env.source = built.plugin.open(env)
         return env
@@ -161,10 +171,15 @@ class Router:
         print_ = self.prints[built.name] = fingerprint(built, self.config.service)
         delivery = (self.before.goes_on(print_) if self.before else None) or self._delivery(built)
         self.deliveries[built.name] = delivery
-        door: Callable[[str], Door] = delivery.door
-        if built.processors:
+        door: Callable[[str], Door] | None = delivery.door if built.plugin.takes_logs else None
+        if built.processors and door:
             door = self._processed(door, built)
-        return Route(built.matches, door)
+        metrics_door: Callable[[str], MetricsDoor] | None = None
+        if built.plugin.takes_metrics:
+            metrics_door = delivery.metrics_door
+            if built.metrics_processors:
+                metrics_door = self._metrics_processed(metrics_door, built)
+        return Route(built.matches, door, metrics_door)
 
     def _delivery(self, built: Built[Output]) -> Delivery:
         plugin, service = built.plugin, self.config.service
@@ -181,6 +196,25 @@ class Router:
     def goes_on(self, wanted: object) -> Delivery | None:
         """The delivery of an output that a new config leaves as it is."""
         return next((self.deliveries[name] for name, print_ in self.prints.items() if print_ == wanted), None)
+
+    def _metrics_processed(
+        self, door: Callable[[str], MetricsDoor], built: Built[Output]
+    ) -> Callable[[str], MetricsDoor]:
+        """The door behind the processors of an output."""
+        steps = [self._metrics_step(p) for p in built.metrics_processors]
+
+        def opened(tag: str) -> MetricsDoor:
+            inner = door(tag)
+
+            def accept(metrics: Any, receipt: Any) -> None:
+                for step in steps:
+                    metrics = step.run(tag, metrics)
+                if metrics.families:
+                    inner(metrics, receipt)
+
+            return accept
+
+        return opened
 
     def _processed(self, door: Callable[[str], Door], built: Built[Output]) -> Callable[[str], Door]:
         """The door behind the processors of an output."""

@@ -36,7 +36,8 @@ def _of_section(section: Section) -> object:
     rules = [tuple(split_tokens(str(v), 3)) for k, v in entries if k == "rule"]
     kept = [e for e in entries if e[0] != "rule"] if section.kind == "multiline_parser" else entries
     groups = [[_entry(e) for e in g.entries] for g in section.groups] if section.kind != "multiline_parser" else []
-    return kept, rules, groups, [[_entry(e) for e in p.entries] for p in section.processors]
+    processors = [[[_entry(e) for e in p.entries] for p in s] for s in (section.processors, section.metrics_processors)]
+    return kept, rules, groups, processors
 
 
 def difference(one: Document, other: Document) -> str:

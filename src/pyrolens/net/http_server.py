@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server for the API: GET, HEAD, POST; bounded in everything a client could make large."""
+"""A small HTTP/1.1 server: GET, HEAD, POST; bounded in everything a client could make large."""
 
 import asyncio
 import os
@@ -30,6 +30,8 @@ class Request:
     """By their names in lower case."""
     local: bool = False
     """It comes from this machine."""
+    query: str = ""
+    """What stands behind the question mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,10 @@ def is_loopback(peer: object) -> bool:
 
 
 class HttpServer:
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, who: str = "the HTTP API") -> None:
+        """who: as in messages."""
         self.handler = handler
+        self.who = who
         self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
@@ -69,7 +73,7 @@ class HttpServer:
             number = getattr(why, "errno", None)
             said = os.strerror(number) if number else str(why)
             raise ConfigError(
-                [Problem("cannot-listen", f"the HTTP API cannot listen on {host}:{port}: {said}")]
+                [Problem("cannot-listen", f"{self.who} cannot listen on {host}:{port}: {said}")]
             ) from None
 
     async def stop(self) -> None:
@@ -167,7 +171,8 @@ class _Connection(asyncio.Protocol):
         del self.data[: end + 4 + int(length)]
         connection = headers.get("connection", "").lower()
         close = connection == "close" or (words[2] == "HTTP/1.0" and connection != "keep-alive")
-        request = Request(words[0], words[1].partition("?")[0], headers, self.local)
+        path, _, query = words[1].partition("?")
+        request = Request(words[0], path, headers, self.local, query)
         try:
             answer = self.server.handler(request)
         except Exception as error:
@@ -180,7 +185,7 @@ class _Connection(asyncio.Protocol):
 
     def _defect(self, error: Exception) -> Answer:
         """A bug of ours; the loop's handler logs it, and the client hears of it."""
-        asyncio.get_running_loop().call_exception_handler({"message": "HTTP API", "exception": error})
+        asyncio.get_running_loop().call_exception_handler({"message": self.server.who, "exception": error})
         return Answer(500)
 
     async def _answer_later(self, coming: Awaitable[Answer], close: bool) -> None:

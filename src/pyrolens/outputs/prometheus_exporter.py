@@ -1,0 +1,104 @@
+"""output prometheus_exporter.
+
+Source: Fluent Bit 5.1.1 plugins/out_prometheus_exporter."""
+
+from collections.abc import Iterable
+
+from pyrolens.api import (
+    DELIVERED,
+    Chunk,
+    EncodeMetrics,
+    Limits,
+    MetricSet,
+    Outcome,
+    Output,
+    OutputEnv,
+    Pair,
+    Parcel,
+    opt,
+    plugin,
+)
+from pyrolens.net.http_server import Answer, HttpServer, Request
+from pyrolens.outputs._metrics import ADD_LABEL, OnlyMetrics, check_labels
+from pyrolens.records.codecs.prometheus import head, joined, sample_lines
+
+PROMETHEUS = "text/plain; version=0.0.4"
+
+
+@plugin("prometheus_exporter")
+class PrometheusExporter(Output):
+    """Serve the newest metrics at /metrics, for Prometheus to scrape."""
+
+    takes_logs = False
+    takes_metrics = True
+    differs = (
+        "A metric that comes from several inputs is one family with one HELP, and no sample is there twice; "
+        "Prometheus takes nothing of Fluent Bit's answer then.",
+    )
+
+    host: str = opt("Address to listen on.", default="0.0.0.0", last_wins=True)
+    port: int = opt("Port to listen on.", default=2021, low=0, high=65535, last_wins=True)
+    add_label: list[Pair] = opt(ADD_LABEL, default=[], words=1)
+    add_timestamp: bool = opt("Write the time of each sample, too.", default=False)
+
+    def check(self) -> Iterable[tuple[str, str]]:
+        yield from check_labels(self.add_label)
+
+    def open(self, env: OutputEnv) -> "ExporterSink":
+        return ExporterSink(self, env)
+
+
+class ExporterSink(OnlyMetrics):
+    limits = Limits(calls=1)
+
+    def __init__(self, options: PrometheusExporter, env: OutputEnv) -> None:
+        self.options = options
+        self.env = env
+        self.labels = tuple((pair.key, pair.value) for pair in options.add_label)
+        self.newest: dict[tuple[str, str], MetricSet] = {}
+        """By tag and source."""
+        self.server = HttpServer(self.answer, f"output {env.name}")
+        self.holds = f"{options.host}:{options.port}"
+
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        def encode(metrics: MetricSet) -> list[Parcel]:
+            size = metrics.size
+            return [Parcel(tag, [metrics], len(metrics), size, [size])]
+
+        return encode
+
+    async def start(self) -> None:
+        await self.server.start(self.options.host, self.options.port)
+        self.env.log.info("listening", host=self.options.host, port=self.server.port)
+
+    async def deliver(self, chunk: Chunk) -> Outcome:
+        for metrics in chunk.items:
+            key = (chunk.key, metrics.source)
+            self.newest.pop(key, None)
+            self.newest[key] = metrics
+        return DELIVERED
+
+    def answer(self, request: Request) -> Answer:
+        if request.path == "/":
+            return Answer(200, b"Fluent Bit Prometheus Exporter\n")
+        if request.path != "/metrics":
+            return Answer(404)
+        return Answer(200, self.text().encode(errors="replace"), PROMETHEUS)
+
+    def text(self) -> str:
+        lines: list[str] = []
+        # of a sample that is there twice, the newest
+        samples = {
+            (family.kind, family.name, frozenset((*common, *family.pairs(sample)))): (family, sample, common)
+            for family, sample, common in joined(m.labelled(self.labels) for m in self.newest.values())
+        }
+        name = ""
+        for family, sample, common in samples.values():
+            if family.name != name:
+                name = family.name
+                lines.append(head(family))
+            lines.append(sample_lines(family, sample, common, self.options.add_timestamp))
+        return "".join(lines)
+
+    async def close(self) -> None:
+        await self.server.stop()
