@@ -64,10 +64,10 @@ class TestPlugins:
 
     def test_hints(self) -> None:
         with pytest.raises(ConfigError) as caught:
-            config('[INPUT]\n  Name dumy\n[INPUT]\n  Name "dummy"\n[INPUT]\n  Name lib\n')
+            config('[INPUT]\n  Name dumy\n[INPUT]\n  Name "dummy"\n[INPUT]\n  Name gpu_metrics\n')
         hints = [p.hint for p in caught.value.problems]
         assert hints[:2] == ["did you mean 'dummy'?", "without the quotes"]
-        assert hints[2].startswith("Fluent Bit has it, Pyrolens has not; the inputs here: dummy, ")
+        assert hints[2].startswith("Fluent Bit has it, Pyrolens has not; the inputs here: cpu, ")
 
     def test_a_url_as_a_name(self) -> None:
         [output] = config("[OUTPUT]\n  Name forward://10.0.0.1:5000\n").outputs
