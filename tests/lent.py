@@ -1,6 +1,6 @@
 """What tests lend to a parser or a filter in place of the router."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from pyrolens.api import Event, Held, Log, MetricSet, Parse
 from pyrolens.multiline import MultilineParser
@@ -41,6 +41,9 @@ class Lent:
         self.used: list[Held] = []
         """What emit() was given of it."""
         self.endings: list[Callable[[], None]] = []
+        self.tasks: list[Callable[[], Awaitable[None]]] = []
+        """What task() was given. Who tests runs it."""
+        self.gone_on: list[tuple[str, list[Event]]] = []
         self._parsers = parsers or {}
 
     def now(self) -> int:
@@ -77,3 +80,10 @@ class Lent:
 
     def at_end(self, call: Callable[[], None]) -> None:
         self.endings.append(call)
+
+    def task(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.tasks.append(work)
+
+    def go_on(self, tag: str, events: list[Event], held: Sequence[Held]) -> None:
+        self.gone_on.append((tag, events))
+        self.used += held

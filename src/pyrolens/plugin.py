@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform, runtime_checkable
@@ -118,6 +118,15 @@ class FilterEnv(JoiningEnv, Protocol):
     def at_end(self, call: Callable[[], None]) -> None:
         """Call once the inputs have stopped: the time to emit what is remembered."""
 
+    def task(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something that waits for others, such as a request. Given while the filter is compiled, the inputs start
+        only when it is done (or has taken too long). Later, it runs beside everything else. At the end of the router
+        it is given a little time, and then cancelled."""
+
+    def go_on(self, tag: str, events: list[Event], held: Sequence[Held]) -> None:
+        """Outside of a call of the transform: records that were held back go on behind this filter. `held`: what
+        hold() gave for the batches that they came in; release it afterwards."""
+
 
 class OutputEnv(Env, Protocol):
     flush: float
@@ -226,6 +235,8 @@ class Filter(Plugin):
     kind = "filter"
     stateful: ClassVar[bool] = False
     """It has memory or emits, so a batch that made it raise is not run again record by record."""
+    waits: ClassVar[bool] = False
+    """It may hold whole batches back, so it has to see all of them: as a processor it cannot have a condition."""
     only_processor: ClassVar[bool] = False
     """It stands below `processors` of an input or an output, and cannot be a [FILTER]."""
     of_metrics: ClassVar[bool] = False

@@ -25,6 +25,10 @@ class Conditional(Filter):
         return self.inner.emitter(name)
 
     def compile(self, env: FilterEnv) -> Transform:
+        if self.inner.waits:
+            raise ValueError(
+                "it cannot have a condition, since it may hold records back, and the others would overtake"
+            )
         transform, holds = self.inner.compile(env), self.holds
 
         def conditional(tag: str, events: list[Event]) -> list[Event]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pyrolens.delivery.receipt import Receipt, united
 from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
+from pyrolens.pipeline.tasks import Tasks
 from pyrolens.plugin import Held, Log
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
@@ -60,12 +61,13 @@ class Batch(NamedTuple):
 class Memory:
     """What a filter with memory holds of a batch: see plugin.Held."""
 
-    __slots__ = ("path", "pipeline", "receipt", "tag")
+    __slots__ = ("outputs", "path", "pipeline", "receipt", "tag")
 
     def __init__(self, batch: Batch, pipeline: "Pipeline") -> None:
         batch.receipt.hold()
         self.receipt = batch.receipt
         self.path = batch.path
+        self.outputs = batch.outputs
         self.tag = batch.tag
         self.pipeline = pipeline
 
@@ -93,6 +95,8 @@ class Pipeline:
         """Of Match_Regex and of the conditions of routes."""
         self.endings: list[Callable[[], None]] = []
         """What lets filters emit all that they remember."""
+        self.tasks = Tasks()
+        """What filters wait for."""
         self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None], Plan] = {}
         self._metrics_doors: dict[str, list[MetricsDoor]] = {}
         self._waiting: deque[Batch] = deque()
@@ -137,19 +141,48 @@ class Pipeline:
             raise RuntimeError("an input emits outside of a call of its transform, with what hold() gave")
         self.feed(tag, events, united([memory.receipt for memory in memories]), behind, split)
 
+    def go_on(self, step: Step, tag: str, events: list[Event], held: Sequence[Held]) -> None:
+        """What FilterEnv.go_on does for a filter."""
+        memories = [memory for memory in held if isinstance(memory, Memory)]
+        if not memories or self.now is not None:
+            raise RuntimeError("go_on outside of a call of the transform, with what hold() gave")
+        receipt = united([memory.receipt for memory in memories])
+        if step.onward is not None:
+            step.onward(tag, events, receipt)
+            return
+        if WATCH.left < STORE:
+            WATCH.refill()
+        last = memories[-1]
+        self._run(Batch(tag, events, receipt, last.path, False, last.outputs), step)
+        self._drain()
+        receipt.release()
+
+    def pass_on(self, tag: str, events: list[Event], receipt: Receipt, steps: Sequence[Step], door: Door) -> None:
+        """Records that a processor of an output had held back go on through those behind it."""
+        if WATCH.left < STORE:
+            WATCH.refill()
+        self.now = Batch(tag, events, receipt, (), True)
+        for step in steps:
+            events = step.run(tag, events)
+        if events:
+            door(events, receipt)
+        self._drain()
+        receipt.release()
+
     def end(self) -> None:
         """The inputs have stopped: what is remembered goes on."""
         for ending in self.endings:
             ending()
 
-    def _run(self, batch: Batch) -> None:
+    def _run(self, batch: Batch, behind: Step | None = None) -> None:
+        """`behind`: the filter behind which it goes on; None: it meets all of them."""
         self.now = batch
         tag, events, receipt = batch.tag, batch.events, batch.receipt
         last = batch.path[-1][0] if batch.path else None
         outputs = batch.outputs
         plan = self._plans.get((tag, last, outputs)) or self._plan(tag, last, outputs)
         if not batch.filtered:
-            for step in plan.steps:
+            for step in plan.steps if behind is None else plan.steps[plan.steps.index(behind) + 1 :]:
                 if not events:
                     return
                 events = step.run(tag, events)

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from pyrolens.delivery.receipt import Receipt
 from pyrolens.plugin import Log, MetricsTransform, Transform
 from pyrolens.problems import Place
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
 from pyrolens.records.regex.budget import OVERRUNS, take_overruns
+
+Onward = Callable[[str, list[Event], Receipt], None]
+"""(tag, events, a receipt that it releases)"""
 
 
 class FilterCounters(Protocol):
@@ -22,7 +26,7 @@ class FilterCounters(Protocol):
 class Step:
     """One filter of the pipeline: its transform, its counters, and where it stands in the config."""
 
-    __slots__ = ("counters", "label", "log", "matches", "moved", "place", "stateful", "transform")
+    __slots__ = ("counters", "label", "log", "matches", "moved", "onward", "place", "stateful", "transform")
 
     def __init__(
         self,
@@ -42,6 +46,8 @@ class Step:
         self.moved = 0
         """Records that the running call of the transform has emitted elsewhere."""
         self.transform: Transform = lambda tag, events: events
+        self.onward: Onward | None = None
+        """Of a processor: how records go on behind it that it had held back. None: by the plan of their tag."""
 
     def run(self, tag: str, events: list[Event]) -> list[Event]:
         before = len(events)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
@@ -104,6 +104,12 @@ class FilterRuntime(PluginEnv):
 
     def at_end(self, call: Callable[[], None]) -> None:
         self._pipeline.endings.append(call)
+
+    def task(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._pipeline.tasks.add(work)
+
+    def go_on(self, tag: str, events: list[Event], held: Sequence[Held]) -> None:
+        self._pipeline.go_on(self._step, tag, events, held)
 
     made: InputMetrics | None = None
     """Of the metrics that it publishes, which come in here."""

@@ -5,17 +5,20 @@ import os
 import stat
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import is_dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from pyrolens.config import Built, Config, Service
 from pyrolens.delivery.delivery import Delivery
 from pyrolens.delivery.outcome import Keeper
+from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.multiline import read_limit
 from pyrolens.pipeline.pipeline import Door, MetricsDoor, Pipeline, Route
 from pyrolens.pipeline.step import MetricsStep, Step
 from pyrolens.plugin import Filter, Host, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problems
+from pyrolens.records.event import Event
 from pyrolens.records.routes import splitter
 from pyrolens.service.books import books, write_if_asked
 from pyrolens.service.burial import burials
@@ -140,10 +143,13 @@ class Router:
         env = InputStepRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
         own = built.plugin.compile(env)
         steps = [self._step(p) for p in built.processors]
+        split = splitter(built.routes) if built.routes else None
+        for number, processor in enumerate(steps):
+            processor.onward = partial(self.pipeline.feed, before=steps[number + 1 :], split=split)
         if own is None:
             return steps
         step.transform = own
-        env.behind, env.split = steps, splitter(built.routes) if built.routes else None
+        env.behind, env.split = steps, split
         return [step, *steps]
 
     def _input(self, built: Built[Input]) -> InputRuntime:
@@ -220,6 +226,12 @@ class Router:
         """The door behind the processors of an output."""
         steps = [self._step(p) for p in built.processors]
 
+        def onward(behind: list[Step], tag: str, events: list[Event], receipt: Receipt) -> None:
+            self.pipeline.pass_on(tag, events, receipt, behind, door(tag))
+
+        for number, processor in enumerate(steps):
+            processor.onward = partial(onward, steps[number + 1 :])
+
         def opened(tag: str) -> Door:
             inner = door(tag)
 
@@ -245,6 +257,7 @@ class Router:
                 await delivery.sink.start()
             if self.api:
                 await self.api.start()
+            await self.pipeline.tasks.start()
             for env in self.inputs:
                 started.append(env)
                 await env.start()
@@ -296,6 +309,7 @@ class Router:
         grace, before = self.config.service.grace, self.tally()
         ends = asyncio.get_running_loop().time() + grace
         await self._finish_reading(ends, grace)
+        await self._within(ends, [self.pipeline.tasks.stop()])
         self.pipeline.end()
         deliveries = [*self.deliveries.values(), *self.retired]
         await self._within(ends, [d.drain() for d in deliveries])
@@ -366,6 +380,7 @@ class Router:
 
     async def _close(self) -> None:
         self.stop_ticking()
+        await self.pipeline.tasks.stop()
         for task in self._finishing:
             task.cancel()
         if self.api:
