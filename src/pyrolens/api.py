@@ -12,6 +12,7 @@ from pyrolens.plugin import (
     Input,
     InputEnv,
     Log,
+    LogLine,
     MetricsTransform,
     Net,
     Output,
@@ -31,7 +32,8 @@ from pyrolens.records.metrics import MetricSet
 __all__ = [
     "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
     "Chunk", "Commas", "ConfigError", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv", "Held",
-    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "MetricSet", "MetricsTransform", "Net", "OptionError",
-    "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Problem", "Record", "Seconds", "Secret",
-    "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
+    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Net",
+    "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Problem", "Record", "Seconds",
+    "Secret", "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt",
+    "plugin",
 ]  # fmt: skip

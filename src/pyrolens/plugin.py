@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast, dataclass_transform, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, cast, dataclass_transform, runtime_checkable
 
 from pyrolens.delivery.outcome import Sink
 from pyrolens.multiline import MultilineParser
@@ -71,6 +71,20 @@ class JoiningEnv(Env, Protocol):
         """The multiline parser of that name, in any case."""
 
 
+class LogLine(NamedTuple):
+    """A line of the router's own log."""
+
+    time: int
+    """ns since the epoch."""
+    level: str
+    """error, warn, info, debug or trace."""
+    name: str
+    """Of the part of the router that says it: engine, or kind:plugin:label."""
+    text: str
+    repeats: bool
+    """It only says how often another one was repeated."""
+
+
 class InputEnv(JoiningEnv, Protocol):
     tag: str
     """The tag of the input: as configured, or the plugin's name."""
@@ -89,6 +103,12 @@ class InputEnv(JoiningEnv, Protocol):
 
     def own_metrics(self) -> MetricSet:
         """What the router counts about itself, as it stands now."""
+
+    def listen(self, take: Callable[[LogLine], None]) -> None:
+        """Give each line of the router's log to `take`, at once, from now on."""
+
+    def leads_to(self, output: str) -> bool:
+        """Whether records of the input's tag may come to an output, by its name in the log."""
 
 
 class Held(Protocol):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from pyrolens.api import Log, MetricSet, Parse
+from pyrolens.api import Log, LogLine, MetricSet, Parse
 from pyrolens.multiline import MultilineParser
 from pyrolens.multiline.builtin import BUILTIN
 from pyrolens.records.event import Event
@@ -33,6 +33,9 @@ class Lent:
         self.time: int | None = None
         """ns; None: the real time."""
         self.on_ingest: Callable[[], None] = lambda: None
+        self.listeners: list[Callable[[LogLine], None]] = []
+        self.outputs: set[str] = set()
+        """What leads_to() says yes to."""
         self.multiline_limit = 0
         self._parsers = parsers or {}
         self._news = asyncio.Event()
@@ -67,6 +70,12 @@ class Lent:
 
     def own_metrics(self) -> MetricSet:
         return self.own
+
+    def listen(self, take: Callable[[LogLine], None]) -> None:
+        self.listeners.append(take)
+
+    def leads_to(self, output: str) -> bool:
+        return output in self.outputs
 
     @property
     def events(self) -> list[tuple[str, int, Any]]:

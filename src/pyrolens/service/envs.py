@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from pyrolens.delivery.receipt import Receipt
 from pyrolens.multiline import MultilineParser
 from pyrolens.pipeline.pipeline import Pipeline
 from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
-from pyrolens.plugin import Env, Held, Input, Log, Parse, Parser, Source, builtin_parser
+from pyrolens.plugin import Env, Held, Input, Log, LogLine, Parse, Parser, Source, builtin_parser
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
 from pyrolens.records.regex.budget import OVERRUNS
@@ -195,6 +195,9 @@ class InputRuntime(PluginEnv):
         """Its processors of metrics."""
         self.router: Metrics = Metrics()
         """The counters of the whole router."""
+        self.listeners: list[Callable[[LogLine], None]] = []
+        """Those of the log. `outputs`: the names of those that its records may come to."""
+        self.outputs: Container[str] = ()
 
     async def start(self) -> None:
         """Raises: ConfigError."""
@@ -260,6 +263,12 @@ class InputRuntime(PluginEnv):
         metrics.pause()
         self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=metrics.unsettled, limit=metrics.limit)
         self.source.pause()
+
+    def listen(self, take: Callable[[LogLine], None]) -> None:
+        self.listeners.append(take)
+
+    def leads_to(self, output: str) -> bool:
+        return output in self.outputs
 
     def _settle(self, receipt: Receipt) -> None:
         metrics = self.metrics

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from pyrolens.plugin import LogLine
 from pyrolens.problems import Problem
 from pyrolens.service.secrets import Mask
 
@@ -64,6 +65,8 @@ class Logs:
     ) -> None:
         self.level = level
         self.clock = clock
+        self.listeners: list[Callable[[LogLine], None]] = []
+        """Each gets all lines."""
         self._counts = counts
         self.masked = Mask()
         """Text without the secrets."""
@@ -112,8 +115,8 @@ class Logs:
             if log.level >= LEVELS["error" if problem.severity == "error" else "warn"]:
                 self.write(LEVELS["error" if problem.severity == "error" else "warn"], log.name, line)
 
-    def write(self, level: int, name: str, text: str) -> None:
-        """One line, at once."""
+    def write(self, level: int, name: str, text: str, repeats: bool = False) -> None:
+        """One line, at once. `repeats`: it only says how often another one was repeated."""
         if self._counts is not None:
             self._counts.log_lines[NAMES[level]] += 1
         text = self.masked(text)
@@ -129,6 +132,8 @@ class Logs:
         if name:
             head += f"[{name}] "
         self._put(f"{head}{text}".encode(errors="backslashreplace"))
+        for listener in self.listeners:
+            listener(LogLine(int(now * 1e9), NAMES[level], name, text, repeats))
 
     def _put(self, line: bytes) -> None:
         if len(line) > LONGEST:
@@ -180,7 +185,7 @@ class Logs:
     def _summary(self, key: tuple[str, int, str, str], repeats: _Repeats) -> None:
         if repeats.count:
             times = "once more" if repeats.count == 1 else f"{repeats.count} times more"
-            self.write(key[1], repeats.log.name, f"{repeats.last} (repeated {times})")
+            self.write(key[1], repeats.log.name, f"{repeats.last} (repeated {times})", repeats=True)
 
     def flush(self) -> None:
         """Tell what was repeated so far."""

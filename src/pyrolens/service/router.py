@@ -170,8 +170,15 @@ class Router:
         env.of_metrics = [self._metrics_step(p) for p in built.metrics_processors]
         env.router = self.metrics
         env.plan = built.plugin
+        env.listeners = self.logs.listeners
+        env.outputs = self._outputs_of(built)
         env.source = built.plugin.open(env)
         return env
+
+    def _outputs_of(self, built: Built[Input]) -> set[str]:
+        """The labels of the outputs that its records may come to: of all, where they may get another tag."""
+        everywhere = built.routes or any(s.stateful and s.matches and s.matches(built.tag) for s in self.pipeline.steps)
+        return {o.label for o in self.config.outputs if everywhere or (o.matches and o.matches(built.tag))}
 
     def _route(self, built: Built[Output]) -> Route:
         print_ = self.prints[built.name] = fingerprint(built, self.config.service)
