@@ -104,8 +104,8 @@ class InputEnv(JoiningEnv, Protocol):
     def own_metrics(self) -> MetricSet:
         """What the router counts about itself, as it stands now."""
 
-    def listen(self, take: Callable[[LogLine], None]) -> None:
-        """Give each line of the router's log to `take`, at once, from now on."""
+    def listen(self, take: Callable[[LogLine], None]) -> Callable[[], None]:
+        """Give each line of the router's log to `take`, at once, from now on. Returns what ends it."""
 
     def leads_to(self, output: str) -> bool:
         """Whether records of the input's tag may come to an output, by its name in the log."""

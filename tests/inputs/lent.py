@@ -71,8 +71,9 @@ class Lent:
     def own_metrics(self) -> MetricSet:
         return self.own
 
-    def listen(self, take: Callable[[LogLine], None]) -> None:
+    def listen(self, take: Callable[[LogLine], None]) -> Callable[[], None]:
         self.listeners.append(take)
+        return lambda: self.listeners.remove(take)
 
     def leads_to(self, output: str) -> bool:
         return output in self.outputs

@@ -70,3 +70,24 @@ def test_the_log_of_this_machine() -> None:
         assert {record["priority"] for record in env.records} <= {0, 1, 2, 3, 4}
 
     run(check())
+
+
+@pytest.mark.skipif(not os.access(DEVICE, os.R_OK), reason=f"{DEVICE} is not there, or not to be read")
+def test_another_one_goes_on_where_it_stands() -> None:
+    async def check() -> None:
+        env, more = Lent(), Lent()
+        old, new = Kmsg().open(env), Kmsg(prio_level=7).open(more)
+        assert isinstance(old, KmsgSource)
+        assert isinstance(new, KmsgSource)
+        await old.start()
+        await env.until_events(1)
+        reached = old.next
+        assert new.inherit(old)
+        await new.start()
+        await old.stop()
+        assert new.next == reached
+        assert new.fd >= 0
+        await new.stop()
+        assert not [record for record in more.records if record["sequence"] < reached]
+
+    run(check())

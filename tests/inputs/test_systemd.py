@@ -10,7 +10,7 @@ import pytest
 
 from pyrolens.api import ConfigError
 from pyrolens.inputs._journal import is_here, library, machine_id
-from pyrolens.inputs.systemd import Systemd
+from pyrolens.inputs.systemd import Systemd, SystemdSource
 from tests.inputs.journals import BOOT, entry, needs_journal, rotate, write
 from tests.inputs.lent import Lent, run
 
@@ -288,3 +288,46 @@ def test_the_journal_of_the_machine(tmp_path: Path) -> None:
     (tmp_path / ("b" * 32)).mkdir()
     assert not is_here("a" * 32, [str(tmp_path), str(tmp_path / "no")])
     assert is_here("b" * 32, [str(tmp_path / "no"), str(tmp_path)])
+
+
+# -- a config that is loaded again ------------------------------------------------------------------------------------
+
+
+@needs_journal
+@pytest.mark.parametrize("same_db", [True, False])
+def test_another_one_goes_on_where_it_stands(tmp_path: Path, same_db: bool) -> None:
+    folder, db = tmp_path / "j", tmp_path / "s.db"
+    other = db if same_db else tmp_path / "other.db"
+    write(folder, *[entry(n) for n in range(4)])
+
+    async def check() -> None:
+        old_env, env = Lent(), Lent()
+        old = Systemd(path=str(folder), db=str(db)).open(old_env)
+        await old.start()
+        await old_env.until_events(4)
+        new = Systemd(path=str(folder), db=str(other), lowercase=True).open(env)
+        assert isinstance(new, SystemdSource)
+        assert new.inherit(old)
+        assert not new.inherit(old), "only one can be followed"
+        write(folder, entry(4))
+        await new.start()
+        await old.stop()
+        await env.until_events(1)
+        assert [record["message"] for record in env.records] == ["line 4"]
+        env.settle[0]()
+        assert cursor(db) == "", "what the old one handed over is still under way"
+        old_env.settle[0]()
+        await new.stop()
+
+    run(check())
+    write(folder, entry(5))
+    assert numbers(read(folder, 1, db=str(other))) == [5]
+
+
+@needs_journal
+def test_another_journal_is_not_followed(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / name, entry(0))
+    old, new = (Systemd(path=str(tmp_path / name)).open(Lent()) for name in ("a", "b"))
+    assert isinstance(new, SystemdSource)
+    assert not new.inherit(old)

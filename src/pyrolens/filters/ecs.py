@@ -129,7 +129,8 @@ class Metadata:
                 if known is None:
                     await self._ask(tag)
                     known = self._known(tag)
-                self._next(known if known is not None else self._of_all())
+                if self._waiting:  # it may have been the end of all meanwhile
+                    self._next(known if known is not None else self._of_all())
         finally:
             self._busy = False
 

@@ -5,6 +5,7 @@ Source: Fluent Bit 5.1.1 plugins/in_fluentbit_logs/fluentbit_logs.c, src/flb_log
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from pyrolens.api import Event, Input, InputEnv, LogLine, Record, Source, plugin
 from pyrolens.inputs._host import size_of
@@ -43,12 +44,11 @@ class LogSource:
         self._under_way = 0
         """Batches that are not settled."""
         self._timer: asyncio.Handle | None = None
-        self._started = self._stopped = False
-        env.listen(self.take)
+        self._unlisten: Callable[[], None] = lambda: None
+        self._stopped = False
 
     async def start(self) -> None:
-        self._started = True
-        self._soon()
+        self._unlisten = self.env.listen(self.take)
 
     def pause(self) -> None:
         self._paused = True
@@ -58,13 +58,15 @@ class LogSource:
         self._soon()
 
     async def stop(self) -> None:
+        self._unlisten()
+        self._unlisten = lambda: None
         self._hand_over()
         self._stopped = True
         if self._timer:
             self._timer.cancel()
 
     def take(self, line: LogLine) -> None:
-        if self._stopped or self._handing or self._is_of_own_making(line):
+        if self._handing or self._is_of_own_making(line):
             return
         if len(self.lines) >= MOST:
             self.left_out += 1
@@ -82,7 +84,7 @@ class LogSource:
         return kind == "output" and (self._under_way > 0 or line.repeats) and self.env.leads_to(label)
 
     def _soon(self) -> None:
-        if self._started and not self._stopped and self._timer is None and self.lines:
+        if not self._stopped and self._timer is None and self.lines:
             self._timer = asyncio.get_running_loop().call_soon(self._hand_over)
 
     def _hand_over(self) -> None:

@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import time
+from typing import Any
 
 from pyrolens.api import ConfigError, Event, Input, InputEnv, Problem, Source, opt, plugin
 from pyrolens.inputs._host import needs_linux, size_of
@@ -49,8 +50,23 @@ class KmsgSource:
         """ns since the epoch."""
         self.next = -1
         """Number of the message that comes next; -1: unknown."""
+        self._before: KmsgSource | None = None
+
+    def inherit(self, old: Any) -> bool:
+        """When the config is loaded again: go on with the next message."""
+        if self._before is not None:
+            return False
+        self._before = old
+        return True
 
     async def start(self) -> None:
+        before, self._before = self._before, None
+        if before is not None and before.fd >= 0:
+            before.pause()
+            self.fd, self.booted, self.next = before.fd, before.booted, before.next
+            before.fd = -1
+            self.resume()
+            return
         try:
             self.fd = os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as why:

@@ -6,9 +6,11 @@ Source: Fluent Bit 5.1.1 plugins/in_systemd (systemd.c, systemd_config.c, system
 import asyncio
 import os
 import re
+import time
 from collections import deque
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Literal
 
 from pyrolens.api import ConfigError, Event, Input, InputEnv, Problem, Record, Source, opt, plugin
 from pyrolens.inputs._cursors import Cursors
@@ -79,21 +81,58 @@ class Turn:
         self.left = left
 
 
+class Progress:
+    """What was handed over, and the place in the journal before which all of it is settled."""
+
+    def __init__(self, cursors: Cursors | None) -> None:
+        self.cursors = cursors
+        self._turns: deque[Turn] = deque()
+        self._place = ""
+        """To be saved."""
+        self._closing = False
+
+    def begin(self, cursor: str, batches: int) -> Callable[[], None] | None:
+        """A turn up to this place. Gives what to call when one of its batches is settled."""
+        if not self.cursors:
+            return None
+        turn = Turn(cursor, batches)
+        self._turns.append(turn)
+        return partial(self._settled, turn)
+
+    def _settled(self, turn: Turn) -> None:
+        turn.left -= 1
+        while self._turns and not self._turns[0].left:
+            self._place = self._turns.popleft().cursor
+        if self._closing:
+            self.close()
+
+    def save(self) -> None:
+        if self.cursors and self._place:
+            self.cursors.set(self._place, int(time.time()))
+            self._place = ""
+
+    def close(self) -> None:
+        """Save, and close the file once nothing more is to come."""
+        self._closing = True
+        self.save()
+        if self.cursors and not self._turns:
+            self.cursors.close()
+            self.cursors = None
+
+
 class SystemdSource:
     def __init__(self, plan: Systemd, env: InputEnv) -> None:
         self.plan = plan
         self.env = env
         self.journal: Journal | None = None
-        self.cursors: Cursors | None = None
+        self.progress = Progress(None)
         self.reached = ""
         """The cursor of the last entry that was read."""
         self.began = 0
         """ns of the start: where read_from_tail begins."""
         self.paused = False
         self.stopped = False
-        self._turns: deque[Turn] = deque()
-        self._saved = ""
-        """The cursor to be saved."""
+        self._before: SystemdSource | None = None
         self._timer: asyncio.Handle | None = None
         self._watched = -1
         self._failing = False
@@ -102,24 +141,36 @@ class SystemdSource:
 
     # -- running ----------------------------------------------------------------------------------------------------
 
+    def inherit(self, old: Any) -> bool:
+        """When the config is loaded again: go on where the other one stands, if it reads the same journal."""
+        if self._before is not None or old.plan.path != self.plan.path:
+            return False
+        self.journal = self._new_journal()
+        if (old.plan.db, old.plan.db_sync) != (self.plan.db, self.plan.db_sync):
+            self._open_cursors()
+        self._before = old
+        return True
+
     async def start(self) -> None:
-        plan = self.plan
         self.began = self.env.now()
-        if plan.db:
-            self.cursors = Cursors(self.env.name, plan.db, plan.db_sync)
-            self.reached = self.cursors.get()
-        try:
-            self._open()
-        except JournalError as why:
-            raise ConfigError([Problem("cannot-open", f"{self.env.name}: {why}")]) from None
-        if plan.path is None:
-            machine = machine_id()
-            if not machine:
-                self.env.log.warning("this machine has no id, so the journals of all machines are read")
-            elif not is_here(machine):
-                hint = "in a container, set Path to where the journal of its host is, such as /var/log/journal"
-                self.env.log.warning("there is no journal of this machine yet", hint=hint)
+        before, self._before = self._before, None
+        if before is not None:
+            before.leave()
+            self.reached, self.began = before.reached, before.began
+            if (before.plan.db, before.plan.db_sync) == (self.plan.db, self.plan.db_sync):
+                self.progress, before.progress = before.progress, Progress(None)
+        else:
+            self._open_cursors()
+            self.journal = self._new_journal()
+            self._say_if_there_is_none()
         self._timer = asyncio.get_running_loop().call_soon(self._look)
+
+    def leave(self) -> None:
+        """Read no more: another one goes on."""
+        self.stopped = True
+        if self._timer:
+            self._timer.cancel()
+        self._close()
 
     def pause(self) -> None:
         self.paused = True
@@ -134,20 +185,43 @@ class SystemdSource:
         """What was written before is still read, but for what is very much."""
         reads = 0
         try:
-            while self.journal and not self.paused and reads < LAST_READS and self._read():
+            while self._watched >= 0 and not self.paused and reads < LAST_READS and self._read():
                 reads += 1
         except JournalError as why:
             self.env.log.warning("the journal cannot be read to its end", reason=why)
-        self.stopped = True
-        if self._timer:
-            self._timer.cancel()
-        self._close()
-        self._save()
+        self.leave()
+        self.progress.close()
 
-    def _open(self) -> None:
-        """At the place that was reached. Raises: JournalError."""
+    def _open_cursors(self) -> None:
+        """Raises: ConfigError."""
+        if self.plan.db:
+            cursors = Cursors(self.env.name, self.plan.db, self.plan.db_sync)
+            self.progress = Progress(cursors)
+            self.reached = cursors.get()
+
+    def _new_journal(self) -> Journal:
+        """Raises: ConfigError."""
+        try:
+            return self._opened()
+        except JournalError as why:
+            raise ConfigError([Problem("cannot-open", f"{self.env.name}: {why}")]) from None
+
+    def _opened(self) -> Journal:
         plan = self.plan
-        self.journal = journal = Journal(plan.path, plan.systemd_filter, plan.systemd_filter_type == "and")
+        return Journal(plan.path, plan.systemd_filter, plan.systemd_filter_type == "and")
+
+    def _say_if_there_is_none(self) -> None:
+        if self.plan.path is not None:
+            return
+        machine = machine_id()
+        if not machine:
+            self.env.log.warning("this machine has no id, so the journals of all machines are read")
+        elif not is_here(machine):
+            hint = "in a container, set Path to where the journal of its host is, such as /var/log/journal"
+            self.env.log.warning("there is no journal of this machine yet", hint=hint)
+
+    def _place(self, journal: Journal) -> None:
+        """Go to what was reached, and wait for news. Raises: JournalError."""
         if self.reached and journal.seek(self.reached):
             # the entry itself has been read, unless it is gone, and this is the one behind it
             self._again = True
@@ -155,18 +229,18 @@ class SystemdSource:
             if self.reached:
                 self.env.log.warning("the place in the journal that was saved is none; it is read as without it")
             self._again = False
-            if plan.read_from_tail:
+            if self.plan.read_from_tail:
                 journal.seek_time(self.began // 1000)
             else:
                 journal.seek_head()
         if journal.fd >= 0:
             asyncio.get_running_loop().add_reader(journal.fd, self._soon)
-            self._watched = journal.fd
+        self._watched = max(journal.fd, 0)
 
     def _close(self) -> None:
-        if self._watched >= 0:
+        if self._watched > 0:
             asyncio.get_running_loop().remove_reader(self._watched)
-            self._watched = -1
+        self._watched = -1
         if self.journal:
             self.journal.close()
             self.journal = None
@@ -181,9 +255,10 @@ class SystemdSource:
         more = False
         try:
             if self.journal is None:
-                self._open()
-            if self.journal is not None:
-                self.journal.process()
+                self.journal = self._opened()
+            if self._watched < 0:
+                self._place(self.journal)
+            self.journal.process()
             more = not self.paused and self._read()
             self._failing = False
         except JournalError as why:
@@ -192,7 +267,7 @@ class SystemdSource:
             self._failing = True
             self.env.count("journal_failures")
             self._close()
-        self._save()
+        self.progress.save()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_soon(self._look) if more else loop.call_later(LOOK, self._look)
 
@@ -224,7 +299,7 @@ class SystemdSource:
             self._again = False
             if journal.is_at(self.reached):
                 return 0
-        cursor, time = journal.cursor(), journal.time()
+        cursor, ns = journal.cursor(), journal.time()
         tag = self.env.tag
         if "*" in tag:
             unit = journal.field(UNIT)
@@ -238,7 +313,7 @@ class SystemdSource:
             self.reached = cursor
             return 0
         events, sizes = batches.get(tag, ([], 0))
-        events.append((time, record))
+        events.append((ns, record))
         batches[tag] = (events, sizes + size)
         self.reached = cursor
         return size
@@ -269,25 +344,6 @@ class SystemdSource:
     def _hand_over(self, batches: dict[str, tuple[list[Event], int]]) -> None:
         if not batches:
             return
-        turn = Turn(self.reached, len(batches))
-        if self.cursors:
-            self._turns.append(turn)
+        settled = self.progress.begin(self.reached, len(batches))
         for tag, (events, size) in batches.items():
-            self.env.ingest(tag, events, size, (lambda: self._settled(turn)) if self.cursors else None)
-
-    # -- what is done -----------------------------------------------------------------------------------------------
-
-    def _settled(self, turn: Turn) -> None:
-        turn.left -= 1
-        while self._turns and not self._turns[0].left:
-            self._saved = self._turns.popleft().cursor
-        if self.stopped:
-            self._save()
-
-    def _save(self) -> None:
-        if self.cursors and self._saved:
-            self.cursors.set(self._saved, self.env.now() // 10**9)
-            self._saved = ""
-        if self.cursors and self.stopped and not self._turns:
-            self.cursors.close()
-            self.cursors = None
+            self.env.ingest(tag, events, size, settled)

@@ -15,10 +15,12 @@ class Tasks:
     def __init__(self) -> None:
         self._first: list[Work] = []
         self._running: set[asyncio.Task[None]] = set()
-        self._started = False
+        self._started = self._stopped = False
 
     def add(self, work: Work) -> None:
-        """Run it: now, or as soon as there is a loop."""
+        """Run it: now, or as soon as there is a loop. Nothing is begun once it was stopped."""
+        if self._stopped:
+            return
         if self._started:
             self._run(work)
         else:
@@ -34,6 +36,7 @@ class Tasks:
     async def stop(self) -> None:
         """Wait for what is under way, and cancel what takes too long."""
         await self._wait(LAST)
+        self._stopped = True
         for task in list(self._running):
             task.cancel()
         await self._wait(LAST)

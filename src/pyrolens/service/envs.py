@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -217,6 +217,7 @@ class InputRuntime(PluginEnv):
     def go_on_as(self, new: "InputRuntime") -> None:
         """The source stays, and its batches go the ways of `new`."""
         self.tag, self.flush, self.log, self.split = new.tag, new.flush, new.log, new.split
+        self.outputs = new.outputs
         self._pipeline, self._processors, self._parsers = new._pipeline, new._processors, new._parsers
         self.of_metrics, self.router = new.of_metrics, new.router
 
@@ -264,8 +265,9 @@ class InputRuntime(PluginEnv):
         self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=metrics.unsettled, limit=metrics.limit)
         self.source.pause()
 
-    def listen(self, take: Callable[[LogLine], None]) -> None:
+    def listen(self, take: Callable[[LogLine], None]) -> Callable[[], None]:
         self.listeners.append(take)
+        return partial(self.listeners.remove, take)
 
     def leads_to(self, output: str) -> bool:
         return output in self.outputs

@@ -159,6 +159,7 @@ class Takeover:
                 self.heirs.append(env)
             else:
                 fresh.append(env)
+        await new.pipeline.tasks.start()
         for env in fresh:
             try:
                 await env.start()
@@ -198,6 +199,7 @@ class Takeover:
     async def _undo(self) -> None:
         new, old = self.new, self.old
         await asyncio.gather(*(env.source.stop() for env in new.inputs), return_exceptions=True)
+        await new.pipeline.tasks.stop()
         new.pipeline.end()
         if new.api and not (old.api and new.api.same_place(old.api)):
             await new.api.stop()
@@ -234,6 +236,7 @@ class Takeover:
         """The old router lets go what is not needed any more."""
         new, old = self.new, self.old
         await asyncio.gather(*(source.stop() for source in sources), return_exceptions=True)
+        await old.pipeline.tasks.stop()
         old.pipeline.end()
         new.pipeline.unrouted += old.pipeline.unrouted
         new.pipeline.loops += old.pipeline.loops
