@@ -43,7 +43,9 @@ CONFIGS = {
     "parser": ["Key_Name log\nParser json\nReserve_Data on\n", "Key_Name $log['in']\nParser apache2\n"],
     "record_modifier": ["Record added ${HOSTNAME}\nRemove_Key lo*\nUuid_Key id\n", "Allowlist_Key log\n"],
     "rewrite_tag": ["Rule $log ^h new.$TAG off\n", "Rule $log ^c new.$0 on\n"],
+    "sampling": ["Type probabilistic\n"],
     "stdout": [""],
+    "sysinfo": ["Hostname_Key host\nOs_Name_Key log\n"],
     "throttle": ["Rate 1000\nWindow 5\nInterval 1s\n"],
     "type_converter": ["Str_Key log n int\nInt_Key n m string\nFloat_Key log f int\n"],
 }
@@ -60,7 +62,9 @@ def plugin(request: pytest.FixtureRequest, tmp_path: Path) -> Filter:
     (tmp_path / "list.txt").write_text("hello\ncaf\n")
     problems = Problems()
     lines = "".join(f"    {line}\n" for line in options.replace("{dir}", str(tmp_path)).splitlines())
-    if name == "content_modifier":  # stands below processors only
+    found = find("filter", name)
+    assert found
+    if found.only_processor:
         entries = dict(line.split(None, 1) for line in options.splitlines())
         more = "".join(f"            {key.lower()}: '{value}'\n" for key, value in entries.items())
         above = "pipeline:\n  inputs:\n    - name: dummy\n      processors:\n        logs:\n"

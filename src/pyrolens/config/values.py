@@ -1,5 +1,6 @@
 """Values with their variables put in."""
 
+import json
 from dataclasses import dataclass
 
 from pyrolens.language.document import Entry
@@ -32,4 +33,6 @@ def plain(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return " ".join(map(plain, value))
+    if isinstance(value, dict):
+        return json.dumps(value)
     return "" if value is None else str(value)
