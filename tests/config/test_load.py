@@ -67,7 +67,7 @@ class TestPlugins:
             config('[INPUT]\n  Name dumy\n[INPUT]\n  Name "dummy"\n[INPUT]\n  Name gpu_metrics\n')
         hints = [p.hint for p in caught.value.problems]
         assert hints[:2] == ["did you mean 'dummy'?", "without the quotes"]
-        assert hints[2].startswith("Fluent Bit has it, Pyrolens has not; the inputs here: cpu, ")
+        assert hints[2].startswith("Fluent Bit has it, Pyrolens has not; run NVIDIA's dcgm-exporter")
 
     def test_a_url_as_a_name(self) -> None:
         [output] = config("[OUTPUT]\n  Name forward://10.0.0.1:5000\n").outputs

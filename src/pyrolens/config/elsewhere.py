@@ -24,71 +24,122 @@ FLUENT_BIT = {
     "parser": "json logfmt ltsv regex",
 }
 """Also what the images of AWS add, and Fluent Bit with all of its build options."""
+PROCESSORS = (
+    """content_modifier cumulative_to_delta labels metrics_selector opentelemetry_envelope sampling sql tda template"""
+)
+"""Of Fluent Bit, besides its filters."""
 
 AZURE = "send to an OpenTelemetry collector with the output opentelemetry, which has exporters for Azure"
 GOOGLE = "send to an OpenTelemetry collector with the output opentelemetry, which has exporters for Google Cloud"
+FLUENTD = "send to Fluentd with the output forward, which has a plugin for it"
 METRICS = "at /api/v2/metrics/prometheus, with HTTP_Server On in [SERVICE], and from the input fluentbit_metrics"
 SCRAPE = "let the input prometheus_scrape read"
 NODE = f"run Prometheus' node_exporter on the machine and {SCRAPE} it"
 CONTAINER = "ECS has the numbers of its tasks in CloudWatch Container Insights"
+OWN_TESTS = "it is for Fluent Bit's own tests: the input dummy makes records up"
+PARTS = "it is a part of others in Fluent Bit, and no config names it"
+WINDOWS = "run Fluent Bit on Windows, and send with its output forward to the input forward"
+OF_METRICS = "it changes metrics and leaves logs alone: remove it"
 INPUTS_INSTEAD = {
+    "blob": "upload files with `aws s3 sync`; the input tail reads the lines of files",
+    "calyptia_fleet": "the config comes from -c, and SIGHUP loads it again",
     "collectd": f"let collectd's write_prometheus plugin serve its values and {SCRAPE} them",
-    "cpu": NODE,
-    "disk": NODE,
     "docker": f"{CONTAINER}; elsewhere run cAdvisor and {SCRAPE} it",
     "docker_events": "the input exec can run `docker events --format '{{json .}}'`",
-    "fluentbit_logs": "the router's own log goes to stderr or to Log_File, which the input tail can read",
+    "ebpf": "nothing here looks into the kernel; the input kmsg reads its log",
+    "emitter": PARTS,
+    "event_test": OWN_TESTS,
+    "event_tracing_windows": WINDOWS,
+    "event_type": OWN_TESTS,
+    "exec_wasi": "the input exec runs programs",
     "gpu_metrics": f"run NVIDIA's dcgm-exporter and {SCRAPE} it",
-    "head": "the input exec can run `head` or `cat` at an interval",
-    "health": "the input exec can run `curl` or `nc` at an interval",
-    "kmsg": "the input exec can run `dmesg --follow`",
+    "kafka": "the input exec can run a consumer such as kcat",
     "kubernetes_events": "the router is made for ECS and reads nothing of Kubernetes",
-    "mem": NODE,
-    "mqtt": "let a subscriber such as mosquitto_sub write to the input exec or tcp",
-    "netif": NODE,
+    "lib": "it is for programs that Fluent Bit is built into: send with the forward protocol to the input forward",
+    "mqtt": "the input exec can run a subscriber such as mosquitto_sub",
     "nginx_metrics": f"run nginx-prometheus-exporter beside nginx and {SCRAPE} it",
-    "node_exporter_metrics": NODE,
+    "node_exporter_metrics": f"{NODE}; the inputs cpu, mem, disk and netif make records of the most important numbers",
     "podman_metrics": f"run prometheus-podman-exporter and {SCRAPE} it",
-    "proc": "the input exec can run `ps` at an interval",
-    "process_exporter_metrics": f"run process-exporter and {SCRAPE} it",
+    "process_exporter_metrics": f"run process-exporter and {SCRAPE} it; the input proc watches one process",
     "prometheus_remote_write": f"{SCRAPE} the program whose metrics these are",
-    "prometheus_textfile": f"let node_exporter read the files and {SCRAPE} it, or serve them over HTTP",
+    "prometheus_textfile": f"let node_exporter read the files and {SCRAPE} it",
     "serial": "the input exec can run `cat /dev/ttyS0`",
-    "thermal": NODE,
+    "storage_backlog": PARTS,
+    "stream_processor": PARTS,
+    "unix_socket": "the inputs forward and syslog listen on unix sockets",
     "windows_exporter_metrics": f"run windows_exporter on the machine and {SCRAPE} it",
+    "winevtlog": WINDOWS,
+    "winlog": WINDOWS,
+    "winstat": WINDOWS,
 }
 """What to do in place of an input that is not here."""
+FILTERS_INSTEAD = {
+    "alter_size": "it is for Fluent Bit's own tests: remove it",
+    "geoip2": "let the destination look places up, such as an ingest pipeline of OpenSearch or Elasticsearch",
+    "kubernetes": "on ECS, use the filter ecs, or enable-ecs-log-metadata of FireLens, which is on by itself;"
+    " on Kubernetes, run Fluent Bit",
+    "lua": "the filters modify, record_modifier, nest, parser and rewrite_tag do most of what such scripts do",
+    "nightfall": "mask what is sensitive with a data protection policy of the CloudWatch Logs group",
+    "tensorflow": "run the model behind the router, such as in a Lambda function of Firehose",
+    "throttle_size": "the filter throttle limits the number of records",
+    "wasm": "change records behind the router, such as in a Lambda function of Firehose",
+}
+"""What to do in place of a filter that is not here."""
 PROCESSORS_INSTEAD = {
     "cumulative_to_delta": "most receivers take cumulative values; an OpenTelemetry collector can do it for the others",
-    "opentelemetry_envelope": "the output opentelemetry makes the envelope by itself",
-    "sampling": "there are no traces here to sample",
     "sql": "the filters grep, modify and record_modifier do most of what SELECT and WHERE do",
-    "tda": "it analyses metrics of Fluent Bit itself, and there is nothing like it here",
-    "template": "the filter modify and the processor content_modifier set fields",
+    "tda": OF_METRICS,
+    "template": "it is the pattern for new processors and does nothing: remove it",
 }
 """What to do in place of a processor that is not here."""
-INSTEAD = {
+OUTPUTS_INSTEAD = {
     "azure": AZURE,
     "azure_blob": AZURE,
     "azure_kusto": AZURE,
     "azure_logs_ingestion": AZURE,
     "bigquery": GOOGLE,
+    "calyptia": f"the router's own metrics are {METRICS}",
     "chronicle": GOOGLE,
-    "gcs": GOOGLE,
-    "stackdriver": GOOGLE,
-    "kafka-rest": "use the output kafka",
+    "exit": "it is for Fluent Bit's own tests; the inputs exec and stdin can end the router",
     "flowcounter": f"how much goes where is {METRICS}",
+    "gcs": GOOGLE,
+    "kafka-rest": "use the output kafka",
+    "lib": "it is for programs that Fluent Bit is built into: let them listen for the output http or forward",
+    "nats": "use the output kafka, or http with a gateway to NATS",
+    "oracle_log_analytics": FLUENTD,
+    "pgsql": f"{FLUENTD}, or load what the output s3 stores",
+    "plot": "use the output file with Format template",
+    "retry": "it is for Fluent Bit's own tests: use the output null",
+    "skywalking": "send to an OpenTelemetry collector with the output opentelemetry, from which SkyWalking takes logs",
+    "stackdriver": GOOGLE,
+    "td": FLUENTD,
+    "vivo_exporter": "use the output http",
+    "websocket": "use the output http or tcp",
 }
 """What to do in place of an output that is not here."""
+CUSTOM_INSTEAD = {"calyptia": "it reports to Calyptia's service: remove it; the router's own metrics are " + METRICS}
+"""What to do in place of [CUSTOM]."""
+INSTEAD = {"input": INPUTS_INSTEAD, "filter": FILTERS_INSTEAD, "output": OUTPUTS_INSTEAD}
+HEAD = "Fluent Bit has it, Pyrolens has not; "
 
 
 def hint_for(kind: PluginKind, name: str, processor: bool = False) -> str:
-    """For a plugin that is not here."""
-    if processor and name.lower() in PROCESSORS_INSTEAD:
-        return f"Fluent Bit has it, Pyrolens has not; {PROCESSORS_INSTEAD[name.lower()]}"
+    """For a plugin that is not here. `processor`: it stands below processors, and its kind is filter."""
     if name.strip("\"'") != name:
         return "without the quotes"
-    if name.lower() in FLUENT_BIT[kind].split():
-        instead = {"output": INSTEAD, "input": INPUTS_INSTEAD}.get(kind, {}).get(name.lower())
-        return f"Fluent Bit has it, Pyrolens has not; {instead or f'the {kind}s here: ' + ', '.join(names(kind))}"
+    small = name.lower()
+    if processor and small in PROCESSORS_INSTEAD:
+        return HEAD + PROCESSORS_INSTEAD[small]
+    if small in INSTEAD.get(kind, {}):
+        return HEAD + INSTEAD[kind][small]
+    if kind == "filter" and small in PROCESSORS_INSTEAD:
+        return f"it is a processor; {HEAD}{PROCESSORS_INSTEAD[small]}"
+    if small in FLUENT_BIT[kind].split():
+        return f"{HEAD}the {kind}s here: {', '.join(names(kind))}"
     return nearest(name, names(kind))
+
+
+def hint_for_custom(name: str) -> str:
+    """For a plugin of [CUSTOM]."""
+    instead = CUSTOM_INSTEAD.get(name.lower())
+    return HEAD + instead if instead else "there are none: remove it"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyrolens.config import slow
 from pyrolens.config.core import CORES, REASONS, InputCore, connection_options, names_of
-from pyrolens.config.elsewhere import ALIASES, hint_for
+from pyrolens.config.elsewhere import ALIASES, hint_for, hint_for_custom
 from pyrolens.config.files import found
 from pyrolens.config.match import TagTest, either, everything, nothing, pattern_test, regex_test
 from pyrolens.config.model import Built
@@ -40,7 +40,8 @@ def wire(
         entry = section.get("name")
         name = values.text(entry, problems) if entry else ""
         message = f"there is no custom plugin '{name}'"
-        problems.error("unknown-plugin", message, entry.value_place if entry else section.place)
+        place = entry.value_place if entry else section.place
+        problems.error("unknown-plugin", message, place, hint_for_custom(name))
     inputs = [i for s in document.of("input") if (i := builder.input(s))]
     filters = [f for s in document.of("filter") if (f := builder.filter(s))]
     pair = len(document.of("input")) == 1 and len(document.of("output")) == 1
