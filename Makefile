@@ -8,11 +8,12 @@ READY := $(VENV)/.ready
 EXAMPLE := examples/color-app/task-definition.json
 EVENTS ?= 1000000
 RUNS ?= 1
+LOAD_SECONDS ?= 30
 JOBS ?= 2
 SHUTDOWN_RUNS ?= 100
 SECONDS ?= 60
 
-.PHONY: demo test conformance shutdown-race fuzz lint format bench docs picture clean help
+.PHONY: demo test conformance shutdown-race fuzz lint format bench bench-load docs picture clean help
 
 help:
 	@echo "make demo          the example task, run here from its task definition"
@@ -22,6 +23,7 @@ help:
 	@echo "make fuzz          what reads from outside, each for SECONDS=60; TARGETS='forward yaml' are some of them"
 	@echo "make lint          ruff and mypy"
 	@echo "make bench         CPU per event; PEER=/path/to/fluent-bit runs it beside ours, EVENTS=100000 is quicker"
+	@echo "make bench-load    losses, doubles, CPU and memory at the rates that AWS publishes and under faults; PEER= too"
 	@echo "make docs          write the generated pages again; make picture: the picture of the demo"
 	@echo "make clean         remove what was built, .venv too"
 
@@ -55,6 +57,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench --events $(EVENTS) --runs $(RUNS) $(if $(PEER),--peer $(PEER)) $(if $(JSON),--json $(JSON))
+
+bench-load: $(READY)
+	$(BIN)/python -m bench.load --seconds $(LOAD_SECONDS) $(if $(PEER),--peer $(PEER)) $(if $(ONLY),--only $(ONLY),--page docs/benchmarks-load.md)
 
 docs: $(READY)
 	$(BIN)/python docs/build.py

@@ -27,11 +27,13 @@ class Usage:
 
 
 class Router:
-    def __init__(self, command: list[str], config: Path, log: Path) -> None:
+    def __init__(self, command: list[str], config: Path, log: Path, env: dict[str, str] | None = None) -> None:
         self.socket = config.parent / "in.sock"
         self.log = log
         with log.open("wb") as out:
-            self.process = subprocess.Popen([*command, "-c", str(config)], stdout=out, stderr=out, cwd=config.parent)
+            self.process = subprocess.Popen(
+                [*command, "-c", str(config)], stdout=out, stderr=out, cwd=config.parent, env=env
+            )
 
     def wait_until_listening(self, seconds: float = 20) -> None:
         until = time.monotonic() + seconds
