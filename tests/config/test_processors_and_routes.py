@@ -123,6 +123,9 @@ class TestRoutes:
 
     def test_one_input_and_one_output_have_no_routes(self) -> None:
         assert config(routed(route("e", ERROR, "one"), outputs=("one",))).inputs[0].routes == []
+        assert config(routed(route("e", ERROR, "ghost"), outputs=("one",))).warnings == []
+        wrong = routed(route("e", {"rules": [{"field": "$a", "op": "eq"}]}, "one"), outputs=("one",))
+        assert refused(wrong) == ["routes: condition of e: a rule needs value"]
 
     def test_a_rule_that_cannot_be_used_takes_nothing(self) -> None:
         for op, value in (("like", "x"), ("gt", "abc")):
@@ -149,6 +152,18 @@ class TestRoutes:
                 "routes: condition of e: expected rules, a list with at least one rule",
             ),
             ([route("e", {"op": "xor"}, "one")], "routes: condition of e: op is 'xor': expected and, or or"),
+            (
+                [route("e", {"default": "yes"}, "one")],
+                "routes: condition of e: default is 'yes': expected true or false",
+            ),
+            (
+                [route("e", {"rules": [{"field": "$a", "op": "in", "value": []}]}, "one")],
+                "routes: condition of e: expected a list of values to hold texts or numbers, and one at least",
+            ),
+            (
+                [route("e", {"rules": [{"field": "$span.name", "op": "eq", "value": "x"}]}, "one")],
+                "routes: condition of e: there is no field '$span.name' in logs",
+            ),
             (["x"], "routes: expected each route to be a map"),
             ([], "routes: logs is an empty list"),
         ],
@@ -161,7 +176,7 @@ class TestRoutes:
         pipeline["inputs"][0]["routes"] = {"events": [route("e", ERROR, "one")]}
         assert refused(pipeline) == ["routes: 'events' is no kind of data"]
         pipeline["inputs"][0]["routes"] = {
-            "metrics": [route("e", ERROR, "one")],
+            "metrics": [route("e", {"rules": [{"field": "$metric.name", "op": "eq", "value": "x"}]}, "one")],
             "logs,traces": route("f", ERROR, "two"),
         }
         assert [r.name for r in config(pipeline).inputs[0].routes] == ["f"]

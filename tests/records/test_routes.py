@@ -2,6 +2,7 @@
 
 from pyrolens.records.event import Event
 from pyrolens.records.routes import RouteRule, splitter
+from pyrolens.records.tags import glob
 
 EVENTS: list[Event] = [(1, {"n": 1}), (2, {"n": 2}), (3, {"n": 3})]
 
@@ -31,7 +32,13 @@ def test_a_default_route_with_rules_takes_some_of_the_rest() -> None:
 def test_a_route_without_a_condition_keeps_the_tag_and_needs_another_one_beside_it() -> None:
     plain = RouteRule("p", (4, 5))
     assert parts(plain, least(3)) == [("least3", [3], (3,)), ("t", [1, 2, 3], (4, 5))]
-    assert parts(plain) == []
+
+
+def test_without_any_condition_outputs_have_to_match_as_well() -> None:
+    plain = RouteRule("p", (4, 5, 6), fits=(glob("t"), glob("other"), None))
+    more = RouteRule("q", (7,), fits=(glob("*"),))
+    assert parts(plain, more) == [("t", [1, 2, 3], (4, 7))]
+    assert parts(RouteRule("p", (5,), fits=(glob("other"),))) == [("t", [1, 2, 3], ())], "nobody wants them"
 
 
 def test_a_route_that_is_decided_for_each_record_takes_all() -> None:
@@ -41,3 +48,4 @@ def test_a_route_that_is_decided_for_each_record_takes_all() -> None:
 def test_nothing_goes_nowhere() -> None:
     assert splitter([least(9)])("t", EVENTS) == []
     assert splitter([RouteRule("p", (0,), None, True)])("t", []) == []
+    assert splitter([RouteRule("p", (0,), fits=(glob("*"),))])("t", []) == []

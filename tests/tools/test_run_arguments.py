@@ -137,3 +137,9 @@ def test_processors_take_no_options() -> None:
 @given(st.lists(st.one_of(st.sampled_from(["-i", "-p", "a=b", "-o", "--", "-", "--prop", "-D"]), st.text(max_size=4))))
 def test_any_command_line_is_read_or_refused(argv: list[str]) -> None:
     read(*argv)
+
+
+def test_an_empty_tag_is_a_mistake() -> None:
+    problems = Problems()
+    read_arguments(["-i", "dummy", "-t", "", "-o", "null"], problems)
+    assert [p.message for p in problems.errors] == ["command line: -t is empty"]

@@ -3,6 +3,7 @@
 Source: Fluent Bit 5.1.1, src/flb_router_config.c.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ def read_routes(entry: Entry, outputs: Sequence[Built[Output]], problems: Proble
             wrong(f"{signal} is an empty list")
         for route in routes:
             try:
-                name, targets, holds, default = read_route(route)
+                name, targets, holds, default = read_route(route, kinds)
             except ValueError as why:
                 wrong(str(why))
                 continue
@@ -75,15 +76,17 @@ def read_routes(entry: Entry, outputs: Sequence[Built[Output]], problems: Proble
                     numbers.append(number)
             if numbers:
                 per_record = str(route.get("per_record_routing")).lower() == "true"
-                rules.append(RouteRule(name, tuple(numbers), holds, default, per_record))
+                fits = tuple(outputs[n].matches for n in numbers)
+                rules.append(RouteRule(name, tuple(numbers), holds, default, per_record, fits))
     if rules and not any(r.holds or r.default or r.per_record for r in rules):
-        message = "routes: no route has a condition, so none takes anything"
+        message = "routes: no route has a condition, so only those of their outputs count that Match the tag, too"
         problems.warning("no-output", message, entry.value_place, "condition: {default: true} takes all")
     return rules
 
 
-def read_route(route: Any) -> tuple[str, list[tuple[str, str]], Holds | None, bool]:
-    """(name, outputs with what replaces them, condition, whether it is a default). Raises: ValueError."""
+def read_route(route: Any, kinds: Sequence[str]) -> tuple[str, list[tuple[str, str]], Holds | None, bool]:
+    """(name, outputs with what replaces them, condition, whether it is a default). `kinds`: of data that it is for.
+    Raises: ValueError."""
     if not isinstance(route, dict):
         raise ValueError("expected each route to be a map")
     name = route.get("name")
@@ -104,21 +107,21 @@ def read_route(route: Any) -> tuple[str, list[tuple[str, str]], Holds | None, bo
     if "condition" not in route:
         return name, targets, None, False
     try:
-        holds, default = read_condition(route["condition"])
+        holds, default = read_condition(route["condition"], kinds)
     except ValueError as why:
         raise ValueError(f"condition of {name}: {why}") from None
     return name, targets, holds, default
 
 
-def read_condition(spec: Any) -> tuple[Holds | None, bool]:
+def read_condition(spec: Any, kinds: Sequence[str] = ("logs",)) -> tuple[Holds | None, bool]:
     """(what it takes; None: all, whether it is a default). Raises: ValueError for what Fluent Bit refuses; a rule that
     it accepts and cannot use takes nothing."""
     if not isinstance(spec, dict):
         raise ValueError("expected a map")
     default = str(spec.get("default", False)).lower()
-    if default not in ("true", "false", "on", "off", "yes", "no"):
+    if default not in ("true", "false"):
         raise ValueError(f"default is '{spec['default']}': expected true or false")
-    is_default = default in ("true", "on", "yes")
+    is_default = default == "true"
     if str(spec.get("op", "and")).lower() not in ("and", "or"):
         raise ValueError(f"op is '{spec['op']}': expected and, or or")
     rules = spec.get("rules", [])
@@ -128,7 +131,7 @@ def read_condition(spec: Any) -> tuple[Holds | None, bool]:
         if is_default:
             return None, True
         raise ValueError("expected rules, a list with at least one rule")
-    checked = [_rule(rule) for rule in rules]
+    checked = [_rule(rule, kinds) for rule in rules]
     if any(rule is None for rule in checked):
         return _nothing, is_default
     try:
@@ -137,13 +140,25 @@ def read_condition(spec: Any) -> tuple[Holds | None, bool]:
         return _nothing, is_default
 
 
-def _rule(rule: Any) -> dict[str, Any] | None:
+FIELDS = {
+    "logs": re.compile(r"(?!\$(?:metric|span|scope)\.)"),
+    "metrics": re.compile(r"\$metric\.|\$resource\[|\$attributes\["),
+    "traces": re.compile(r"\$span\.|\$resource\[|\$scope\["),
+}
+"""How fields of rules begin, by the kind of data that a route is for."""
+
+
+def _rule(rule: Any, kinds: Sequence[str]) -> dict[str, Any] | None:
     """The rule for conditions.py; None for one that takes nothing. Raises: ValueError."""
     if not isinstance(rule, dict) or not all(isinstance(rule.get(k), str) for k in ("field", "op")):
         raise ValueError("expected each rule to be a map with field, op and value")
     value = rule.get("value")
     if value is None or isinstance(value, dict):
         raise ValueError("a rule needs value")
+    if isinstance(value, list) and (not value or any(v is None or isinstance(v, list | dict) for v in value)):
+        raise ValueError("expected a list of values to hold texts or numbers, and one at least")
+    if not any(FIELDS[kind].match(rule["field"]) for kind in (FIELDS if "any" in kinds else kinds)):
+        raise ValueError(f"there is no field '{rule['field']}' in {' and '.join(kinds)}")
     context = str(rule.get("context", "body")).lower()
     if context not in CONTEXTS:
         raise ValueError(f"context is '{rule['context']}': expected body or metadata")

@@ -46,8 +46,8 @@ def wire(
     filters = [f for s in document.of("filter") if (f := builder.filter(s))]
     pair = len(document.of("input")) == 1 and len(document.of("output")) == 1
     outputs = [o for s in document.of("output") if (o := builder.output(s, pair))]
-    if not pair and len(outputs) == len(document.of("output")):
-        inputs = [builder.routed(i, outputs) for i in inputs]
+    if len(outputs) == len(document.of("output")):
+        inputs = [builder.routed(i, outputs, pair) for i in inputs]
     check_signals(inputs, filters, outputs, problems)
     return inputs, filters, outputs
 
@@ -78,15 +78,20 @@ class _Builder:
             plugin, name, section.place, tag=tag, processors=processors, section=section, metrics_processors=of_metrics
         )
 
-    def routed(self, built: Built[Input], outputs: list[Built[Output]]) -> Built[Input]:
-        """With its routes. With one input and one output there are none."""
+    def routed(self, built: Built[Input], outputs: list[Built[Output]], pair: bool) -> Built[Input]:
+        """With its routes. With one input and one output they count for nothing, but must be right."""
         entry = built.section.get("routes") if built.section else None
         if entry is None or entry.value == {}:
             return built
         from pyrolens.config.routes import read_routes  # only YAML has routes, and few of them
 
         slow.forget()
-        routes = read_routes(entry, outputs, self.problems)
+        problems = Problems() if pair else self.problems
+        routes = read_routes(entry, outputs, problems)
+        if pair:
+            for problem in problems.errors:
+                self.problems.add(problem)
+            return built
         slow.tell("routes", [entry], entry.place, self.problems)
         return replace(built, routes=routes)
 

@@ -2,7 +2,8 @@
 
 Source: Fluent Bit 5.1.1, src/flb_input_log.c and src/flb_router_config.c. What a route with a condition takes goes on
 under the name of the route as its tag, so filters see that tag. Default routes take what no other one took. A route
-without a condition takes all records under their own tag, but only beside one with a condition.
+without a condition takes all records under their own tag; where no route has a condition, only for those of its outputs
+that match the tag.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ class RouteRule(NamedTuple):
     """None: all records."""
     default: bool = False
     per_record: bool = False
+    fits: tuple[Callable[[str], bool] | None, ...] = ()
+    """What each of its outputs matches, which counts where no route has a condition."""
 
 
 class Part(NamedTuple):
@@ -40,9 +43,15 @@ Split = Callable[[str, list[Event]], list[Part]]
 def splitter(rules: Sequence[RouteRule]) -> Split:
     chosen = [r for r in rules if not r.default and (r.holds or r.per_record)]
     defaults = [r for r in rules if r.default]
-    plain = tuple(n for r in rules if not (r.default or r.holds or r.per_record) for n in r.outputs)
+    plain = [r for r in rules if not (r.default or r.holds or r.per_record)]
     if not chosen and not defaults:
-        plain = ()
+
+        def matching(tag: str, events: list[Event]) -> list[Part]:
+            pairs = [pair for rule in plain for pair in zip(rule.outputs, rule.fits, strict=True)]
+            return [Part(tag, events, tuple(n for n, fits in pairs if fits and fits(tag)))] if events else []
+
+        return matching
+    always = tuple(n for rule in plain for n in rule.outputs)
 
     def split(tag: str, events: list[Event]) -> list[Part]:
         parts: list[Part] = []
@@ -60,8 +69,8 @@ def splitter(rules: Sequence[RouteRule]) -> Split:
             some = [e for e in rest if rule.holds is None or rule.holds(*e)]
             if some:
                 parts.append(Part(rule.name, some, rule.outputs))
-        if plain and events:
-            parts.append(Part(tag, events, plain))
+        if always and events:
+            parts.append(Part(tag, events, always))
         return parts
 
     return split

@@ -135,6 +135,8 @@ def read_arguments(argv: Sequence[str], problems: Problems) -> RunArguments:
                 what = "it names no value" if not equals else "it follows no plugin"
                 problems.warning("ignored-word", f"command line: {shown}: {what}, so it is ignored", None)
         elif letter == "t" and current is not None:
+            if not value:
+                problems.error("bad-value", "command line: -t is empty", None, "name the tag, or leave -t out")
             add(current, "tag", value)
         elif letter == "m" and current is not None and current.kind in ("filter", "output"):
             add(current, "match", value)
