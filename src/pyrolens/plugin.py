@@ -91,10 +91,24 @@ class InputEnv(JoiningEnv, Protocol):
     flush: float
     """Seconds; the service's Flush."""
 
-    def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
+    stores: bool
+    """What the input hands over is kept on disk until it has settled."""
+
+    def ingest(
+        self,
+        tag: str,
+        events: list[Event],
+        size: int,
+        settled: Callable[[], None] | None = None,
+        *,
+        stored: Callable[[], None] | None = None,
+        delivered: Callable[[], None] | None = None,
+    ) -> None:
         """Hand over a batch: events of one tag in order of arrival, and the bytes they took on arrival.
 
-        `settled` is called once all of the batch is delivered, filtered out or given up. The records now belong to
+        `settled` is called once nothing of the batch can be lost any more with the process: all of it is delivered,
+        filtered out, given up, or on disk until its outputs take it. `delivered` waits for these outputs, too.
+        `stored` is called once the batch is on disk, where the input stores, else at once. The records now belong to
         the router. May call `pause` of the source before it returns."""
 
     def publish(self, tag: str, metrics: MetricSet) -> None:
@@ -291,6 +305,11 @@ class Output(Plugin):
         last_wins=True,
     )
     workers: int | None = opt("Calls that may be under way at once.", default=None, last_wins=True)
+    deliver_timeout: Seconds = opt(
+        "Seconds that a call of the destination may take; then it counts as failed. 0: any time. Not in Fluent Bit.",
+        default=300.0,
+        low=0,
+    )
     preserve_order: bool = opt(
         "The records of a tag (of a log stream, where there are such) arrive in order, also when some are sent again:"
         " the next ones wait for these. Not in Fluent Bit.",

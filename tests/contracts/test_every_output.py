@@ -16,11 +16,13 @@ from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.options import spec_of
 from pyrolens.plugin import find, names
 from pyrolens.service.metrics import OutputMetrics
+from pyrolens.store.codec import pack, unpack
 from tests.contracts.kinds import KINDS
 from tests.contracts.odd import NOW, ODD, events
 from tests.metrics import ALL, one
 from tests.outputs.lent_env import Env, check, chunks
 from tests.outputs.vendors import configured
+from tests.store.test_codec import same
 
 CONFIGS = {kind.name: kind.config for kind in KINDS if not kind.way} | {
     "file": "Path {dir}\n",
@@ -106,6 +108,33 @@ def test_every_record_is_encoded_or_refused(name: str, tmp_path: Path, port: int
         await sink.close()
 
     asyncio.run(run())
+
+
+PLAIN = {
+    "kafka": "Brokers 127.0.0.1:9092\nTopics t\n",
+    "forward": "Tag $a\n",
+    "http": "body_key $log\nheaders_key $headers\n",
+}
+"""Lines with which an output makes items that are not the usual ones."""
+
+
+@pytest.mark.parametrize("more", [False, True])
+@pytest.mark.parametrize("name", names("output"))
+def test_what_waits_can_wait_on_disk(name: str, more: bool, tmp_path: Path, port: int) -> None:
+    """Keys and items are plain data, and come back from the disk as what they were."""
+    if (more or name == "kafka") and name not in PLAIN:
+        pytest.skip("it has one kind of items")
+    lines = CONFIGS.get(name, "") + (PLAIN[name] if more or name == "kafka" else "")
+    own = {spec.name for spec in spec_of(find("output", name))}  # type: ignore[arg-type]
+    lines += "".join(f"{key} {{{key}}}\n" for key in ("host", "port") if key in own and f"{{{key}}}" not in lines)
+    text = lines.format(host="127.0.0.1", port=port, scheme="http", tls="off", dir=tmp_path, alias="a")
+    sink = configured(f"Name {name}\n{text}")[0].open(Env())
+    batch = [*SMALL, (NOW, {"log": "text", "short_message": "s", "a": "b", "headers": {"X-A": "b"}})]
+    parcels = list(sink.encoder("web.app")(batch))
+    assert parcels
+    for parcel in parcels:
+        kept = [parcel.key, parcel.items]
+        assert same(unpack(pack(kept)), kept)
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

@@ -29,6 +29,9 @@ class Lent:
         self.own = MetricSet(())
         """What own_metrics() gives."""
         self.settle: list[Callable[[], None]] = []
+        self.store: list[Callable[[], None]] = []
+        """Those that are called once a batch is stored."""
+        self.stores = False
         self.exits: list[int] = []
         self.time: int | None = None
         """ns; None: the real time."""
@@ -57,10 +60,19 @@ class Lent:
         self.exits.append(status)
         self._news.set()
 
-    def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
+    def ingest(
+        self,
+        tag: str,
+        events: list[Event],
+        size: int,
+        settled: Callable[[], None] | None = None,
+        *,
+        stored: Callable[[], None] | None = None,
+        delivered: Callable[[], None] | None = None,
+    ) -> None:
         self.batches.append((tag, events, size))
-        if settled is not None:
-            self.settle.append(settled)
+        self.settle += [call for call in (settled, delivered) if call]
+        self.store += [call for call in (stored,) if call]
         self._news.set()
         self.on_ingest()
 

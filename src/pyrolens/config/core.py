@@ -68,11 +68,16 @@ class InputCore:
     """Of every input."""
 
     routable: IfSaid = opt("Whether the records of the input go anywhere.", default=True)
-    storage_type: Literal["memory", "filesystem", "memrb"] = opt(
-        "Where records wait.", default="memory", name="storage.type"
+    storage_type: Literal["memory", "filesystem", "memrb"] | None = opt(
+        "Where what the input takes in is kept until it is delivered: memory; filesystem, in storage.path before it"
+        " counts as taken in; memrb, in memory, of which the oldest go when mem_buf_limit is reached.",
+        default=None,
+        name="storage.type",
     )
     storage_pause_on_chunks_overlimit: bool = opt(
-        "Stop reading when too much waits.", default=False, name="storage.pause_on_chunks_overlimit"
+        "Of filesystem: stop reading while an output has more waiting than its part of storage.max_chunks_up.",
+        default=False,
+        name="storage.pause_on_chunks_overlimit",
     )
     threaded: bool = opt("Run in a thread of its own.", default=False)
     thread_ring_buffer_capacity: int = opt("Slots.", default=1024, low=1, name="thread.ring_buffer.capacity")
@@ -97,7 +102,9 @@ class OutputCore:
     """Of every output."""
 
     storage_total_limit_size: Total = opt(
-        "Bytes that may wait on disk for the output.", default=-1, name="storage.total_limit_size"
+        "Bytes that may wait for the output, where storage.path is set; then the oldest go. off: any.",
+        default=-1,
+        name="storage.total_limit_size",
     )
     log_suppress_interval: Seconds = opt("Seconds.", default=0.0)
     host: str | None = opt("Host.", default=None)
@@ -121,14 +128,12 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "thread.ring_buffer.capacity": "inputs need no thread of their own",
         "thread.ring_buffer.window": "inputs need no thread of their own",
         "log_suppress_interval": "what repeats is not left out of the log",
-        "storage.pause_on_chunks_overlimit": "an input stops reading at its Mem_Buf_Limit",
         "rate_window": "rates are not measured here; see the counters of the metrics",
         "rate_gate": "an input stops reading at its Mem_Buf_Limit only",
         "rate_gate.max_bytes": "an input stops reading at its Mem_Buf_Limit only",
         "rate_gate.max_records": "an input stops reading at its Mem_Buf_Limit only",
         "rate_gate.backpressure": "an input stops reading at its Mem_Buf_Limit only",
         "rate_gate.resume_ratio": "an input stops reading at its Mem_Buf_Limit only",
-        "storage.total_limit_size": "records wait in memory, bounded by Mem_Buf_Limit of the inputs",
         "ipv6": "addresses of both kinds are used",
     }
 )

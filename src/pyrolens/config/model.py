@@ -31,6 +31,12 @@ class Built(Generic[P]):
     section: Section | None = field(default=None, repr=False)
     """Where its options stand."""
     metrics_processors: list["Built[Filter]"] = field(default_factory=list)
+    storage: str = "memory"
+    """Of inputs: memory, filesystem or memrb."""
+    pauses_over_limit: bool = False
+    """Of inputs: storage.pause_on_chunks_overlimit."""
+    total_limit: int = 0
+    """Of outputs: bytes that may wait; 0: any."""
     routes: list[RouteRule] = field(default_factory=list)
     """Of inputs: if there are any, they say which outputs get its records, and Match does not."""
 

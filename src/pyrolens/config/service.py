@@ -16,11 +16,13 @@ from pyrolens.options import (
     Level,
     Seconds,
     Secret,
+    Size,
     Switch,
     doubt_int,
     opt,
     read_int,
     read_level,
+    read_limit,
     read_options,
     switch,
 )
@@ -28,6 +30,14 @@ from pyrolens.problems import Place, Problems
 
 OnUnlessOff = Annotated[bool, switch(True)]
 WholeSeconds = Annotated[float, Kind("whole seconds", lambda text: float(read_int(text)), doubt=doubt_int)]
+
+
+def read_memory_limit(text: str) -> int:
+    """Bytes; 0: none."""
+    return 0 if text.lower() in ("off", "no") else read_limit(text)
+
+
+MemoryLimit = Annotated[int, Kind("size", read_memory_limit)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +65,52 @@ class Service:
     json_escape_unicode: OnUnlessOff = opt(
         "Outputs that write JSON spell what is not ASCII as \\uXXXX.", default=True, name="json.escape_unicode"
     )
-    storage_path: str | None = opt("Folder for what is kept on disk: dead letters.", default=None, name="storage.path")
-    storage_sync: str = opt("How the store is written: normal or full.", default="normal", name="storage.sync")
+    memory_limit: MemoryLimit | None = opt(
+        "Bytes of memory that waiting records may take, those of all inputs and outputs together; then inputs stop"
+        " reading. off: any. If it is not given, four fifths of the container's memory less what the router itself"
+        " takes, where the container has a limit. Not in Fluent Bit.",
+        default=None,
+    )
+    storage_path: str | None = opt(
+        "Folder for what is kept on disk: what inputs with storage.type filesystem take in, what outputs cannot send"
+        " yet, and dead letters. One router has it.",
+        default=None,
+        name="storage.path",
+    )
+    storage_sync: str = opt(
+        "When the disk must confirm what is stored: normal, when the system sees fit (it outlasts the end of the"
+        " process, not always that of the machine); full, before a batch counts as stored.",
+        default="normal",
+        name="storage.sync",
+    )
+    storage_checksum: Switch = opt(
+        "Accepted. All that is stored has checksums, and all that is read again is checked.",
+        default=False,
+        name="storage.checksum",
+    )
+    storage_max_chunks_up: int = opt(
+        "Chunks, of 2 MB each, that may wait in memory in all outputs together; what is more waits in storage.path.",
+        default=128,
+        name="storage.max_chunks_up",
+    )
+    storage_backlog_mem_limit: Size = opt(
+        "Bytes of what earlier runs left that may be on their way at a time.",
+        default=100_000_000,
+        name="storage.backlog.mem_limit",
+    )
+    storage_backlog_flush_on_shutdown: Switch = opt(
+        "A stop also sends what earlier runs left, within Grace.",
+        default=False,
+        name="storage.backlog.flush_on_shutdown",
+    )
+    storage_delete_irrecoverable_chunks: Switch = opt(
+        "Remove what is damaged on disk. Else it is put aside, in the folder damaged below storage.path.",
+        default=False,
+        name="storage.delete_irrecoverable_chunks",
+    )
+    storage_metrics: OnUnlessOff = opt(
+        "Serve /api/v1/storage, where there is an HTTP API.", default=True, name="storage.metrics"
+    )
     storage_type: str | None = opt(
         "storage.type of inputs which name none, if storage.inherit is on.", default=None, name="storage.type"
     )
@@ -80,7 +134,6 @@ class Service:
 
 
 NO_CHANGE = "there is nothing like it here"
-NO_STORE = "records wait in memory; there is no store on disk yet"
 IGNORED: Mapping[str, str] = MappingProxyType(
     {
         "daemon": "the router stays in the foreground, as containers and systemd want it",
@@ -103,14 +156,8 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "flush.adaptive.down_steps": "Flush is kept as it is",
         "hot_reload.ensure_thread_safety": "a config that takes over never waits for the threads of another",
         "sp.convert_from_str_to_num": "there is no stream processor here",
-        "storage.backlog.flush_on_shutdown": NO_STORE,
-        "storage.backlog.mem_limit": NO_STORE,
-        "storage.checksum": NO_STORE,
-        "storage.delete_irrecoverable_chunks": NO_STORE,
-        "storage.max_chunks_up": NO_STORE,
-        "storage.metrics": "what waits in memory is always among the metrics",
         "storage.rejected.limit": NO_CHANGE,
-        "storage.trim_files": NO_STORE,
+        "storage.trim_files": "a file goes as a whole once all in it has settled",
         "streams_file": "there is no stream processor here; filters such as rewrite_tag do most of what it is used for",
     }
 )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyrolens.config import slow
-from pyrolens.config.core import CORES, REASONS, InputCore, connection_options, names_of
+from pyrolens.config.core import CORES, REASONS, InputCore, OutputCore, connection_options, names_of
 from pyrolens.config.elsewhere import ALIASES, hint_for, hint_for_custom
 from pyrolens.config.files import found
 from pyrolens.config.match import TagTest, either, everything, nothing, pattern_test, regex_test
@@ -66,16 +66,24 @@ class _Builder:
         plugin, name, core = made
         processors = self._processors(section.processors)
         of_metrics = self._processors(section.metrics_processors, of_metrics=True)
+        storage, pauses = "memory", False
         if isinstance(core, InputCore):
             if not core.routable:
                 unrouted: Built[Filter] = Built(Unrouted(), f"{name}.unrouted", section.place)
                 processors.append(unrouted)
                 of_metrics.append(unrouted)
-            if core.storage_type != "memory":
-                self._stored(name, section, core.storage_type)
+            storage, pauses = self._storage(name, section, core), core.storage_pause_on_chunks_overlimit
         tag = plugin.tag if plugin.tag is not None else name
         return Built(
-            plugin, name, section.place, tag=tag, processors=processors, section=section, metrics_processors=of_metrics
+            plugin,
+            name,
+            section.place,
+            tag=tag,
+            processors=processors,
+            section=section,
+            metrics_processors=of_metrics,
+            storage=storage,
+            pauses_over_limit=pauses,
         )
 
     def routed(self, built: Built[Input], outputs: list[Built[Output]], pair: bool) -> Built[Input]:
@@ -95,16 +103,25 @@ class _Builder:
         slow.tell("routes", [entry], entry.place, self.problems)
         return replace(built, routes=routes)
 
-    def _stored(self, name: str, section: Section, kind: str) -> None:
+    def _storage(self, name: str, section: Section, core: InputCore) -> str:
+        """The storage.type of an input."""
         entry = section.get("storage.type")
         place = entry.value_place if entry else section.place
+        kind: str = core.storage_type or "memory"
+        if core.storage_type is None and self.service.storage_inherit:
+            said = self.service.storage_type
+            kind = (said or "memory").lower()
+            if kind not in ("memory", "filesystem", "memrb"):
+                message = f"input {name}: storage.type of [SERVICE] is '{said}', so its records wait in memory"
+                self.problems.warning("odd-value", message, place, "expected memory, filesystem or memrb")
+                kind = "memory"
+            elif said is None:
+                message = f"input {name}: storage.inherit is on and [SERVICE] has no storage.type"
+                self.problems.warning("odd-value", message, place, "its records wait in memory")
         if kind == "filesystem" and self.service.storage_path is None:
             message = f"input {name} is to wait on disk, but storage.path is not set"
             self.problems.error("no-storage-path", message, place, "set storage.path in [SERVICE]")
-            return
-        message = f"input {name}: storage.type {kind} is not there yet; its records wait in memory"
-        hint = "what is not delivered when the router is killed is lost; set Mem_Buf_Limit to bound the memory"
-        self.problems.warning("no-store", message, place, hint)
+        return kind
 
     def filter(self, section: Section) -> Built[Filter] | None:
         made = self._plugin("filter", section)
@@ -130,7 +147,12 @@ class _Builder:
         made = self._plugin("output", section)
         if made is None:
             return None
-        plugin, name, _ = made
+        plugin, name, core = made
+        limit = core.storage_total_limit_size if isinstance(core, OutputCore) else 0
+        if limit > 0 and self.service.storage_path is None and (entry := section.get("storage.total_limit_size")):
+            message = f"output {name}: {entry.key} has no effect: without storage.path nothing waits on disk"
+            self.problems.warning("option-ignored", message, entry.place)
+            limit = 0
         matches = self._matches(plugin, section)
         if matches is None:
             if pair:
@@ -139,10 +161,15 @@ class _Builder:
                 message = f"output {name} has no Match, so it gets nothing"
                 hint = "add Match * to get all records"
                 self.problems.warning("no-match", message, section.place, hint)
-        processors = self._processors(section.processors)
-        of_metrics = self._processors(section.metrics_processors, of_metrics=True)
         return Built(
-            plugin, name, section.place, matches, processors=processors, section=section, metrics_processors=of_metrics
+            plugin,
+            name,
+            section.place,
+            matches,
+            processors=self._processors(section.processors),
+            section=section,
+            metrics_processors=self._processors(section.metrics_processors, of_metrics=True),
+            total_limit=max(limit, 0),
         )
 
     # -- what they have in common ----------------------------------------------------------------------------------

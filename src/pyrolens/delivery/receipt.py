@@ -8,11 +8,17 @@ class Receipt:
 
     Whoever keeps a part of the batch (a chunk, a filter with memory) calls `hold`, and `release` when it is done."""
 
-    __slots__ = ("_settled", "pending", "size")
+    __slots__ = ("_settled", "firm", "owner", "pending", "size")
 
-    def __init__(self, size: int, settled: Callable[["Receipt"], None]) -> None:
+    def __init__(
+        self, size: int, settled: Callable[["Receipt"], None], owner: object = None, *, firm: bool = False
+    ) -> None:
         self.size = size
         """Bytes as they came in: what counts for Mem_Buf_Limit."""
+        self.owner = owner
+        """Whose records may be dropped to make room for newer ones of the same owner; None: they may not."""
+        self.firm = firm
+        """That its records wait on disk for an output is not enough to settle it."""
         self.pending = 1
         self._settled = settled
 

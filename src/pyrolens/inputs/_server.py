@@ -98,6 +98,11 @@ class Connection(asyncio.Protocol):
         """Whether its peer may be in the middle of something: nobody knows, where there are no requests."""
         return True
 
+    @property
+    def owes(self) -> bool:
+        """It is still to answer, and closes by itself once it has."""
+        return False
+
     def finish(self) -> None:
         """Called once after the last data of a server that stops."""
 
@@ -128,6 +133,7 @@ class Server:
         self.connections: set[Connection] = set()
         self.most = most_connections()
         self.paused = False
+        self.stopped = False
         self.path: str | None = None
         self.address: tuple[str, int] | None = None
         """Where it listens, with the port that the system chose if 0 was asked for."""
@@ -270,11 +276,13 @@ class Server:
         if self._server is not None:
             await asyncio.sleep(0)  # those that wait to be accepted
             self._server.close()
+        self.stopped = True
         for connection in list(self.connections):
             self._last_reads(connection)
         for connection in list(self.connections):
             connection.finish()
-            connection.transport.close()
+            if not connection.owes:
+                connection.transport.close()
         if self.path is not None:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)

@@ -205,7 +205,12 @@ class TailSource:
         if not events:
             return
         size, file.unsent = file.unsent, 0
-        self.env.ingest(file.tag, events, size, self.progress.sent(file))
+        safe = self.progress.sent(file)
+        if self.env.stores:
+            # the store brings it again after a crash, so the file must not
+            self.env.ingest(file.tag, events, size, stored=safe)
+        else:
+            self.env.ingest(file.tag, events, size, safe)
 
     def _let_go(self, file: TailFile) -> None:
         """What is held back to be joined goes on as it is."""

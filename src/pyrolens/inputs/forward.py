@@ -6,12 +6,15 @@ Source: Forward Protocol Specification v1; plugins/in_forward (Fluent Bit 5.1.1)
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
+from typing import Literal
 
 import msgpack
 
 from pyrolens.api import (
     ConfigError,
+    Event,
     FilterEnv,
     Input,
     InputEnv,
@@ -72,6 +75,12 @@ class Forward(Input):
         default=[],
         name="security.users",
         secret=True,
+    )
+    ack_on: Literal["received", "stored", "delivered"] | None = opt(
+        "When a peer that asks for it (the option chunk) is told that its records arrived: when they are received; when"
+        " they are on disk; or when all outputs have them. stored with storage.type filesystem, else received. Not in"
+        " Fluent Bit.",
+        default=None,
     )
     join_partial_messages: bool | None = opt(
         "Make lines whole again that Docker has cut at 16 KiB. If the config does not say it, the environment variable "
@@ -136,6 +145,7 @@ class ForwardSource:
         self.protocol = Protocol(plan.tag_of, max(plan.buffer_max_size, 0), self.refuse)
         self.tls = server_context(plan.tls_options) if plan.tls else None
         self.tls_print = tls_print(plan.tls_options if plan.tls else None)
+        self.ack_on = plan.ack_on or ("stored" if env.stores else "received")
         self.server = Server(self.refuse, lambda server: ForwardConnection(server, self), plan.net)
 
     async def start(self) -> None:
@@ -174,6 +184,12 @@ class ForwardConnection(Connection):
         self.handshake: Handshake | None = None
         self.late: asyncio.TimerHandle | None = None
         """For who says nothing where a handshake is wanted."""
+        self.unanswered = 0
+        """Messages whose ack waits for something."""
+
+    @property
+    def owes(self) -> bool:
+        return self.unanswered > 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -196,12 +212,14 @@ class ForwardConnection(Connection):
         if whole.ends:
             try:
                 for tag, events, size, acks, metrics in self.source.protocol.batches(whole):
-                    if events:
-                        self.env.ingest(tag, events, size)
                     for reading in metrics:
                         self.env.publish(tag, reading)
-                    for chunk in acks:
-                        self.transport.write(msgpack.packb({"ack": chunk}, unicode_errors="surrogateescape"))
+                    if acks and events:
+                        self._take(tag, events, size, acks)
+                    elif events:
+                        self.env.ingest(tag, events, size)
+                    elif acks:
+                        self._ack(acks)
             except NotForwardError as why:
                 self._close(str(why))
                 return
@@ -214,6 +232,30 @@ class ForwardConnection(Connection):
         self.frames = old.frames
         self.frames.bound(self.source.protocol.limit)
         return True
+
+    def _take(self, tag: str, events: list[Event], size: int, acks: list[str]) -> None:
+        """Hand over a batch whose sender wants an answer."""
+        when = self.source.ack_on
+        if when == "received":
+            self.env.ingest(tag, events, size)
+            self._ack(acks)
+            return
+        self.unanswered += 1
+        if when == "stored":
+            self.env.ingest(tag, events, size, stored=partial(self._ack_late, acks))
+        else:
+            self.env.ingest(tag, events, size, delivered=partial(self._ack_late, acks))
+
+    def _ack(self, acks: list[str]) -> None:
+        if not self.transport.is_closing():
+            for chunk in acks:
+                self.transport.write(msgpack.packb({"ack": chunk}, unicode_errors="surrogateescape"))
+
+    def _ack_late(self, acks: list[str]) -> None:
+        self.unanswered -= 1
+        self._ack(acks)
+        if not self.unanswered and self.server.stopped:
+            self.transport.close()
 
     def _shake(self, handshake: Handshake, whole: Whole) -> Whole:
         """Take the first message as the peer's part of the handshake. Gives the messages after it."""

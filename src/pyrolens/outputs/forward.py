@@ -169,8 +169,8 @@ class ForwardSink:
             return [Parcel(tag, [(entries, ())], len(events), size, [size])]
 
         def encode_each(events: list[Event]) -> list[Parcel]:
-            items = [([write([e]) for write in writers], [message(e) for message in messages]) for e in events]
-            sizes = [max(map(len, entries + [m.data for m in each])) for entries, each in items]
+            items = [([write([e]) for write in writers], [tuple(message(e)) for message in messages]) for e in events]
+            sizes = [max(map(len, entries + [data for data, _ in each])) for entries, each in items]
             return [Parcel(tag, items, len(items), sum(sizes), sizes)]
 
         messages = [partial(_message, peer, peer.tags_of(tag)) for peer in self.peers_by_record]
@@ -204,7 +204,7 @@ class ForwardSink:
             return [self._metrics(peer, chunk)]
         if peer.by_record:
             column = self.peers_by_record.index(peer)
-            messages: list[Message] = [each[column] for _, each in chunk.items]
+            messages = [Message(*each[column]) for _, each in chunk.items]
             if peer.require_ack:
                 return [(message.data, message.token, 1) for message in messages]
             return [(b"".join([message.data for message in messages]), "", len(messages))]

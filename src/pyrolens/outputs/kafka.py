@@ -197,8 +197,8 @@ class KafkaSink:
             return found.encode("utf-8", "surrogateescape") if isinstance(found, str) else fixed
 
         def encode(events: list[Event]) -> list[Parcel]:
-            items = [Message(topic(record), key(record), value) for record, value in write(events)]
-            sizes = [len(m.value) + len(m.key or b"") for m in items]
+            items = [(topic(record), key(record), value) for record, value in write(events)]
+            sizes = [len(value) + len(name or b"") for _, name, value in items]
             return [Parcel(tag, items, len(items), sum(sizes), sizes)] if items else []
 
         return encode
@@ -207,7 +207,7 @@ class KafkaSink:
         """librdkafka connects by itself."""
 
     async def deliver(self, chunk: Chunk) -> Outcome:
-        failed = await self._sent(chunk.items, range(len(chunk.items)))
+        failed = await self._sent([Message(*item) for item in chunk.items], range(len(chunk.items)))
         if not failed:
             self._trouble = ""
             return DELIVERED

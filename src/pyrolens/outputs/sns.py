@@ -138,7 +138,7 @@ class SnsSink:
             if unfit:
                 self.env.reject(unfit, tag, "the message is empty")
             sizes = [len(a.text.encode()) for a in alerts]
-            return [Parcel("topic", alerts, len(alerts), sum(sizes), sizes)] if alerts else []
+            return [Parcel("topic", list(map(tuple, alerts)), len(alerts), sum(sizes), sizes)] if alerts else []
 
         return encode
 
@@ -161,7 +161,7 @@ class SnsSink:
             return await self._publish(chunk, list(range(len(chunk.items))))
         now = asyncio.get_running_loop().time()
         waits = [self.rate.take(now) for _ in chunk.items]
-        held = [alert for alert, wait in zip(chunk.items, waits, strict=True) if wait]
+        held = [Alert(*item) for item, wait in zip(chunk.items, waits, strict=True) if wait]
         if held:
             self.digest.add([alert.text.encode() for alert in held])
             self.env.count("held_back_records", len(held))
@@ -170,7 +170,7 @@ class SnsSink:
         return await self._publish(chunk, go) if go else DELIVERED
 
     async def _publish(self, chunk: Chunk, indexes: list[int]) -> Outcome:
-        alerts = [chunk.items[n] for n in indexes]
+        alerts = [Alert(*chunk.items[n]) for n in indexes]
         reply = await self._call(alerts)
         if not reply.ok:
             return Outcome(indexes, {}, reply.reason, reply.after, reply.throttled)

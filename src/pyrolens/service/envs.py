@@ -2,22 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.multiline import MultilineParser
 from pyrolens.pipeline.pipeline import Pipeline
-from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
-from pyrolens.plugin import Env, Held, Input, Log, LogLine, Parse, Parser, Source, builtin_parser
+from pyrolens.pipeline.step import Step
+from pyrolens.plugin import Env, Held, Log, Parse, Parser, builtin_parser
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
-from pyrolens.records.regex.budget import OVERRUNS
 from pyrolens.records.routes import Split
-from pyrolens.service.metrics import InputMetrics, Metrics
+from pyrolens.service.metrics import InputMetrics
 
 
 class Counted(Protocol):
@@ -164,119 +163,3 @@ class Nobody:
 
 
 NOBODY = Nobody()
-
-
-class InputRuntime(PluginEnv):
-    """Of an input: takes its batches, and stops it from reading while too much of them is unsettled (Mem_Buf_Limit)."""
-
-    source: Source
-    plan: Input
-
-    def __init__(
-        self,
-        tag: str,
-        flush: float,
-        limit: int,
-        pipeline: Pipeline,
-        processors: list[Step],
-        metrics: InputMetrics,
-        *args: Any,
-    ) -> None:
-        super().__init__(*args)
-        self.tag = tag
-        self.flush = flush
-        self.metrics = metrics
-        self.limit = limit
-        self._pipeline = pipeline
-        self._processors = processors
-        self.split: Split | None = None
-        """Its routes."""
-        self.of_metrics: list[MetricsStep] = []
-        """Its processors of metrics."""
-        self.router: Metrics = Metrics()
-        """The counters of the whole router."""
-        self.listeners: list[Callable[[LogLine], None]] = []
-        """Those of the log. `outputs`: the names of those that its records may come to."""
-        self.outputs: Container[str] = ()
-
-    async def start(self) -> None:
-        """Raises: ConfigError."""
-        self.metrics.limit = self.limit
-        await self.source.start()
-        if self.metrics.paused:
-            # the config was loaded again, and what came in before is not settled yet
-            self.source.pause()
-            self._settle(Receipt(0, lambda _: None))
-
-    def succeed(self, new: "InputRuntime | None") -> None:
-        """Its time is over. What is still to settle may end the pause of the one that has its name now."""
-        self.source = new.source if new else NOBODY
-        if new is None and self.metrics.paused:
-            self.metrics.resume()
-
-    def go_on_as(self, new: "InputRuntime") -> None:
-        """The source stays, and its batches go the ways of `new`."""
-        self.tag, self.flush, self.log, self.split = new.tag, new.flush, new.log, new.split
-        self.outputs = new.outputs
-        self._pipeline, self._processors, self._parsers = new._pipeline, new._processors, new._parsers
-        self.of_metrics, self.router = new.of_metrics, new.router
-
-    def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
-        metrics = self.metrics
-        if OVERRUNS:
-            # of its parser, or of the lines that it joined
-            tell_overruns(metrics.counters, self.log, tag=tag)
-        metrics.records += len(events)
-        metrics.bytes += size
-        metrics.unsettled += size
-        if settled is None:
-            receipt = Receipt(size, self._settle)
-        else:
-            told = settled
-
-            def settle(receipt: Receipt) -> None:
-                told()
-                self._settle(receipt)
-
-            receipt = Receipt(size, settle)
-        metrics.open[receipt] = time.monotonic()
-        self._pipeline.feed(tag, events, receipt, self._processors, self.split)
-        if 0 < metrics.limit <= metrics.unsettled and not metrics.paused:
-            self._pause()
-
-    def publish(self, tag: str, metrics: MetricSet) -> None:
-        size = metrics.size
-        count_in(self.metrics, metrics)
-        self.metrics.unsettled += size
-        receipt = Receipt(size, self._settle)
-        self.metrics.open[receipt] = time.monotonic()
-        self._pipeline.publish(tag, replace(metrics, source=self.name), receipt, self.of_metrics)
-        if 0 < self.metrics.limit <= self.metrics.unsettled and not self.metrics.paused:
-            self._pause()
-
-    def own_metrics(self) -> MetricSet:
-        from pyrolens.service.exposition import all_metrics  # most routers do not send their own metrics
-
-        return all_metrics(self.router)
-
-    def _pause(self) -> None:
-        metrics = self.metrics
-        metrics.pause()
-        self.log.warning("paused: Mem_Buf_Limit is reached", unsettled=metrics.unsettled, limit=metrics.limit)
-        self.source.pause()
-
-    def listen(self, take: Callable[[LogLine], None]) -> Callable[[], None]:
-        self.listeners.append(take)
-        return partial(self.listeners.remove, take)
-
-    def leads_to(self, output: str) -> bool:
-        return output in self.outputs
-
-    def _settle(self, receipt: Receipt) -> None:
-        metrics = self.metrics
-        metrics.open.pop(receipt, None)
-        metrics.unsettled -= receipt.size
-        if metrics.paused and (metrics.unsettled < metrics.limit or not metrics.limit):
-            metrics.resume()
-            self.log.info("resumed", unsettled=metrics.unsettled)
-            self.source.resume()

@@ -110,6 +110,9 @@ class OutputMetrics:
         "retried_records",
         "retries",
         "retries_failed",
+        "stored_bytes",
+        "stored_chunks",
+        "stored_records",
         "waiting_bytes",
         "waiting_chunks",
         "waiting_records",
@@ -139,6 +142,10 @@ class OutputMetrics:
         """Now waiting to be sent: chunks, their records, their bytes."""
         self.waiting_records = 0
         self.waiting_bytes = 0
+        self.stored_chunks = 0
+        """Now waiting on disk, in the spool of the output: chunks, their records, their bytes."""
+        self.stored_records = 0
+        self.stored_bytes = 0
         self.counters: Counters = {}
 
 

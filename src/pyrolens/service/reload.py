@@ -16,7 +16,7 @@ from pyrolens.delivery.delivery import Delivery
 from pyrolens.delivery.outcome import Holder
 from pyrolens.plugin import Heir, Source
 from pyrolens.problems import ConfigError, Problem
-from pyrolens.service.envs import InputRuntime
+from pyrolens.service.intake import InputRuntime
 from pyrolens.service.reloaded import DONE, IN_PROGRESS, NOT_ENABLED, Reloaded, failed
 from pyrolens.service.router import Router
 
@@ -142,6 +142,7 @@ class Takeover:
     async def _open(self) -> None:
         new, old = self.new, self.old
         new.give_dead_letters(self.own)
+        new.open_storage(self.own)
         for delivery in self.own:
             before = self._holder(delivery)
             if before is None:
@@ -222,6 +223,7 @@ class Takeover:
             elif env not in self.kept.values():
                 env.succeed(None)
         new.inputs = [self.kept.get(env, env) for env in new.inputs]
+        new.succeed(old)
         old.pipeline.end()
         new.give_dead_letters([d for d in new.deliveries.values() if d not in self.own])
         if new.api and old.api and new.api.same_place(old.api):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pyrolens.config import Built, Config, Service
 from pyrolens.delivery.delivery import Delivery
+from pyrolens.delivery.memory import Memory
 from pyrolens.delivery.outcome import Keeper
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
@@ -17,17 +18,22 @@ from pyrolens.multiline import read_limit
 from pyrolens.pipeline.pipeline import Door, MetricsDoor, Pipeline, Route
 from pyrolens.pipeline.step import MetricsStep, Step
 from pyrolens.plugin import Filter, Host, Input, Output, Plugin
-from pyrolens.problems import ConfigError, Problems
+from pyrolens.problems import ConfigError, Problem, Problems
 from pyrolens.records.event import Event
 from pyrolens.records.routes import splitter
 from pyrolens.service.books import books, write_if_asked
 from pyrolens.service.burial import burials
-from pyrolens.service.envs import FilterRuntime, InputRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv
+from pyrolens.service.envs import FilterRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv
+from pyrolens.service.intake import InputRuntime
 from pyrolens.service.log import Logger, Logs
 from pyrolens.service.metrics import FilterMetrics, Metrics
+from pyrolens.service.pressure import Pressure, limit_of_container, memory_limit, resident
 from pyrolens.service.secrets import plugins_of, secrets_of
+from pyrolens.service.storage import Storage
 
 T = TypeVar("T")
+BACKLOG = "storage_backlog.0"
+"""What Fluent Bit calls what brings back the records of earlier runs."""
 KEPT_FOR_DELIVERY = 0.2
 """Of Grace, but at least a second: then no more is read from peers that have not closed."""
 LOOK = 0.02
@@ -79,15 +85,52 @@ class Router:
         """Of configs before this one, with something left to deliver."""
         self._finishing: set[asyncio.Task[None]] = set()
         self.pipeline = Pipeline([], [], self._log("router"), self.metrics.router)
+        self.memory: Memory = before.memory if before else Memory()
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
         self.burials = burials(config, self.deliveries, self._problems, self.logs.masked)
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
         self._problems.raise_if_any()
+        self.baseline: int = before.baseline if before else resident()
+        """Bytes of memory when nothing waits."""
+        limit = memory_limit(service.memory_limit, limit_of_container(), self.baseline)
+        self.pressure = Pressure(self.memory, limit, self.log)
+        for env, made in zip(self.inputs, config.inputs, strict=True):
+            env.press = self.pressure
+            env.pauses_over_limit = env.stores and made.pauses_over_limit
+            env.ring = self.pressure if made.storage == "memrb" else None
+        self.storage = self._storage(before)
         self.api = self._api() if service.http_server else None
         self._ticker: asyncio.TimerHandle | None = None
         self.hurried = asyncio.Event()
         """Once it is set, a stop waits for nothing more."""
+
+    def _storage(self, before: "Router | None") -> Storage | None:
+        """Raises: ConfigError."""
+        service = self.config.service
+        if before is not None:
+            if before.config.service.storage_path != service.storage_path:
+                raise ConfigError([Problem("no-storage", "storage.path is another one; that needs a restart")])
+            return before.storage
+        if service.storage_path is None:
+            return None
+        return Storage(service, self._log("storage"), self.metrics.input(BACKLOG))
+
+    def open_storage(self, deliveries: Sequence[Delivery]) -> None:
+        """Give each input its store, and these deliveries their spools. Raises: ConfigError."""
+        if self.storage:
+            inputs = [(built.label, env) for built, env in zip(self.config.inputs, self.inputs, strict=True)]
+            outputs = [(built, self.deliveries[built.name]) for built in self.config.outputs]
+            self.storage.open(inputs, [one for one in outputs if one[1] in deliveries])
+
+    def succeed(self, old: "Router | None") -> None:
+        """All is open; what the old router has, if the config was loaded again, goes on here."""
+        self.pressure.begin(self.inputs, self.deliveries, old.pressure if old else None)
+        if self.storage:
+            outputs = [(built, self.deliveries[built.name]) for built in self.config.outputs]
+            self.storage.share_out(outputs, self.config.service, self.pressure.limit)
+            ways = {built.label: env.again for built, env in zip(self.config.inputs, self.inputs, strict=True)}
+            self.storage.go_on(self.pressure, ways, self.pipeline.feed)
 
     def _leave(self, status: int) -> None:
         self.leave(status)
@@ -169,6 +212,7 @@ class Router:
         env.split = splitter(built.routes) if built.routes else None
         env.of_metrics = [self._metrics_step(p) for p in built.metrics_processors]
         env.router = self.metrics
+        env.stores = built.storage == "filesystem"
         env.plan = built.plugin
         env.listeners = self.logs.listeners
         env.outputs = self._outputs_of(built)
@@ -203,6 +247,7 @@ class Router:
         sink = plugin.open(env)
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
         delivery = Delivery(sink, policy, metrics, log, plugin.workers, preserve_order=plugin.preserve_order)
+        delivery.memory, delivery.timeout = self.memory, plugin.deliver_timeout
         env.refuse = delivery.reject
         return delivery
 
@@ -260,6 +305,10 @@ class Router:
         started: list[InputRuntime] = []
         self.give_dead_letters(list(self.deliveries.values()))
         try:
+            if self.storage:
+                self.storage.take()
+                self.open_storage(list(self.deliveries.values()))
+            self.succeed(None)
             for delivery in self.deliveries.values():
                 await delivery.sink.start()
             if self.api:
@@ -272,6 +321,10 @@ class Router:
             await asyncio.gather(*(env.source.stop() for env in started), return_exceptions=True)
             await self._close()
             raise
+        for delivery in self.deliveries.values():
+            delivery.resume()
+        if self.storage:
+            self.storage.begin()
         self.tick()
 
     def give_dead_letters(self, deliveries: Sequence[Delivery]) -> None:
@@ -293,7 +346,7 @@ class Router:
     async def _finish(
         self, deliveries: Sequence[Delivery], then: Callable[[], Coroutine[Any, Any, None]] | None
     ) -> None:
-        while any(delivery.left()[0] for delivery in deliveries):
+        while any(delivery.unfinished for delivery in deliveries):
             await asyncio.gather(*(delivery.finish() for delivery in deliveries))
         for delivery in deliveries:
             # what is to go on with what it keeps does so; else there is nobody who would
@@ -308,6 +361,8 @@ class Router:
         """Flush, now and from now on."""
         for delivery in [*self.deliveries.values(), *self.retired]:
             delivery.flush()
+        if self.storage:
+            self.storage.tend()
         self._ticker = asyncio.get_running_loop().call_later(self.config.service.flush, self.tick)
 
     async def stop(self) -> bool:
@@ -319,9 +374,16 @@ class Router:
         await self._within(ends, [self.pipeline.tasks.stop()])
         self.pipeline.end()
         deliveries = [*self.deliveries.values(), *self.retired]
+        if self.storage:
+            if self.config.service.storage_backlog_flush_on_shutdown:
+                await self._within(ends, [self.storage.backlog.finish()])
+            self.storage.backlog.end()
         await self._within(ends, [d.drain() for d in deliveries])
         complete = True
         for delivery, (records, size) in [(d, d.left()) for d in deliveries]:
+            if records and delivery.spool:
+                complete = False
+                records = delivery.park()
             if records:
                 complete = False
                 delivery.counters.dropped_records += records
@@ -332,6 +394,9 @@ class Router:
             # the dead letters of some may have come to others
             soon = asyncio.get_running_loop().time() + 1
             await self._within(soon, [d.drain() for d in deliveries if d.left()[0]])
+            for delivery in deliveries:
+                if delivery.spool and delivery.left()[0]:
+                    delivery.park()
         await self._close()
         since = self.tally().since(before)
         say = self.log.warning if since.lost else self.log.info
@@ -363,7 +428,8 @@ class Router:
         dead = sum(o.counters.get("dead_letters", 0) for o in outputs)
         lost = sum(o.dropped_records for o in outputs) - dead
         received = sum(i.records for i in self.metrics.inputs.values())
-        return Tally(received, sum(o.records for o in outputs), 0, dead, lost)
+        parked = sum(o.counters.get("parked_records", 0) for o in outputs)
+        return Tally(received, sum(o.records for o in outputs), parked, dead, lost)
 
     async def _within(self, ends: float, waits: Sequence[Coroutine[Any, Any, None]], moments: float = 0.0) -> None:
         """Run all of them until that time of the loop's clock, or until there is a hurry; and `moments` (seconds)
@@ -394,6 +460,8 @@ class Router:
             await self.api.stop()
         for delivery in [*self.deliveries.values(), *self.retired]:
             await delivery.close()
+        if self.storage:
+            self.storage.close()
 
 
 def fingerprint(built: Built[Output], service: Service) -> object:

@@ -68,6 +68,7 @@ class Log:
         self._segments: dict[Path, Segment] = {}
         self._unwritten: dict[Path, Segment] = {}
         """With something for their journal."""
+        self.closed = False
         self._scheduled = False
         self._uncommitted: dict[Path, Segment] = {}
         self.unread = 0
@@ -153,16 +154,31 @@ class Log:
         self.disk.folder(self.folder)
         # later than any other, also when the clock was set back
         newest = max((int(path.stem) for path in self._segments), default=0)
-        path = self.folder / f"{max(time.time_ns(), newest + 1):020d}{SEGMENT}"
-        segment = Segment(path, self.disk)
-        self._segments[path] = segment
+        segment = self._created(max(time.time_ns(), newest + 1))
         if self.reads_own:
             self._unread.append(segment)
         if self._open is not None:
             self._tidy(self._open)
+        return segment
+
+    def _created(self, number: int) -> Segment:
+        path = self.folder / f"{number:020d}{SEGMENT}"
+        segment = self._segments[path] = Segment(path, self.disk)
         if self.sync:
             self.disk.sync_folder(self.folder)
         return segment
+
+    def to_front(self) -> None:
+        """What is appended from now on is read before all that is there, in the next run."""
+        before = self._open
+        self._open = None
+        if before is not None:
+            before.full = True
+            self._tidy(before)
+        if self._segments:
+            oldest = min(int(path.stem) for path in self._segments)
+            with suppress(OSError):
+                self._open = self._created(oldest - 1)
 
     def commit(self) -> None:
         """What was appended outlasts the machine, if `sync` is asked for. Raises: OSError; it is unknown then what of
@@ -282,9 +298,12 @@ class Log:
             return
         segment.close()
         self.disk.folder(self.aside)
-        name = f"{self.folder.parent.name}-{self.folder.name}-{segment.path.name}"
-        segment.path.rename(self.aside / name)
+        segment.path.rename(self.aside / self.aside_name(segment.path))
         segment.journal.unlink(missing_ok=True)
+
+    def aside_name(self, path: Path) -> str:
+        """What a damaged segment is called when it is put aside."""
+        return f"{self.folder.parent.name}-{self.folder.name}-{path.name}"
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -298,6 +317,7 @@ class Log:
 
     def close(self) -> None:
         """Nothing is lost by it; nothing may be appended after it."""
+        self.closed = True
         self.write_journals()
         if self._open is not None:
             self._open.full = True
