@@ -70,6 +70,11 @@ class Service:
         "Folder of the dead letters, below storage.path.", default=None, name="storage.rejected.path"
     )
     multiline_buffer_limit: str = opt("Bytes that a joined record may have.", default="2MB")
+    sp_convert_from_str_to_num: OnUnlessOff = opt(
+        "Text that holds a number counts as one in functions of stream tasks, such as SUM, and in GROUP BY.",
+        default=True,
+        name="sp.convert_from_str_to_num",
+    )
     hot_reload: Switch = opt("Load the config again at SIGHUP, or when the HTTP API is asked to.", default=False)
     hot_reload_timeout: Seconds = opt(
         "Seconds in which a new config must be open, or the old one stays; 0: any.",
@@ -102,7 +107,6 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "flush.adaptive.up_steps": "Flush is kept as it is",
         "flush.adaptive.down_steps": "Flush is kept as it is",
         "hot_reload.ensure_thread_safety": "a config that takes over never waits for the threads of another",
-        "sp.convert_from_str_to_num": "there is no stream processor here",
         "storage.backlog.flush_on_shutdown": NO_STORE,
         "storage.backlog.mem_limit": NO_STORE,
         "storage.checksum": NO_STORE,
@@ -111,11 +115,10 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "storage.metrics": "what waits in memory is always among the metrics",
         "storage.rejected.limit": NO_CHANGE,
         "storage.trim_files": NO_STORE,
-        "streams_file": "there is no stream processor here; filters such as rewrite_tag do most of what it is used for",
     }
 )
-ELSEWHERE = ("parsers_file", "plugins_file")
-"""Keys that name files; see config/files.py."""
+ELSEWHERE = ("parsers_file", "plugins_file", "streams_file")
+"""Keys that name files; see config/files.py and config/streams.py."""
 
 
 def read_service(sections: list[Section], values: Values, problems: Problems) -> Service:

@@ -64,18 +64,24 @@ class _Builder:
         if made is None:
             return None
         plugin, name, core = made
-        processors = self._processors(section.processors)
+        processors, routable = self._processors(section.processors), True
         of_metrics = self._processors(section.metrics_processors, of_metrics=True)
         if isinstance(core, InputCore):
-            if not core.routable:
-                unrouted: Built[Filter] = Built(Unrouted(), f"{name}.unrouted", section.place)
-                processors.append(unrouted)
-                of_metrics.append(unrouted)
+            routable = core.routable
+            if not routable:
+                of_metrics.append(Built(Unrouted(), f"{name}.unrouted", section.place))
             if core.storage_type != "memory":
                 self._stored(name, section, core.storage_type)
         tag = plugin.tag if plugin.tag is not None else name
         return Built(
-            plugin, name, section.place, tag=tag, processors=processors, section=section, metrics_processors=of_metrics
+            plugin,
+            name,
+            section.place,
+            tag=tag,
+            routable=routable,
+            processors=processors,
+            section=section,
+            metrics_processors=of_metrics,
         )
 
     def routed(self, built: Built[Input], outputs: list[Built[Output]]) -> Built[Input]:

@@ -10,13 +10,12 @@ from typing import Any, Protocol
 
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.multiline import MultilineParser
-from pyrolens.pipeline.pipeline import Pipeline
+from pyrolens.pipeline.pipeline import ANYWHERE, Pipeline
 from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
 from pyrolens.plugin import Env, Held, Input, Log, LogLine, Parse, Parser, Source, builtin_parser
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
 from pyrolens.records.regex.budget import OVERRUNS
-from pyrolens.records.routes import Split
 from pyrolens.service.metrics import InputMetrics, Metrics
 
 
@@ -126,14 +125,24 @@ def count_in(counters: InputMetrics, metrics: MetricSet) -> None:
     counters.bytes += metrics.size
 
 
-class InputStepRuntime(FilterRuntime):
-    """Of what an input itself does with its batches. `behind`, `split`: the way that they go on."""
-
-    behind: Sequence[Step] = ()
-    split: Split | None = None
+class TaskRuntime(FilterRuntime):
+    """Of a stream task: it also makes records at times of its own, when a window ends."""
 
     def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
-        self._pipeline.resume(tag, events, held, self.behind, self.split)
+        if self._pipeline.now is None:
+            self._pipeline.make(self._step, tag, events)
+        else:
+            super().emit(tag, events, moved=moved, held=held)
+
+
+class InputStepRuntime(FilterRuntime):
+    """Of what an input itself does with its batches. `behind`, `way`: how they go on."""
+
+    behind: Sequence[Step] = ()
+    way = ANYWHERE
+
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+        self._pipeline.resume(tag, events, held, self.behind, self.way)
 
 
 class OutputRuntime(PluginEnv):
@@ -189,8 +198,7 @@ class InputRuntime(PluginEnv):
         self.limit = limit
         self._pipeline = pipeline
         self._processors = processors
-        self.split: Split | None = None
-        """Its routes."""
+        self.way = ANYWHERE
         self.of_metrics: list[MetricsStep] = []
         """Its processors of metrics."""
         self.router: Metrics = Metrics()
@@ -216,7 +224,7 @@ class InputRuntime(PluginEnv):
 
     def go_on_as(self, new: "InputRuntime") -> None:
         """The source stays, and its batches go the ways of `new`."""
-        self.tag, self.flush, self.log, self.split = new.tag, new.flush, new.log, new.split
+        self.tag, self.flush, self.log, self.way = new.tag, new.flush, new.log, new.way
         self.outputs = new.outputs
         self._pipeline, self._processors, self._parsers = new._pipeline, new._processors, new._parsers
         self.of_metrics, self.router = new.of_metrics, new.router
@@ -240,7 +248,7 @@ class InputRuntime(PluginEnv):
 
             receipt = Receipt(size, settle)
         metrics.open[receipt] = time.monotonic()
-        self._pipeline.feed(tag, events, receipt, self._processors, self.split)
+        self._pipeline.feed(tag, events, receipt, self._processors, self.way)
         if 0 < metrics.limit <= metrics.unsettled and not metrics.paused:
             self._pause()
 
