@@ -68,7 +68,7 @@ def parts() -> Iterator[str]:
             {o: standing.of_key(key, o) for o in fluent_bit("service" if key == "service" else "parsers").get(key, [])}
         ):
             yield rest
-    for kind, title in (("construct", "Other things in configs"), ("value", "Values")):
+    for other, title in (("construct", "Other things in configs"), ("value", "Values")):
         yield f"### {title}"
         rows = [
             (
@@ -76,14 +76,14 @@ def parts() -> Iterator[str]:
                 each.get("uses", ""),
                 standing.of_config(each["config"], each.get("files"), each.get("main", "router.conf")),
             )
-            for each in usage()[kind]
+            for each in usage()[other]
         ]
         yield table("", rows)
     yield "## All plugins of Fluent Bit 5.1.1"
-    for kind in KINDS:
-        yield f"### {kind}s"
-        known = sorted({*FLUENT_BIT[kind].split(), *names(kind)})
-        yield table(kind, [(f"`{name}`", "", whole(kind, name)) for name in known])
+    for other in KINDS:
+        yield f"### {other}s"
+        known = sorted({*FLUENT_BIT[other].split(), *names(other)})
+        yield table(other, [(f"`{name}`", "", whole(other, name)) for name in known])
 
 
 def whole(kind: PluginKind, name: str) -> Standing:

@@ -21,7 +21,7 @@ SRC = ROOT / "src"
 KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
 PLUGINS = [(kind, name) for kind in KINDS for name in names(kind)]
 
-WORDS = {"problems", "records", "language", "options", "multiline"}
+WORDS = {"problems", "records", "language", "options", "multiline", "sql"}
 CONTRACT = {"delivery.outcome", "delivery.receipt", "delivery.retry", "plugin", *WORDS}
 SHARED = {"api", "multiline", "net", "aws", *CONTRACT}
 ENGINE = {"config", "pipeline", "delivery", "service", "store", "net", *CONTRACT}
@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "net": CONTRACT,
     "aws": {"net", *CONTRACT},
     "multiline": {"options", "problems", "records"},
+    "sql": {"problems", "records"},
     "store": {"records"},
     "inputs": SHARED,
     "parsers": SHARED,

@@ -379,7 +379,7 @@ TLS_IGNORED: Mapping[str, str] = MappingProxyType(
 """For `ignored` of outputs with Tls."""
 
 
-KINDS: dict[str, type[Plugin]] = {"input": Input, "parser": Parser, "filter": Filter, "output": Output}
+KINDS: dict[PluginKind, type[Plugin]] = {"input": Input, "parser": Parser, "filter": Filter, "output": Output}
 C = TypeVar("C", bound=type[Plugin])
 
 

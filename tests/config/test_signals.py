@@ -98,7 +98,7 @@ def test_processors_of_metrics(tmp_path: Path) -> None:
     [
         ("logs", "labels", "insert: env prod", "processor labels is of metrics, and stands below logs"),
         ("metrics", "modify", "add: a b", "processor modify is of logs, and stands below metrics"),
-        ("metrics", "sql", "query: x", "there is no processor 'sql'"),
+        ("metrics", "sql", "query: SELECT a FROM STREAM;", "processor sql is of logs, and stands below metrics"),
     ],
 )
 def test_a_processor_in_the_wrong_place(tmp_path: Path, signal: str, name: str, option: str, message: str) -> None:

@@ -44,6 +44,7 @@ CONFIGS = {
     "record_modifier": ["Record added ${HOSTNAME}\nRemove_Key lo*\nUuid_Key id\n", "Allowlist_Key log\n"],
     "rewrite_tag": ["Rule $log ^h new.$TAG off\n", "Rule $log ^c new.$0 on\n"],
     "sampling": ["Type probabilistic\n"],
+    "sql": ["Query SELECT log, n FROM STREAM WHERE log > 'h' OR n != 3;\n"],
     "stdout": [""],
     "sysinfo": ["Hostname_Key host\nOs_Name_Key log\n"],
     "throttle": ["Rate 1000\nWindow 5\nInterval 1s\n"],
@@ -66,7 +67,7 @@ def plugin(request: pytest.FixtureRequest, tmp_path: Path) -> Filter:
     assert found
     if found.only_processor:
         entries = dict(line.split(None, 1) for line in options.splitlines())
-        more = "".join(f"            {key.lower()}: '{value}'\n" for key, value in entries.items())
+        more = "".join(f"            {key.lower()}: {value!r}\n" for key, value in entries.items())
         above = "pipeline:\n  inputs:\n    - name: dummy\n      processors:\n        logs:\n"
         text = f"{above}          - name: {name}\n{more}"
         config = build(read_text(text, "a.yaml", problems, ""), problems, {})

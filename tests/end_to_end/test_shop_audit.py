@@ -36,7 +36,7 @@ def test_the_audit_log_is_in_s3_and_what_is_printed_in_cloudwatch(tmp_path: Path
     run = asyncio.run(audited(task))
     assert run.rows() == {"CloudWatch Logs /ecs/shop/app": (1, 1), "S3, through Firehose shop-audit": (2, 2)}
     assert "Every one of 1 lines is accounted for." in run.shown
-    assert "tail.0 took in 2 records that no container printed" in run.shown
+    assert "2 records came from tail.0 and not from a container" in run.shown
     assert (volume / "offsets.db").exists()
     sample = re.search(r"One record of S3, through Firehose shop-audit: *\n(.*)", run.shown)
     assert sample

@@ -107,6 +107,16 @@ def test_what_filters_let_go_later_is_expected_too() -> None:
     assert account.wrong == []
 
 
+def test_records_of_tasks_that_count_are_counted_as_the_router_counts_them() -> None:
+    kept = books(1)
+    kept["filters"]["stream_task:a"] = {"dropped": 0, "failed": 0, "emitted": 1}
+    kept["filters"]["stream_task:b"] = {"dropped": 0, "failed": 0, "emitted": 1}
+    kept["outputs"]["out.0"]["records"] = 2
+    arrived = [(place(S3, "out.0"), [b'{"log":"x"}', b'{"n":1}'])]
+    account = settle(Sent(1, 0, 0), [to("out.0")], Fate(), arrived, kept, {"stream_task:a"})
+    assert (account.others, account.wrong) == ({"stream_task:a": 1}, [])
+
+
 def test_records_of_files_are_counted_as_the_router_counts_them() -> None:
     kept = books(1, dropped=3, delivered=3)
     kept["inputs"]["tail.0"] = {"plugin": "tail", "records": 5}

@@ -48,6 +48,13 @@ def test_a_config_of_the_image_is_one_of_ours(tmp_path: Path) -> None:
     assert made.said[1] == "/fluent-bit/configs/parse-json.conf is a file of our own"
 
 
+@pytest.mark.parametrize("key", ["Streams_File", "script"])
+def test_other_files_of_the_image(tmp_path: Path, key: str) -> None:
+    files = {"extra.conf": f"[SERVICE]\n    {key} /etc/a\n", "b": "", "Dockerfile": "COPY b /etc/a\n"}
+    made = Made(tmp_path, files)
+    assert made.text() == f"[SERVICE]\n    {key} {made.folder}/b\n"
+
+
 def test_a_file_that_the_image_gets_from_here_counts_before_that_of_its_base(tmp_path: Path) -> None:
     files = {
         "extra.conf": "[SERVICE]\n    Parsers_File /fluent-bit/parsers/parsers.conf  \n",

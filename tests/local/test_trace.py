@@ -74,6 +74,32 @@ def test_a_line_is_followed_to_its_outputs(log: str, fate: Fate, tmp_path: Path)
     assert not (tmp_path / "s").exists()
 
 
+def test_stream_tasks(tmp_path: Path) -> None:
+    """One that counts over several lines is not followed."""
+    task = "[STREAM_PROCESSOR]\n    Name {}\n    Exec CREATE STREAM {} AS SELECT {} FROM TAG:'app';\n"
+    config = tmp_path / "x.conf"
+    config.write_text(
+        CONFIG.format(folder=tmp_path).replace("Match *r*", "Match *")
+        + task.format("a", "copy", "log")
+        + task.format("b", "lines", "COUNT(*)")
+    )
+
+    async def follow() -> tuple[set[str], Fate]:
+        trace = Trace(load(str(config)))
+        return trace.apart, trace.follow("app", 1, {"log": "x", "n": 1})
+
+    assert asyncio.run(follow()) == (
+        {"stream_task:b"},
+        Fate(
+            [
+                Arrival("all", "app", {"log": "x", "n": 1}),
+                Arrival("rest", "app", {"log": "x", "n": 1}),
+                Arrival("all", "copy", {"log": "x"}),
+            ]
+        ),
+    )
+
+
 def test_a_tag_that_no_output_wants(tmp_path: Path) -> None:
     async def follow() -> Fate:
         return Trace(load(str(config))).follow("other", 1, {"log": "x"})

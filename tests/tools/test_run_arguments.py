@@ -41,6 +41,14 @@ def test_plugins_and_their_options(argv: str) -> None:
     assert sections(*(w.replace("§", " ") for w in argv.split())) == PIPELINE
 
 
+def test_stream_tasks() -> None:
+    assert sections("-T", "SELECT a FROM TAG:'b';", "--sp-task=x") == [
+        ("service", []),
+        ("stream_task", [("name", "flb-console:0"), ("exec", "SELECT a FROM TAG:'b';")]),
+        ("stream_task", [("name", "flb-console:1"), ("exec", "x")]),
+    ]
+
+
 def test_service() -> None:
     argv = "-b /st -l /log -H -L 1.2.3.4 -P 80 -s 70000 -R a -R b -Y -f 0 -f 1"
     assert sections(*argv.split()) == [

@@ -87,7 +87,6 @@ FILTERS_INSTEAD = {
 """What to do in place of a filter that is not here."""
 PROCESSORS_INSTEAD = {
     "cumulative_to_delta": "most receivers take cumulative values; an OpenTelemetry collector can do it for the others",
-    "sql": "the filters grep, modify and record_modifier do most of what SELECT and WHERE do",
     "tda": OF_METRICS,
     "template": "it is the pattern for new processors and does nothing: remove it",
 }

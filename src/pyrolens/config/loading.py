@@ -84,6 +84,11 @@ def build(document: Document, problems: Problems, environ: Mapping[str, str] | N
             load_plugins_file(values.text(entry, problems), entry.value_place, document.folder, problems, read)
     parsers_of(document, registry, in_main_file=not yaml)
     inputs, filters, outputs = wire(document, service, registry, values, problems)
+    streams = []
+    if document.of("stream_task") or any(True for s in services for _ in s.all("streams_file")):
+        from pyrolens.config.streams import read_tasks  # few configs have stream tasks
+
+        streams = read_tasks(document, service, inputs, filters, values, problems, read)
     problems.raise_if_any()
     return Config(
         service=service,
@@ -94,4 +99,5 @@ def build(document: Document, problems: Problems, environ: Mapping[str, str] | N
         warnings=list(problems),
         document=document,
         multiline_parsers=registry.multiline_parsers,
+        streams=streams,
     )

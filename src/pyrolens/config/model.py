@@ -11,6 +11,7 @@ from pyrolens.options import OptionError
 from pyrolens.plugin import Filter, Input, Output, Parser
 from pyrolens.problems import Place, Problem
 from pyrolens.records.routes import RouteRule
+from pyrolens.sql.task import StreamTask
 
 P = TypeVar("P")
 
@@ -27,6 +28,8 @@ class Built(Generic[P]):
     """Of filters and outputs: whether they see a tag. None: nothing reaches it."""
     tag: str = ""
     """Of inputs."""
+    routable: bool = True
+    """Of inputs: whether its records go to outputs, and not only to stream tasks."""
     processors: list["Built[Filter]"] = field(default_factory=list)
     section: Section | None = field(default=None, repr=False)
     """Where its options stand."""
@@ -68,3 +71,4 @@ class Config:
     document: Document
     multiline_parsers: Mapping[str, MultilineParser] = field(default_factory=dict)
     """Those of the config; Fluent Bit's own are known to who uses them."""
+    streams: list[StreamTask] = field(default_factory=list)

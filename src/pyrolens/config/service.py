@@ -124,6 +124,11 @@ class Service:
         "Folder of the dead letters, below storage.path.", default=None, name="storage.rejected.path"
     )
     multiline_buffer_limit: str = opt("Bytes that a joined record may have.", default="2MB")
+    sp_convert_from_str_to_num: OnUnlessOff = opt(
+        "Text that holds a number counts as one in functions of stream tasks, such as SUM, and in GROUP BY.",
+        default=True,
+        name="sp.convert_from_str_to_num",
+    )
     hot_reload: Switch = opt("Load the config again at SIGHUP, or when the HTTP API is asked to.", default=False)
     hot_reload_timeout: Seconds = opt(
         "Seconds in which a new config must be open, or the old one stays; 0: any.",
@@ -155,14 +160,12 @@ IGNORED: Mapping[str, str] = MappingProxyType(
         "flush.adaptive.up_steps": "Flush is kept as it is",
         "flush.adaptive.down_steps": "Flush is kept as it is",
         "hot_reload.ensure_thread_safety": "a config that takes over never waits for the threads of another",
-        "sp.convert_from_str_to_num": "there is no stream processor here",
         "storage.rejected.limit": NO_CHANGE,
         "storage.trim_files": "a file goes as a whole once all in it has settled",
-        "streams_file": "there is no stream processor here; filters such as rewrite_tag do most of what it is used for",
     }
 )
-ELSEWHERE = ("parsers_file", "plugins_file")
-"""Keys that name files; see config/files.py."""
+ELSEWHERE = ("parsers_file", "plugins_file", "streams_file")
+"""Keys that name files; see config/files.py and config/streams.py."""
 
 
 def read_service(sections: list[Section], values: Values, problems: Problems) -> Service:

@@ -64,14 +64,13 @@ class _Builder:
         if made is None:
             return None
         plugin, name, core = made
-        processors = self._processors(section.processors)
+        processors, routable = self._processors(section.processors), True
         of_metrics = self._processors(section.metrics_processors, of_metrics=True)
         storage, pauses = "memory", False
         if isinstance(core, InputCore):
-            if not core.routable:
-                unrouted: Built[Filter] = Built(Unrouted(), f"{name}.unrouted", section.place)
-                processors.append(unrouted)
-                of_metrics.append(unrouted)
+            routable = core.routable
+            if not routable:
+                of_metrics.append(Built(Unrouted(), f"{name}.unrouted", section.place))
             storage, pauses = self._storage(name, section, core), core.storage_pause_on_chunks_overlimit
         tag = plugin.tag if plugin.tag is not None else name
         return Built(
@@ -79,6 +78,7 @@ class _Builder:
             name,
             section.place,
             tag=tag,
+            routable=routable,
             processors=processors,
             section=section,
             metrics_processors=of_metrics,

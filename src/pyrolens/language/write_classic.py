@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pyrolens.language.document import Definition, Document, Entry, Section
 from pyrolens.problems import Place, Problems
 
-NAMES = {"stream_task": "STREAM_TASK", "upstream": "UPSTREAM"}
+NAMES = {"stream_task": "STREAM_PROCESSOR", "upstream": "UPSTREAM"}
 SPACE = " \t\n\v\f\r"
 KEY = re.compile(r"[^\s#\[][^ \n]*")
 INDENT = "    "

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,8 +41,9 @@ class Account:
     wrong: list[str] = field(default_factory=list)
     """What does not add up, for people. Empty: every line is accounted for."""
     others: dict[str, int] = field(default_factory=dict)
-    """Records by input, of the inputs that take in something else than what containers print, such as files. Which way
-    each of these goes is not known here; so of what they mix with, the router's own counts are what is expected."""
+    """Records by input, of the inputs that take in something else than what containers print, such as files; and by
+    stream task, of those that count. Which way each of these goes is not known here; so of what they mix with, the
+    router's own counts are what is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,10 @@ def settle(
     late: Fate,
     arrived: Sequence[tuple[Destination, list[bytes]]],
     books: Mapping[str, Any] | None,
+    apart: Collection[str] = (),
 ) -> Account:
-    """`arrived`: what was read back of each destination. `books`: the router's own, or None if it left none."""
+    """`arrived`: what was read back of each destination. `books`: the router's own, or None if it left none. `apart`:
+    labels of what makes records of its own that were not followed."""
     account = Account(sent.lines)
     wrong = account.wrong
     if sent.refused:
@@ -78,6 +81,11 @@ def settle(
         name: entry["records"]
         for name, entry in (books or {}).get("inputs", {}).items()
         if name != SOCKET and entry["records"]
+    }
+    account.others |= {
+        label: entry["emitted"]
+        for label, entry in (books or {}).get("filters", {}).items()
+        if label in apart and entry["emitted"]
     }
     arrivals = [a for fate in [*fates, late] for a in fate.arrivals]
     for destination, records in arrived:

@@ -1,7 +1,7 @@
 """The config as the router's image holds it, made to be read on this machine.
 
-A config names files of its image: those that it includes and those with parsers. Each such file is looked for here,
-and where a path leads elsewhere, a copy of the config with that path in it is read instead.
+A config names files of its image: those that it includes, and those with parsers, stream tasks and scripts. Each such
+file is looked for here, and where a path leads elsewhere, a copy of the config with that path in it is read instead.
 """
 
 import os
@@ -14,8 +14,10 @@ from pyrolens.local.files import copies, find
 from pyrolens.problems import Place
 
 NAMES = re.compile(
-    r"^(?P<before>\s*(?:@include|(?P<parsers>parsers_file))\s+)(?P<path>\S.*?)(?P<after>\s*)$", re.IGNORECASE
+    r"^(?P<before>\s*(?:@include|(?P<alone>parsers_file|streams_file|script))\s+)(?P<path>\S.*?)(?P<after>\s*)$",
+    re.IGNORECASE,
 )
+"""`alone`: a file that names no others."""
 MAIN = "/fluent-bit/etc"
 """Folder of the main file in the image: where relative paths count from."""
 PARSERS = re.compile(r"/fluent-bit/(?:parsers|etc)/parsers[\w-]*\.conf")
@@ -47,7 +49,7 @@ class Image:
         """By local file: what is read instead."""
 
     def local(self, path: str, place: Place | None = None, config: bool = True) -> Path:
-        """What to read for a file of the image. `config`: it may name further files; else it holds parsers.
+        """What to read for a file of the image. `config`: it may name further files.
 
         Raises: ConfigError when it is not known."""
         found, shown = self._find(path, place)
@@ -96,7 +98,7 @@ class Image:
         # a pattern or a variable is the config's own business
         if not found or re.search(r"[*$]", found["path"]):
             return line
-        local = str(self.local(found["path"], place, config=not found["parsers"]))
+        local = str(self.local(found["path"], place, config=not found["alone"]))
         return line if local == found["path"] else f"{found['before']}{local}{found['after']}"
 
 

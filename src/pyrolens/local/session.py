@@ -332,7 +332,7 @@ class Session:
         held = not await self.trace.finish(SEND_WITHIN)
         arrived = [(place, await asyncio.to_thread(place.read)) for place in places]
         sent = Sent(self.lines, sum(logged.driver.refused for logged in self.logged), unsent)
-        account = settle(sent, self.fates, self.trace.late, arrived, router.books())
+        account = settle(sent, self.fates, self.trace.late, arrived, router.books(), self.trace.apart)
         if held:
             account.wrong.append("a filter still held records at the end, so what it should let go is not known")
         if self.ended_badly:

@@ -86,7 +86,7 @@ class Story:
                 dropped.add_row(Text(label), str(count_dropped))
             self.console.print(dropped)
         for name, records in account.others.items():
-            text = f"{name} took in {records} records that no container printed: counted, not followed one by one."
+            text = f"{records} records came from {name} and not from a container: counted, not followed one by one."
             self.console.print(Text(text, "dim"), soft_wrap=True)
         if account.wrong:
             self.fail(f"Not every one of {account.lines} lines is accounted for:")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pyrolens.config import Built, Config
 from pyrolens.delivery.receipt import Receipt
-from pyrolens.pipeline.pipeline import Door, Route
+from pyrolens.pipeline.pipeline import ANYWHERE, Door, Route
 from pyrolens.plugin import Output
 from pyrolens.records.event import Event, Record
 from pyrolens.service.router import Router
@@ -42,12 +42,17 @@ class Trace:
 
     def __init__(self, config: Config) -> None:
         service = replace(config.service, log_level="off", log_file=None, http_server=False)
+        # what a task counts over several records says nothing of one of them
+        followed = [t for t in config.streams if t.statement.kind == "stream" and not t.statement.aggregates]
+        self.apart = {task.label for task in config.streams if task not in followed}
+        """Labels of the stream tasks that are not followed."""
         # without its inputs and outputs: nothing is opened, and each output is a door that remembers
-        self._router = Router(replace(config, service=service, inputs=[], outputs=[]))
+        self._router = Router(replace(config, service=service, inputs=[], outputs=[], streams=followed))
         self._router.pipeline.routes += [Route(o.matches, self._remember(o)) for o in config.outputs]
         socket = next((i for i in config.inputs if getattr(i.plugin, "unix_path", None)), None)
         self._first = self._router.input_steps(socket) if socket else []
         """What the input does that the log drivers write to: it joins the parts of long lines."""
+        self._way = self._router.way(socket)._replace(split=None) if socket else ANYWHERE
         self._now: Fate | None = None
         self.late = Fate()
         """What filters with memory let go by themselves, later."""
@@ -73,7 +78,7 @@ class Trace:
         unrouted = pipeline.unrouted
         fate = self._now = Fate()
         self._open += 1
-        pipeline.feed(tag, [(ns, record)], Receipt(0, self._settle), self._first)
+        pipeline.feed(tag, [(ns, record)], Receipt(0, self._settle), self._first, self._way)
         self._now = None
         fate.dropped_by = [label for label, counters in filters.items() if counters.dropped > before.get(label, 0)]
         self._dropped.update(fate.dropped_by)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pyrolens.delivery.receipt import Receipt, united
-from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
+from pyrolens.pipeline.step import MetricsStep, Step, TaskStep, tell_overruns
 from pyrolens.pipeline.tasks import Tasks
 from pyrolens.plugin import Held, Log
 from pyrolens.records.event import Event
@@ -56,18 +56,34 @@ class Batch(NamedTuple):
     """It has met its filters, or must not meet any."""
     outputs: tuple[int, ...] | None = None
     """The numbers of the outputs that get it, whatever they match; None: those that match its tag."""
+    source: str = ""
+    """The input, filter or stream that it comes from, if a stream task asks for that."""
+
+
+class Way(NamedTuple):
+    """How the batches of an input go on behind its processors."""
+
+    split: Split | None = None
+    """Its routes."""
+    outputs: tuple[int, ...] | None = None
+    """See Batch."""
+    source: str = ""
+    """See Batch."""
+
+
+ANYWHERE = Way()
 
 
 class Memory:
     """What a filter with memory holds of a batch: see plugin.Held."""
 
-    __slots__ = ("outputs", "path", "pipeline", "receipt", "tag")
+    __slots__ = ("outputs", "path", "pipeline", "receipt", "source", "tag")
 
     def __init__(self, batch: Batch, pipeline: "Pipeline") -> None:
         batch.receipt.hold()
         self.receipt = batch.receipt
         self.path = batch.path
-        self.outputs = batch.outputs
+        self.outputs, self.source = batch.outputs, batch.source
         self.tag = batch.tag
         self.pipeline = pipeline
 
@@ -89,6 +105,8 @@ class Pipeline:
         self.log = log
         self.unrouted = 0
         """Records that no output wanted."""
+        self.unsent = 0
+        """Those for which the config means just that: stream tasks alone take them, or they are not routable."""
         self.loops = 0
         """Records that were taken out of a loop."""
         self.counters = {} if counters is None else counters
@@ -97,7 +115,7 @@ class Pipeline:
         """What lets filters emit all that they remember."""
         self.tasks = Tasks()
         """What filters wait for."""
-        self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None], Plan] = {}
+        self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None, str], Plan] = {}
         self._metrics_doors: dict[str, list[MetricsDoor]] = {}
         self._waiting: deque[Batch] = deque()
         self.now: Batch | None = None
@@ -109,22 +127,22 @@ class Pipeline:
         events: list[Event],
         receipt: Receipt,
         before: Sequence[Step] = (),
-        split: Split | None = None,
+        way: Way = ANYWHERE,
     ) -> None:
         """Take a batch from its input through the filters to the doors of its outputs, and all that it makes
-        filters emit after it. `before`: the processors of the input. `split`: its routes, which come after them."""
+        filters emit after it. `before`: the processors of the input. `way`: what comes after them."""
         if WATCH.left < STORE:
             WATCH.refill()
-        batch = Batch(tag, events, receipt, (), False)
+        batch = Batch(tag, events, receipt, (), False, way.outputs, way.source)
         if before:
             self.now = batch
             for step in before:
                 events = step.run(tag, events)
             batch = batch._replace(events=events)
-        if split is None:
+        if way.split is None or way.outputs is not None:
             self._run(batch)
         else:
-            parts = split(tag, events)
+            parts = way.split(tag, events)
             if OVERRUNS:
                 tell_overruns(self.counters, self.log, tag=tag)
             for part in parts:
@@ -132,14 +150,12 @@ class Pipeline:
         self._drain()
         receipt.release()
 
-    def resume(
-        self, tag: str, events: list[Event], held: Sequence[Held], behind: Sequence[Step], split: Split | None
-    ) -> None:
+    def resume(self, tag: str, events: list[Event], held: Sequence[Held], behind: Sequence[Step], way: Way) -> None:
         """Records that an input had held back go on behind the step that held them."""
         memories = [memory for memory in held if isinstance(memory, Memory)]
         if not memories or self.now is not None:
             raise RuntimeError("an input emits outside of a call of its transform, with what hold() gave")
-        self.feed(tag, events, united([memory.receipt for memory in memories]), behind, split)
+        self.feed(tag, events, united([memory.receipt for memory in memories]), behind, way)
 
     def go_on(self, step: Step, tag: str, events: list[Event], held: Sequence[Held]) -> None:
         """What FilterEnv.go_on does for a filter."""
@@ -153,7 +169,7 @@ class Pipeline:
         if WATCH.left < STORE:
             WATCH.refill()
         last = memories[-1]
-        self._run(Batch(tag, events, receipt, last.path, False, last.outputs), step)
+        self._run(Batch(tag, events, receipt, last.path, False, last.outputs, last.source), step)
         self._drain()
         receipt.release()
 
@@ -179,8 +195,8 @@ class Pipeline:
         self.now = batch
         tag, events, receipt = batch.tag, batch.events, batch.receipt
         last = batch.path[-1][0] if batch.path else None
-        outputs = batch.outputs
-        plan = self._plans.get((tag, last, outputs)) or self._plan(tag, last, outputs)
+        outputs, source = batch.outputs, batch.source
+        plan = self._plans.get((tag, last, outputs, source)) or self._plan(tag, last, outputs, source)
         if not batch.filtered:
             for step in plan.steps if behind is None else plan.steps[plan.steps.index(behind) + 1 :]:
                 if not events:
@@ -189,22 +205,28 @@ class Pipeline:
         if not events:
             return
         if not plan.doors:
-            self.unrouted += len(events)
-            self.log.warning("no output matches the tag; its records are dropped", tag=tag)
+            self._without_door(plan, outputs, tag, len(events))
         for door in plan.doors:
             door(events, receipt)
 
-    def _plan(self, tag: str, last: Step | None, outputs: tuple[int, ...] | None) -> Plan:
+    def _without_door(self, plan: Plan, outputs: tuple[int, ...] | None, tag: str, records: int) -> None:
+        if outputs is not None or any(isinstance(step, TaskStep) for step in plan.steps):
+            self.unsent += records
+            return
+        self.unrouted += records
+        self.log.warning("no output matches the tag; its records are dropped", tag=tag)
+
+    def _plan(self, tag: str, last: Step | None, outputs: tuple[int, ...] | None, source: str) -> Plan:
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
-        steps = [s for s in self.steps if s is not last and s.matches is not None and s.matches(tag)]
+        steps = [s for s in self.steps if s is not last and s.takes(tag, source)]
         if outputs is None:
             routes = [r for r in self.routes if r.matches is not None and r.matches(tag)]
         else:
             routes = [self.routes[n] for n in outputs]
         if OVERRUNS:
             tell_overruns(self.counters, self.log, tag=tag)
-        plan = self._plans[tag, last, outputs] = Plan(steps, [r.door(tag) for r in routes if r.door])
+        plan = self._plans[tag, last, outputs, source] = Plan(steps, [r.door(tag) for r in routes if r.door])
         return plan
 
     def publish(self, tag: str, metrics: MetricSet, receipt: Receipt, before: Sequence[MetricsStep] = ()) -> None:
@@ -249,9 +271,18 @@ class Pipeline:
                 tag=tag,
                 records=len(events),
                 place=step.place,
-                hint="narrow this filter's Match so that it does not take the tags it leads to",
+                hint="narrow what it matches, so that it does not take the tags it leads to",
             )
-        self._waiting.append(Batch(tag, events, receipt, (*path, (step, came_as)), looped))
+        self._emitted(step, Batch(tag, events, receipt, (*path, (step, came_as)), looped))
+
+    def make(self, step: Step, tag: str, events: list[Event]) -> None:
+        """Records that are a step's own, made at a time of its own: nothing of any batch waits for them."""
+        step.counters.emitted += len(events)
+        self._emitted(step, Batch(tag, events, Receipt(0, lambda receipt: None), ((step, tag),), False))
+
+    def _emitted(self, step: Step, batch: Batch) -> None:
+        outputs = () if isinstance(step, TaskStep) and not step.routable else None
+        self._waiting.append(batch._replace(outputs=outputs, source=step.stream))
         if self.now is None:
             self._drain()
 

@@ -1,4 +1,4 @@
-"""A filter at work, and what it means when it fails."""
+"""A filter or a stream task at work, and what it means when it fails."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -26,7 +26,7 @@ class FilterCounters(Protocol):
 class Step:
     """One filter of the pipeline: its transform, its counters, and where it stands in the config."""
 
-    __slots__ = ("counters", "label", "log", "matches", "moved", "onward", "place", "stateful", "transform")
+    __slots__ = ("counters", "label", "log", "matches", "moved", "onward", "place", "stateful", "stream", "transform")
 
     def __init__(
         self,
@@ -48,6 +48,12 @@ class Step:
         self.transform: Transform = lambda tag, events: events
         self.onward: Onward | None = None
         """Of a processor: how records go on behind it that it had held back. None: by the plan of their tag."""
+        self.stream = ""
+        """The source of what it emits, if a stream task asks for that."""
+
+    def takes(self, tag: str, source: str) -> bool:
+        """Whether it sees records of that tag. `source`: the input or the stream that they come from."""
+        return self.matches is not None and self.matches(tag)
 
     def run(self, tag: str, events: list[Event]) -> list[Event]:
         before = len(events)
@@ -89,6 +95,31 @@ class Step:
             except Exception as why:
                 out += self._guarded(tag, [event], why)
         return out
+
+
+class TaskStep(Step):
+    """A stream task: it takes nothing out of a batch, and what it emits is there besides."""
+
+    __slots__ = ("routable", "source")
+
+    def __init__(
+        self,
+        label: str,
+        matches: Callable[[str], bool],
+        place: Place,
+        counters: FilterCounters,
+        log: Log,
+        source: str | None,
+        routable: bool,
+    ) -> None:
+        super().__init__(label, matches, place, counters, log, stateful=True)
+        self.source = source
+        """It sees what comes from there, whatever its tag; None: what it matches."""
+        self.routable = routable
+        """What it emits goes to outputs, and not only to other stream tasks."""
+
+    def takes(self, tag: str, source: str) -> bool:
+        return super().takes(tag, source) if self.source is None else self.source == source
 
 
 class MetricsStep:

@@ -19,13 +19,14 @@ PARTS = {
 }  # fmt: skip
 
 
-def books(metrics: Metrics, unrouted: int, loops: int) -> dict[str, Any]:
-    """{"inputs": {name: {…}}, "filters": …, "outputs": …, "unrouted": records no output wanted, "loops": records}"""
+def books(metrics: Metrics, unrouted: int, unsent: int, loops: int) -> dict[str, Any]:
+    """{"inputs": {name: {…}}, "filters": …, "outputs": …, "unrouted": records no output wanted, "unsent": those for
+    which the config means just that, "loops": records}"""
     parts = {
         part: {m.name: {f: getattr(m, f) for f in fields} for m in getattr(metrics, part).values()}
         for part, fields in PARTS.items()
     }
-    return {**parts, "unrouted": unrouted, "loops": loops}
+    return {**parts, "unrouted": unrouted, "unsent": unsent, "loops": loops}
 
 
 def write_if_asked(entries: dict[str, Any]) -> None:

@@ -10,12 +10,11 @@ from typing import Any, Protocol
 
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.multiline import MultilineParser
-from pyrolens.pipeline.pipeline import Pipeline
+from pyrolens.pipeline.pipeline import ANYWHERE, Pipeline
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Env, Held, Log, Parse, Parser, builtin_parser
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
-from pyrolens.records.routes import Split
 from pyrolens.service.metrics import InputMetrics
 
 
@@ -125,14 +124,24 @@ def count_in(counters: InputMetrics, metrics: MetricSet) -> None:
     counters.bytes += metrics.size
 
 
-class InputStepRuntime(FilterRuntime):
-    """Of what an input itself does with its batches. `behind`, `split`: the way that they go on."""
-
-    behind: Sequence[Step] = ()
-    split: Split | None = None
+class TaskRuntime(FilterRuntime):
+    """Of a stream task: it also makes records at times of its own, when a window ends."""
 
     def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
-        self._pipeline.resume(tag, events, held, self.behind, self.split)
+        if self._pipeline.now is None:
+            self._pipeline.make(self._step, tag, events)
+        else:
+            super().emit(tag, events, moved=moved, held=held)
+
+
+class InputStepRuntime(FilterRuntime):
+    """Of what an input itself does with its batches. `behind`, `way`: how they go on."""
+
+    behind: Sequence[Step] = ()
+    way = ANYWHERE
+
+    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+        self._pipeline.resume(tag, events, held, self.behind, self.way)
 
 
 class OutputRuntime(PluginEnv):

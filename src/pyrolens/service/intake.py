@@ -9,13 +9,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from pyrolens.delivery.receipt import Receipt
-from pyrolens.pipeline.pipeline import Pipeline
+from pyrolens.pipeline.pipeline import ANYWHERE, Pipeline
 from pyrolens.pipeline.step import MetricsStep, Step, tell_overruns
 from pyrolens.plugin import Input, Log, LogLine, Source
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
 from pyrolens.records.regex.budget import OVERRUNS
-from pyrolens.records.routes import Split
 from pyrolens.service.envs import NOBODY, PluginEnv, count_in
 from pyrolens.service.metrics import InputMetrics, Metrics
 from pyrolens.store.codec import pack_batch
@@ -73,8 +72,7 @@ class InputRuntime(PluginEnv):
         self.limit = limit
         self._pipeline = pipeline
         self._processors = processors
-        self.split: Split | None = None
-        """Its routes."""
+        self.way = ANYWHERE
         self.of_metrics: list[MetricsStep] = []
         """Its processors of metrics."""
         self.router: Metrics = Metrics()
@@ -116,7 +114,7 @@ class InputRuntime(PluginEnv):
 
     def go_on_as(self, new: "InputRuntime") -> None:
         """The source stays, and its batches go the ways of `new`."""
-        self.tag, self.flush, self.log, self.split = new.tag, new.flush, new.log, new.split
+        self.tag, self.flush, self.log, self.way = new.tag, new.flush, new.log, new.way
         self.outputs = new.outputs
         self._pipeline, self._processors, self._parsers = new._pipeline, new._processors, new._parsers
         self.of_metrics, self.router = new.of_metrics, new.router
@@ -155,7 +153,7 @@ class InputRuntime(PluginEnv):
         if self.store is not None:
             self.store.keep(tag, events, receipt, stored)
             stored = None
-        self._pipeline.feed(tag, events, receipt, self._processors, self.split)
+        self._pipeline.feed(tag, events, receipt, self._processors, self.way)
         if stored is not None:
             stored()
         self._look()
@@ -192,7 +190,7 @@ class InputRuntime(PluginEnv):
 
     def again(self, tag: str, events: list[Event], receipt: Receipt) -> None:
         """A batch of an earlier run goes the way that it would have gone."""
-        self._pipeline.feed(tag, events, receipt, self._processors, self.split)
+        self._pipeline.feed(tag, events, receipt, self._processors, self.way)
 
     def _settle(self, receipt: Receipt) -> None:
         metrics = self.metrics

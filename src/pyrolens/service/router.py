@@ -15,21 +15,23 @@ from pyrolens.delivery.outcome import Keeper
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.multiline import read_limit
-from pyrolens.pipeline.pipeline import Door, MetricsDoor, Pipeline, Route
-from pyrolens.pipeline.step import MetricsStep, Step
+from pyrolens.pipeline.pipeline import Door, MetricsDoor, Pipeline, Route, Way
+from pyrolens.pipeline.step import MetricsStep, Step, TaskStep
 from pyrolens.plugin import Filter, Host, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problem, Problems
 from pyrolens.records.event import Event
 from pyrolens.records.routes import splitter
+from pyrolens.records.tags import glob
 from pyrolens.service.books import books, write_if_asked
 from pyrolens.service.burial import burials
-from pyrolens.service.envs import FilterRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv
+from pyrolens.service.envs import FilterRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv, TaskRuntime
 from pyrolens.service.intake import InputRuntime
 from pyrolens.service.log import Logger, Logs
 from pyrolens.service.metrics import FilterMetrics, Metrics
 from pyrolens.service.pressure import Pressure, limit_of_container, memory_limit, resident
 from pyrolens.service.secrets import plugins_of, secrets_of
 from pyrolens.service.storage import Storage
+from pyrolens.sql.task import StreamTask
 
 T = TypeVar("T")
 BACKLOG = "storage_backlog.0"
@@ -88,7 +90,11 @@ class Router:
         self.memory: Memory = before.memory if before else Memory()
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
         self.burials = burials(config, self.deliveries, self._problems, self.logs.masked)
+        self._sources = {task.source for task in config.streams}
+        """Where records come from that stream tasks ask for."""
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
+        if config.streams:
+            self._add_tasks(config.streams)
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
         self._problems.raise_if_any()
         self.baseline: int = before.baseline if before else resident()
@@ -165,6 +171,7 @@ class Router:
         metrics = self.metrics.filter(built.label, built.plugin.name)
         log = self._log_of(built)
         step = Step(built.label, built.matches, built.place, metrics, log, built.plugin.stateful)
+        step.stream = built.name if built.name in self._sources else ""
         env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
         if built.plugin.publishes("") is not None:
             # as in Fluent Bit, where these have an input of their own
@@ -177,6 +184,20 @@ class Router:
         env = PluginEnv(built.label, log, counters, self._parsers, self._leave)
         return MetricsStep(built.plugin.compile_metrics(env), built.place, counters, log)
 
+    def _add_tasks(self, tasks: list[StreamTask]) -> None:
+        """Stream tasks come behind the filters."""
+        from pyrolens.pipeline.streams import Snapshots, compile_task  # few configs have stream tasks
+
+        snapshots: Snapshots = {}
+        for task in tasks:
+            metrics, log = self.metrics.filter(task.label, "stream_task"), self._log("stream_task", task.name)
+            matches = glob(task.statement.source.name)
+            step = TaskStep(task.label, matches, task.place, metrics, log, task.source, task.routable)
+            step.stream = task.stream if task.stream in self._sources else ""
+            env = TaskRuntime(step, self.pipeline, task.label, log, metrics, self._parsers, self._leave)
+            step.transform = compile_task(task, env, snapshots)
+            self.pipeline.steps.append(step)
+
     def input_steps(self, built: Built[Input]) -> list[Step]:
         """What the batches of an input meet first: what it does itself, and its processors.
 
@@ -186,14 +207,19 @@ class Router:
         env = InputStepRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
         own = built.plugin.compile(env)
         steps = [self._step(p) for p in built.processors]
-        split = splitter(built.routes) if built.routes else None
+        way = self.way(built)
         for number, processor in enumerate(steps):
-            processor.onward = partial(self.pipeline.feed, before=steps[number + 1 :], split=split)
+            processor.onward = partial(self.pipeline.feed, before=steps[number + 1 :], way=way)
         if own is None:
             return steps
         step.transform = own
-        env.behind, env.split = steps, split
+        env.behind, env.way = steps, way
         return [step, *steps]
+
+    def way(self, built: Built[Input]) -> Way:
+        """How the batches of an input go on behind its processors."""
+        source = built.name if built.name in self._sources else ""
+        return Way(splitter(built.routes) if built.routes else None, None if built.routable else (), source)
 
     def _input(self, built: Built[Input]) -> InputRuntime:
         env = InputRuntime(
@@ -209,7 +235,7 @@ class Router:
             self._parsers,
             self._leave,
         )
-        env.split = splitter(built.routes) if built.routes else None
+        env.way = self.way(built)
         env.of_metrics = [self._metrics_step(p) for p in built.metrics_processors]
         env.router = self.metrics
         env.stores = built.storage == "filesystem"
@@ -221,7 +247,8 @@ class Router:
 
     def _outputs_of(self, built: Built[Input]) -> set[str]:
         """The labels of the outputs that its records may come to: of all, where they may get another tag."""
-        everywhere = built.routes or any(s.stateful and s.matches and s.matches(built.tag) for s in self.pipeline.steps)
+        source = self.way(built).source
+        everywhere = built.routes or any(s.stateful and s.takes(built.tag, source) for s in self.pipeline.steps)
         return {o.label for o in self.config.outputs if everywhere or (o.matches and o.matches(built.tag))}
 
     def _route(self, built: Built[Output]) -> Route:
@@ -401,7 +428,7 @@ class Router:
         since = self.tally().since(before)
         say = self.log.warning if since.lost else self.log.info
         say("stopped; since the signal:", **since._asdict())
-        write_if_asked(books(self.metrics, self.pipeline.unrouted, self.pipeline.loops))
+        write_if_asked(books(self.metrics, self.pipeline.unrouted, self.pipeline.unsent, self.pipeline.loops))
         self.logs.close()
         return complete
 

@@ -69,7 +69,6 @@ NO_EFFECT = {
     "d": "the router stays in the foreground",
     "supervisor": "what runs the container watches over it",
     "fips": "the TLS library decides",
-    "T": "there is no stream processor here",
     "W": "there is nothing like it here",
     "Z": "there is nothing like it here",
     "trace": "there is nothing like it here; see pyrolens explain",
@@ -146,6 +145,12 @@ def read_arguments(argv: Sequence[str], problems: Problems) -> RunArguments:
             out.libraries.append((value, place))
         elif letter == "w":
             out.workdir = value
+        elif letter == "T":
+            tasks = [s for s in out.sections if s.kind == "stream_task"]
+            task = Section("stream_task", place, name="stream_processor")
+            add(task, "name", f"flb-console:{len(tasks)}")
+            add(task, "exec", value)
+            out.sections.append(task)
         elif letter == "v":
             verbose += 1
         elif letter == "q":
