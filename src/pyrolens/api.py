@@ -33,7 +33,7 @@ __all__ = [
     "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
     "Chunk", "Commas", "ConfigError", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv", "Held",
     "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Net",
-    "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Problem", "Record", "Seconds",
-    "Secret", "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt",
-    "plugin",
+    "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Problem", "Record",
+    "Seconds", "Secret", "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines",
+    "lines_parser", "opt", "plugin",
 ]  # fmt: skip
