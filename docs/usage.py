@@ -80,10 +80,10 @@ def parts() -> Iterator[str]:
         ]
         yield table("", rows)
     yield "## All plugins of Fluent Bit 5.1.1"
-    for other in KINDS:
-        yield f"### {other}s"
-        known = sorted({*FLUENT_BIT[other].split(), *names(other)})
-        yield table(other, [(f"`{name}`", "", whole(other, name)) for name in known])
+    for kind in KINDS:
+        yield f"### {kind}s"
+        known = sorted({*FLUENT_BIT[kind].split(), *names(kind)})
+        yield table(kind, [(f"`{name}`", "", whole(kind, name)) for name in known])
 
 
 def whole(kind: PluginKind, name: str) -> Standing:

@@ -271,7 +271,8 @@ def go_on(bench: Bench, kept: list[Any]) -> None:
 
 
 def test_what_was_held_back_goes_on_behind_the_filter() -> None:
-    bench, kept = Bench(), []  # type: ignore[var-annotated]
+    bench = Bench()
+    kept: list[Any] = []
     bench.filter("*", adding("before"))
     step = bench.filter("app", holding(bench, kept))
     bench.filter("*", adding("after"))
@@ -289,7 +290,8 @@ def test_what_was_held_back_goes_on_behind_the_filter() -> None:
 
 
 def test_what_was_held_back_may_be_emitted_behind_the_filter() -> None:
-    bench, kept = Bench(), []  # type: ignore[var-annotated]
+    bench = Bench()
+    kept: list[Any] = []
     bench.filter("app", holding(bench, kept))
     bench.filter("app", rewrite(bench, lambda r: True, lambda tag: "new"))
     bench.filter("new", adding("seen"))
@@ -301,7 +303,8 @@ def test_what_was_held_back_may_be_emitted_behind_the_filter() -> None:
 
 
 def test_what_was_emitted_and_held_back_keeps_its_way() -> None:
-    bench, kept = Bench(), []  # type: ignore[var-annotated]
+    bench = Bench()
+    kept: list[Any] = []
     bench.filter("*", rewrite(bench, lambda r: "hop" in r, lambda tag: "new"))
     bench.filter("new", holding(bench, kept))
     bench.output("all", "*")
@@ -312,7 +315,8 @@ def test_what_was_emitted_and_held_back_keeps_its_way() -> None:
 
 
 def test_two_filters_may_hold_the_same_records_back() -> None:
-    bench, kept = Bench(), []  # type: ignore[var-annotated]
+    bench = Bench()
+    kept: list[Any] = []
     bench.filter("*", holding(bench, kept))
     bench.filter("*", holding(bench, kept))
     bench.output("all", "*")

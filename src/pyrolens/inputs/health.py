@@ -14,7 +14,11 @@ from pyrolens.inputs._host import Every, Ticks, hand_over
 class Health(Input):
     """Connect to a server at each interval, and say whether that could be done."""
 
-    ignored = {**NET_IGNORED, **TLS_IGNORED}
+    ignored = {
+        **NET_IGNORED,
+        **TLS_IGNORED,
+        "tls.verify_client_cert": "servers ask for the certificates of their clients, and this is a client",
+    }
     differs = ("each look opens a connection; Fluent Bit keeps one open, and finds it good until it breaks",)
 
     host: str = opt("Host to connect to.", last_wins=True)
