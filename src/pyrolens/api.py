@@ -34,6 +34,6 @@ __all__ = [
     "Chunk", "Commas", "ConfigError", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv", "Held",
     "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Net",
     "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Problem", "Record",
-    "Seconds", "Secret", "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser",
-    "opt", "plugin",
+    "Seconds", "Secret", "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines",
+    "lines_parser", "opt", "plugin",
 ]  # fmt: skip
