@@ -17,8 +17,12 @@ from pyrolens.ecs import firelens, rules, task_definition
 from pyrolens.inputs._forward_handshake import Keys
 from pyrolens.inputs._json import take_values
 from pyrolens.inputs._server import Connection
+from pyrolens.inputs.elasticsearch import Elasticsearch
 from pyrolens.inputs.forward import Forward, ForwardConnection
 from pyrolens.inputs.http import Http
+from pyrolens.inputs.opentelemetry import OpenTelemetry
+from pyrolens.inputs.splunk import Splunk
+from pyrolens.inputs.statsd import Statsd
 from pyrolens.inputs.syslog import Syslog
 from pyrolens.inputs.tcp import Tcp
 from pyrolens.inputs.udp import Udp
@@ -259,15 +263,42 @@ def http(data: bytes) -> None:
     connected(lambda env: Http(), data)
 
 
-def http_body(data: bytes) -> None:
-    kinds = (b"application/json", b"application/x-www-form-urlencoded", b"application/x-ndjson")
+def posted(make: Callable[[Any], Any], path: bytes, kinds: tuple[bytes, ...], data: bytes) -> None:
+    """The data as the body of a request, its kind and its coding as the first byte says."""
     codings = (b"", b"gzip", b"deflate", b"zstd", b"snappy", b"gzip, deflate")
     if not data:
         return
-    coding = codings[data[0] // 3 % len(codings)]
-    head = b"POST /tag HTTP/1.1\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (kinds[data[0] % 3], len(data) - 1)
+    coding = codings[data[0] // len(kinds) % len(codings)]
+    kind = kinds[data[0] % len(kinds)]
+    head = b"POST %b HTTP/1.1\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (path, kind, len(data) - 1)
     head += b"Content-Encoding: %b\r\n" % coding if coding else b""
-    connected(lambda env: Http(), b"\0" + head + b"\r\n" + data[1:])
+    connected(make, b"\0" + head + b"\r\n" + data[1:])
+
+
+def http_body(data: bytes) -> None:
+    kinds = (b"application/json", b"application/x-www-form-urlencoded", b"application/x-ndjson")
+    posted(lambda env: Http(), b"/tag", kinds, data)
+
+
+def opentelemetry(data: bytes) -> None:
+    posted(lambda env: OpenTelemetry(), b"/v1/logs", (b"application/x-protobuf", b"application/json"), data)
+
+
+def elasticsearch(data: bytes) -> None:
+    posted(lambda env: Elasticsearch(tag_key="$a"), b"/index/_bulk", (b"application/x-ndjson",), data)
+
+
+def splunk(data: bytes) -> None:
+    kinds = (b"application/json", b"text/plain", b"application/octet-stream")
+    posted(lambda env: Splunk(tag_key="$tag", add_remote_addr=True), b"/services/collector", kinds, data)
+
+
+def statsd(data: bytes) -> None:
+    def call() -> None:
+        source: Any = Statsd().open(cast(Any, Taking()))
+        source.received([(piece, ("192.0.2.1", 1)) for piece in pieces(data)])
+
+    on_loop(call)
 
 
 class ApiOptions:
@@ -425,6 +456,10 @@ TARGETS: dict[str, Target] = {
     "json_values": json_values,
     "http": http,
     "http_body": http_body,
+    "opentelemetry": opentelemetry,
+    "elasticsearch": elasticsearch,
+    "splunk": splunk,
+    "statsd": statsd,
     "http_api": http_api,
     "syslog": syslog,
     "classic": classic,
