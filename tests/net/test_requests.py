@@ -70,6 +70,7 @@ def test_however_they_are_cut(sent: list[bytes], cuts: list[int]) -> None:
         (b"GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),

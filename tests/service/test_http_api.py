@@ -13,6 +13,7 @@ import pytest
 
 from pyrolens.net import http_server
 from pyrolens.net.http_server import Answer, Request
+from pyrolens.net.requests import is_loopback
 from pyrolens.problems import ConfigError
 from pyrolens.service.http_api import HttpApi, size
 from pyrolens.service.metrics import Metrics
@@ -343,9 +344,11 @@ def test_requests_of_one_connection() -> None:
     ("data", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
-        (b"GET / HTTP/3\r\n\r\n", 400),
+        (b"GET / HTTP/3\r\n\r\n", 505),
         (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n", 413),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: elsewhere\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 70000\r\n\r\n", 413),
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 20_000, 431),
         (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n", 431),
@@ -416,6 +419,11 @@ def test_sizes(n: int, text: str) -> None:
     assert size(n) == text
 
 
+def asked(method: str, headers: dict[str, str], local: bool) -> Request:
+    where = "/api/v2/reload"
+    return Request(method, where, headers, True, path=where, peer=("127.0.0.1" if local else "10.0.0.1", 1))
+
+
 @pytest.mark.parametrize(
     ("method", "headers", "local", "status"),
     [
@@ -449,7 +457,7 @@ def test_who_may_ask_for_what(method: str, headers: dict[str, str], local: bool,
             return DONE
 
         api.reload = reload
-        answer = api.answer(Request(method, "/api/v2/reload", headers, local))
+        answer = api.answer(asked(method, headers, local))
         assert (answer if isinstance(answer, Answer) else await answer).status == status
 
     asyncio.run(main())
@@ -458,7 +466,7 @@ def test_who_may_ask_for_what(method: str, headers: dict[str, str], local: bool,
 def test_without_a_token_nobody_elsewhere_changes_anything() -> None:
     api = HttpApi(Options(), counted())
     for given in ("", "Bearer", "Bearer ", "Bearer None"):
-        answer = api.answer(Request("POST", "/api/v2/reload", {"authorization": given}, False))
+        answer = api.answer(asked("POST", {"authorization": given}, local=False))
         assert isinstance(answer, Answer)
         assert answer.status == 401
 
@@ -471,4 +479,4 @@ def test_without_a_token_nobody_elsewhere_changes_anything() -> None:
     ],
 )  # fmt: skip
 def test_who_is_on_this_machine(peer: object, local: bool) -> None:
-    assert http_server.is_loopback(peer) is local
+    assert is_loopback(peer) is local

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import cast
 
+from pyrolens.net.requests import Answer, Request, RequestError, RequestReader, answer_bytes, is_loopback
 from pyrolens.problems import ConfigError, Problem
 
 HEAD_LIMIT = 16 * 1024
@@ -13,43 +13,11 @@ HEAD_LIMIT = 16 * 1024
 BODY_LIMIT = 64 * 1024
 IDLE_SECONDS = 30.0
 CONNECTIONS = 64
-REASONS = {
-    200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 408: "Request Timeout",
-    413: "Content Too Large", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
-    501: "Not Implemented", 503: "Service Unavailable",
-}  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    method: str
-    path: str
-    """Without the query."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """By their names in lower case."""
-    local: bool = False
-    """It comes from this machine."""
-    query: str = ""
-    """What stands behind the question mark."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: bytes = b""
-    content_type: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-
+__all__ = ["Answer", "HttpServer", "Request"]
 
 Handler = Callable[[Request], Answer | Awaitable[Answer]]
 """An answer that takes a while is awaited; the requests after it wait."""
-
-
-def is_loopback(peer: object) -> bool:
-    """Of the address of a peer."""
-    host = peer[0] if isinstance(peer, tuple) and peer else ""
-    return isinstance(host, str) and (host.startswith(("127.", "::ffff:127.")) or host in ("::1", ""))
 
 
 class HttpServer:
@@ -92,21 +60,21 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, server: HttpServer) -> None:
         self.server = server
-        self.data = bytearray()
+        self.reader = RequestReader(HEAD_LIMIT, BODY_LIMIT)
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
         """An answer that takes a while."""
         self.heard = 0.0
         """When the last request came, by the loop's clock."""
-        self.local = False
+        self.peer: object = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
-        self.local = is_loopback(self.transport.get_extra_info("peername"))
+        self.peer = self.transport.get_extra_info("peername")
         others = self.server.connections
         if len(others) >= CONNECTIONS:
             # who only holds connections does not keep others away, such as the health check
-            min(others, key=lambda c: (c.local, c.task is not None, c.heard)).drop()
+            min(others, key=lambda c: (is_loopback(c.peer), c.task is not None, c.heard)).drop()
         others.add(self)
         self._restart()
 
@@ -129,59 +97,35 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
-        self.data += data
+        self.reader.feed(data)
         if self.task is None:
             self._requests()
-        elif len(self.data) > HEAD_LIMIT + BODY_LIMIT:
+        elif self.reader.size > HEAD_LIMIT + BODY_LIMIT:
             self.drop()
 
     def _requests(self) -> None:
-        while self.task is None and not self.transport.is_closing() and self._request():
+        """Answer the requests that are there in full."""
+        while self.task is None and not self.transport.is_closing():
+            try:
+                request = self.reader.next()
+            except RequestError as why:
+                self._answer(Answer(why.status), head=False, close=True)
+                return
+            if request is None:
+                return
+            request.peer = self.peer
+            self._handle(request)
             self._restart()
 
-    def _request(self) -> bool:
-        """Answer the next request, if it is there in full."""
-        end = self.data.find(b"\r\n\r\n")
-        if end < 0 or end > HEAD_LIMIT:
-            if len(self.data) > HEAD_LIMIT:
-                self._answer(Answer(431), head=False, close=True)
-            return False
-        line, *lines = self.data[:end].decode("latin-1").split("\r\n")
-        words = line.split(" ")
-        headers = {k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in lines)}
-        length = headers.get("content-length", "0")
-        twice = len([x for x in lines if x.partition(":")[0].strip().lower() in ("content-length", "host")]) > 2
-        if (
-            len(words) != 3
-            or not words[2].startswith("HTTP/1.")
-            or not length.isascii()
-            or not length.isdigit()
-            or twice
-        ):
-            self._answer(Answer(400), head=False, close=True)
-            return False
-        if "transfer-encoding" in headers:
-            self._answer(Answer(501), head=False, close=True)
-            return False
-        if int(length) > BODY_LIMIT:
-            self._answer(Answer(413), head=False, close=True)
-            return False
-        if len(self.data) < end + 4 + int(length):
-            return False
-        del self.data[: end + 4 + int(length)]
-        connection = headers.get("connection", "").lower()
-        close = connection == "close" or (words[2] == "HTTP/1.0" and connection != "keep-alive")
-        path, _, query = words[1].partition("?")
-        request = Request(words[0], path, headers, self.local, query)
+    def _handle(self, request: Request) -> None:
         try:
             answer = self.server.handler(request)
         except Exception as error:
             answer = self._defect(error)
         if isinstance(answer, Answer):
-            self._answer(answer, head=words[0] == "HEAD", close=close)
+            self._answer(answer, head=request.method == "HEAD", close=not request.keep)
         else:
-            self.task = asyncio.ensure_future(self._answer_later(answer, close))
-        return True
+            self.task = asyncio.ensure_future(self._answer_later(answer, not request.keep))
 
     def _defect(self, error: Exception) -> Answer:
         """A bug of ours; the loop's handler logs it, and the client hears of it."""
@@ -200,13 +144,6 @@ class _Connection(asyncio.Protocol):
             self._requests()
 
     def _answer(self, answer: Answer, *, head: bool, close: bool) -> None:
-        lines = [f"HTTP/1.1 {answer.status} {REASONS[answer.status]}", "Server: Pyrolens"]
-        if answer.content_type:
-            lines.append(f"Content-Type: {answer.content_type}")
-        lines.append(f"Content-Length: {len(answer.body)}")
-        lines += [f"{k}: {v}" for k, v in answer.headers.items()]
-        if close:
-            lines.append("Connection: close")
-        self.transport.write("\r\n".join([*lines, "", ""]).encode() + (b"" if head else answer.body))
+        self.transport.write(answer_bytes(answer, head=head, close=close))
         if close:
             self.transport.close()

@@ -22,6 +22,8 @@ CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?")
 LONGEST_LINE = 1024
 """Bytes of the line that begins a chunk."""
 MOST_HEADERS = 256
+ONCE = frozenset({"content-length", "transfer-encoding", "host"})
+"""Headers of which a request has one."""
 
 
 class RequestError(Exception):
@@ -52,6 +54,17 @@ class Request:
     query: str = ""
     peer: Any = None
     """The address of the client, as sockets give it."""
+
+    @property
+    def local(self) -> bool:
+        """It comes from this machine."""
+        return self.peer is not None and is_loopback(self.peer)
+
+
+def is_loopback(peer: object) -> bool:
+    """Of the address of a peer."""
+    host = peer[0] if isinstance(peer, tuple) and peer else ""
+    return isinstance(host, str) and (host.startswith(("127.", "::ffff:127.")) or host in ("::1", ""))
 
 
 class RequestReader:
@@ -148,7 +161,7 @@ class RequestReader:
             if not colon or not TOKEN.fullmatch(name):
                 raise RequestError(400, "a header of a request cannot be read")
             name, value = name.lower(), value.strip(" \t")
-            if name in ("content-length", "transfer-encoding") and headers.get(name, value) != value:
+            if name in ONCE and headers.get(name, value) != value:
                 raise RequestError(400, f"a request has two headers {name}")
             headers[name] = value
         connection = headers.get("connection", "").lower()

@@ -136,7 +136,7 @@ class HttpApi:
             return None
         if request.local and not given:
             return None
-        return Answer(401, b"", headers={"WWW-Authenticate": "Bearer"})
+        return Answer(401, b"", headers=[("WWW-Authenticate", "Bearer")])
 
     def _about(self, _: Request) -> Answer:
         return _json(
@@ -226,7 +226,7 @@ class HttpApi:
             return self._reloaded(self.reload()) if self.reload else self._told(NOT_ENABLED)
         if request.method in ("GET", "HEAD"):
             return _json({"hot_reload_count": self.metrics.reloads})
-        return Answer(405, headers={"Allow": "GET, POST, PUT"})
+        return Answer(405, headers=[("Allow", "GET, POST, PUT")])
 
 
 def is_local_name(host: str) -> bool:
