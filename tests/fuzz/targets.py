@@ -66,6 +66,7 @@ class Taking:
         self.flush = 1.0
         self.log = Said()
         self.multiline_limit = 0
+        self.stores = False
         self.events: list[Event] = []
         self.size = 0
 
@@ -89,13 +90,25 @@ class Taking:
         assert tag
         look_at_metrics(metrics)
 
-    def ingest(self, tag: str, events: list[Event], size: int, settled: Callable[[], None] | None = None) -> None:
+    def ingest(
+        self,
+        tag: str,
+        events: list[Event],
+        size: int,
+        settled: Callable[[], None] | None = None,
+        *,
+        stored: Callable[[], None] | None = None,
+        delivered: Callable[[], None] | None = None,
+    ) -> None:
         assert isinstance(tag, str)
         assert tag
         assert size >= 0
         self.size += size
         look_at(events)
         self.events += events
+        for call in (stored, settled, delivered):
+            if call is not None:
+                call()
 
 
 def look_at(events: list[Event]) -> None:
