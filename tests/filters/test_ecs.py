@@ -124,6 +124,10 @@ def test_what_waits_keeps_its_order() -> None:
             assert bench.env.used == bench.env.held
             assert all(held.released for held in bench.env.held)
             assert bench.transform(ID, [(5, {})]) == [(5, {"t": "t-1"})]
+            assert bench.transform("cccccccccccc", [(6, {})]) == []
+            assert bench.transform(ID, [(7, {})]) == [], "it is known, but there is one before it"
+            await bench.work()
+            assert [int(ns) for _, events in bench.out for ns, _ in events] == [1, 2, 3, 4, 6, 7]
 
     run(check())
 

@@ -314,6 +314,7 @@ def test_another_one_goes_on_where_it_stands(tmp_path: Path, same_db: bool) -> N
         await old.stop()
         await env.until_events(1)
         assert [record["message"] for record in env.records] == ["line 4"]
+        assert len(old_env.records) == 4, "the old one does not read it, too"
         env.settle[0]()
         assert cursor(db) == "", "what the old one handed over is still under way"
         old_env.settle[0]()
