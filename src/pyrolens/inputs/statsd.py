@@ -1,48 +1,44 @@
-"""input statsd: the metrics of StatsD over UDP, each as a record.
+"""input statsd: the metrics of StatsD over UDP, each as a record, or together as metrics.
 
 Source: Fluent Bit 5.1.1 plugins/in_statsd/statsd.c.
 """
 
+import asyncio
 from types import MappingProxyType
-from typing import Annotated
 
 from pyrolens.api import Event, Input, InputEnv, Record, Source, opt, plugin
 from pyrolens.inputs._datagrams import NOT_DATAGRAMS, Datagram, Datagrams
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import ServerNet
+from pyrolens.inputs._statsd_metrics import Tally
 from pyrolens.inputs._text import text_of
-from pyrolens.options import TRUE, Kind, read_bool
 from pyrolens.records.types import to_float
 
 TYPES = {"g": "gauge", "s": "set"}
 """By the first letter; ms is a timer, and all else a counter."""
 
 
-def doubt_metrics(text: str) -> str:
-    return "each metric is a record all the same" if text.strip().lower() in TRUE else ""
-
-
-AsRecords = Annotated[bool, Kind("boolean", read_bool, doubt=doubt_metrics)]
-
-
 @plugin("statsd")
 class Statsd(Input):
-    """Receive the counters, gauges, timers and sets of StatsD over UDP, each as a record."""
+    """Receive the counters, gauges, timers and sets of StatsD over UDP, each as a record, or all as metrics."""
 
     ignored = MappingProxyType({"workers": "one loop reads all datagrams", **NOT_DATAGRAMS})
     differs = (
         "a timer is one; Fluent Bit writes the fields of a set behind its own",
         "a line that cannot be read is refused alone; Fluent Bit throws away those behind it",
-        "metrics on is a warning: each metric is a record",
+        "with metrics on, counters add up and signed gauges move; Fluent Bit hands on what each line says",
         "datagrams that the kernel had no room for are counted (kernel_dropped_datagrams) and logged",
     )
 
     listen: str = opt("Address to listen on.", default="0.0.0.0")
     port: int = opt("Port to listen on.", default=8125, low=0, high=65535, last_wins=True)
-    metrics: AsRecords = opt("Make metrics of them, which cannot be done here.", default=False)
+    metrics: bool = opt("Make metrics of them, not records: they go to outputs that take metrics.", default=False)
     share_port: bool = opt(
         "Let other processes listen on the same port (SO_REUSEPORT).", default=False, name="net.share_port"
     )
+
+    def publishes(self, tag: str) -> str | None:
+        return tag if self.metrics else None
 
     def open(self, env: InputEnv) -> Source:
         return StatsdSource(self, env)
@@ -53,14 +49,19 @@ class StatsdSource:
         self.plan = plan
         self.env = env
         self.refuse = Refusals(env)
-        self.datagrams = Datagrams(self.refuse, self.received)
+        self.datagrams = Datagrams(self.refuse, self.counted if plan.metrics else self.received)
+        self.tally = Tally()
+        self.timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         net = ServerNet(share_port=self.plan.share_port)
         await self.datagrams.listen_udp(self.plan.listen, self.plan.port, net)
 
     def inherit(self, old: "StatsdSource") -> bool:
-        return self.datagrams.inherit(old.datagrams, (self.plan.listen, self.plan.port))
+        inherits = self.datagrams.inherit(old.datagrams, (self.plan.listen, self.plan.port))
+        if inherits and self.plan.metrics and old.plan.metrics:
+            self.tally = old.tally
+        return inherits
 
     def pause(self) -> None:
         self.datagrams.pause()
@@ -70,6 +71,27 @@ class StatsdSource:
 
     async def stop(self) -> None:
         await self.datagrams.stop()
+        if self.timer:
+            self.timer.cancel()
+        self._publish()
+
+    def counted(self, found: list[Datagram]) -> None:
+        """With metrics on."""
+        now = self.env.now()
+        refused: dict[str, int] = {}
+        for data, _ in found:
+            for line in text_of(data).split("\n"):
+                if line and (why := self.tally.take(line.partition("\0")[0], now)):
+                    refused[why] = refused.get(why, 0) + 1
+        for why, lines in refused.items():
+            self.refuse(why, lines)
+        if self.tally.new and self.timer is None:
+            self.timer = asyncio.get_running_loop().call_later(self.env.flush, self._publish)
+
+    def _publish(self) -> None:
+        self.timer = None
+        if self.tally.new:
+            self.env.publish(self.env.tag, self.tally.read())
 
     def received(self, found: list[Datagram]) -> None:
         now = self.env.now()

@@ -2,13 +2,14 @@
 
 Source: https://prometheus.io/docs/specs/prw/remote_write_spec (version 1), prometheus/prompb/types.proto; Fluent Bit
 5.1.1 lib/cmetrics/src/cmt_encode_prometheus_remote_write.c.
-Differs: labels are sorted and none is empty or there twice, as the specification wants it."""
+Differs: labels are sorted, none is empty or there twice, and names are valid, as the specification wants it."""
 
 import struct
 from collections.abc import Iterable
 
 from pyrolens.outputs._otlp import encoded
 from pyrolens.outputs._protobuf import part, varint
+from pyrolens.records.codecs.prometheus import valid_label, valid_name
 from pyrolens.records.metrics import Buckets, Family, MetricSet, Pairs, Sample
 
 STALE = 3600 * 1_000_000_000
@@ -29,9 +30,9 @@ def write_request(metrics: MetricSet, now: int) -> tuple[bytes, int]:
 
 
 def series(family: Family, sample: Sample, common: Pairs) -> Iterable[bytes]:
-    own = {key: text for key, text in (*common, *family.pairs(sample)) if text}
+    own = {valid_label(key): text for key, text in (*common, *family.pairs(sample)) if text}
     ms = sample.ns // 1_000_000
-    name, value = family.name, sample.value
+    name, value = valid_name(family.name), sample.value
     if isinstance(value, (int, float)):
         yield time_series(name, own, value, ms)
         return

@@ -140,6 +140,16 @@ def test_a_summary_without_quantiles() -> None:
     assert prometheus_text(empty).endswith("s_sum 1\ns_count 2\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "metric", "label"),
+    [("a_b:c", "a_b:c", "a_b_c"), ("page.hits", "page_hits", "page_hits"), ("1é", "_1_", "_1_"), ("", "_", "_")],
+)
+def test_names_that_prometheus_takes(name: str, metric: str, label: str) -> None:
+    odd = MetricSet((Family(name, "gauge", "", (name,), (Sample(T, ("v",), 1),)),))
+    assert prometheus_text(odd) == f'# HELP {metric}\n# TYPE {metric} gauge\n{metric}{{{label}="v"}} 1\n'
+    assert plain_text(odd).endswith(f' {name}{{{name}="v"}} = 1\n'), "as Fluent Bit prints it"
+
+
 def test_as_a_record() -> None:
     ns, record = as_event(one())
     assert (ns, record["metrics"].splitlines()[-1]) == (T, f"n_total 1 {T // 10**6}")

@@ -2,13 +2,15 @@
 
 Source: Fluent Bit 5.1.1 lib/cmetrics/src/cmt_encode_prometheus.c, cmt_encode_text.c, cmt_decode_prometheus.c;
 https://prometheus.io/docs/instrumenting/exposition_formats.
-Differs: what is no number is written NaN, +Inf and -Inf, as Prometheus wants it.
+Differs: for Prometheus, what is no number is written NaN, +Inf and -Inf, and what no name may have is written _; with
+a single wrong name it would take nothing of the whole text.
 """
 
 import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pyrolens.records.event import SECOND, Event
 from pyrolens.records.metrics import (
@@ -42,14 +44,26 @@ def prometheus_text(metrics: MetricSet, timestamps: bool = False) -> str:
     )
 
 
+@lru_cache(4096)
+def valid_name(name: str, odd: re.Pattern[str] = re.compile(r"[^a-zA-Z0-9_:]")) -> str:
+    """As the name of a metric may be: page.hits is page_hits."""
+    made = odd.sub("_", name)
+    return f"_{made}" if not made or made[0].isdigit() else made
+
+
+def valid_label(name: str) -> str:
+    return valid_name(name).replace(":", "_")
+
+
 def head(family: Family) -> str:
+    name = valid_name(family.name)
     about = f" {escaped(family.help, quotes=False)}" if family.help else ""
-    return f"# HELP {family.name}{about}\n# TYPE {family.name} {family.kind}\n"
+    return f"# HELP {name}{about}\n# TYPE {name} {family.kind}\n"
 
 
 def sample_lines(family: Family, sample: Sample, common: Pairs, timestamps: bool) -> str:
-    name, value = family.name, sample.value
-    labels = [quoted(key, escaped(text)) for key, text in (*common, *family.pairs(sample))]
+    name, value = valid_name(family.name), sample.value
+    labels = [quoted(valid_label(key), escaped(text)) for key, text in (*common, *family.pairs(sample))]
     end = f" {sample.ns // MILLISECOND}\n" if timestamps else "\n"
     if isinstance(value, (int, float)):
         return f"{name}{braces(labels)} {number(value)}{end}"
