@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyrolens.delivery.memory import cost
-from pyrolens.delivery.outcome import DELIVERED, Chunk, Limits, Outcome
+from pyrolens.delivery.outcome import DELIVERED, Chunk, Limits, Outcome, Parcel
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.delivery.spool import Spool
@@ -341,6 +341,24 @@ def test_a_call_that_hangs_is_given_up_and_made_again() -> None:
         assert numbers(sink.got) == [1]
         assert run.counters.counters["timeouts"] >= 1
         assert run.log.lines[0][2]["reason"] == "the call was given up after 0.01 s (deliver_timeout)"
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_stored_waits_in_memory(tmp_path: Path) -> None:
+    async def main() -> None:
+        gate = asyncio.Event()
+        sink = Script(limits=Limits(items=1, calls=1))
+        sink.gate = gate.wait  # type: ignore[assignment]
+        sink.encoder = lambda tag: lambda events: [Parcel(object(), [b"%d" % r["n"]], 1, 1) for _, r in events]  # type: ignore[method-assign]
+        run = stored(Run(sink), spool_in(tmp_path / "o"))
+        for n in range(5):
+            run.feed(n)
+            run.delivery.flush()
+        assert run.counters.stored_records == 0
+        gate.set()
+        await run.end()
+        assert sorted(numbers(sink.got)) == list(range(5))
 
     asyncio.run(main())
 

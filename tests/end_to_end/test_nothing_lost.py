@@ -385,8 +385,7 @@ def test_a_full_disk_stops_the_reading_and_loses_nothing(tmp_path: Path, small_d
                 assert await router.stop() == 0
                 said = router.said()
             errors = [line for line in said.splitlines() if "[error]" in line]
-            assert all("the disk takes nothing" in line for line in errors), errors
-            assert 1 <= len(errors) <= 3
+            assert len(errors) == 1, errors
             assert "No space left on device" in errors[0]
             assert "takes what is stored again" in said
             assert list(small_disk.rglob("*.seg")) == []

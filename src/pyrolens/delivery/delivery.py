@@ -198,14 +198,14 @@ class Delivery:
     def _ready(self, chunk: Chunk) -> None:
         self._idle.clear()
         spool = self.spool
-        if spool is None:
-            self._line_up(chunk)
-        elif spool.waits or (self.used > self.share and (self._tasks or self._lanes or self._retries)):
-            self._store(spool, chunk)
-        else:
+        if spool is None or not self._overflows(spool) or not self._store(spool, chunk):
             self._line_up(chunk)
         if self.most:
             self._trim()
+
+    def _overflows(self, spool: Spool) -> bool:
+        """What comes now waits on disk."""
+        return spool.waits or (self.used > self.share and bool(self._tasks or self._lanes or self._retries))
 
     def _line_up(self, chunk: Chunk, *, first: bool = False) -> None:
         self._idle.clear()
@@ -428,11 +428,16 @@ class Delivery:
 
     # -- on disk ----------------------------------------------------------------------------------------------
 
-    def _store(self, spool: Spool, chunk: Chunk, due: float = 0.0) -> None:
-        """The chunk waits on disk from now on; if that takes nothing, in memory behind those on disk."""
-        if spool.put(chunk, due):
-            self._grow(-cost(chunk))
+    def _store(self, spool: Spool, chunk: Chunk, due: float = 0.0) -> bool:
+        """The chunk waits on disk from now on; if that takes nothing, in memory behind those on disk. False: it cannot
+        be stored, as it may be with metrics, of which the next reading says all again."""
+        try:
+            if spool.put(chunk, due):
+                self._grow(-cost(chunk))
+        except TypeError:
+            return False
         self._tell(spool)
+        return True
 
     def _tell(self, spool: Spool) -> None:
         counters, (chunks, records, size) = self.counters, self._told
@@ -494,9 +499,10 @@ class Delivery:
         if not alive and (self._tasks or self._lanes):
             return
         for timer, chunk in sorted(self._retries.values(), key=lambda one: -one[0].when()):
+            if not self._store(spool, chunk, time.time() + timer.when() - now):
+                continue
             timer.cancel()
             del self._retries[chunk.id]
-            self._store(spool, chunk, time.time() + timer.when() - now)
             if not alive or 2 * self.used < self.share:
                 break
         if not alive:

@@ -54,7 +54,7 @@ class Spool:
 
     def put(self, chunk: Chunk, due: float = 0.0) -> bool:
         """Take over a chunk. True: it is on disk, and its receipts are released; else it waits in memory still.
-        `due`: seconds since the epoch, before which it is not sent again."""
+        `due`: seconds since the epoch, before which it is not sent again. Raises: TypeError, if it is no plain data."""
         if not self.unwritten:
             try:
                 self._write(chunk, due)

@@ -221,9 +221,6 @@ class InputRuntime(PluginEnv):
             self.log.warning(f"paused: {reason}", **fields)
             self.source.pause()
 
-    def held(self, reason: str) -> bool:
-        return reason in self._reasons
-
     def let_go(self, reason: str) -> None:
         """Read on, if there is no other reason not to."""
         if reason not in self._reasons:

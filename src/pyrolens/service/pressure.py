@@ -18,6 +18,8 @@ LEAST = 4 * 1024 * 1024
 """Bytes that may wait in memory, however small the container is."""
 SOFT, LOW = 0.75, 0.6
 """Of memory_limit: where those begin to wait who have more than their part of it, and where all go on."""
+QUIET = 10.0
+"""Seconds that the disk takes all before that is said."""
 MEMORY = "memory_limit is reached"
 OVER = "an output has more waiting than storage.max_chunks_up has room for"
 DISK = "the disk takes nothing"
@@ -40,6 +42,9 @@ class Pressure:
         """Those that wait until no output has anything on disk."""
         self._troubled: set[str] = set()
         """Who cannot write to the disk."""
+        self._told = False
+        """It was said that the disk takes nothing, and not yet that it does again."""
+        self._well_since = 0.0
         self._easing = False
 
     def begin(
@@ -51,7 +56,7 @@ class Pressure:
         if before is not None:
             self._held = {each: None for each in before._held if each in inputs}
             self._over = {each: None for each in before._over if each in inputs}
-            self._troubled = before._troubled
+            self._troubled, self._told, self._well_since = before._troubled, before._told, before._well_since
             self.memory.low = int(self.limit * LOW) if self._held else -1
             if self._held and not self.limit:
                 self.memory.low = self.memory.used
@@ -109,13 +114,14 @@ class Pressure:
     def trouble(self, who: str, why: OSError | None) -> None:
         """`who` cannot write to the disk, or with None can again."""
         if why is None:
-            self._troubled.discard(who)
-            if not self._troubled and any(each.held(DISK) for each in self.inputs):
-                self.log.info("the disk takes what is stored again, and inputs read on")
-                for each in self.inputs:
+            if who in self._troubled:
+                self._troubled.discard(who)
+                self._well_since = asyncio.get_running_loop().time()
+                for each in self.inputs if not self._troubled else ():
                     each.let_go(DISK)
             return
-        if not self._troubled:
+        if not self._told:
+            self._told = True
             self.log.error(
                 "the disk takes nothing, so inputs stop reading until it does; nothing that was acknowledged is lost",
                 who=who,
@@ -125,6 +131,14 @@ class Pressure:
         self._troubled.add(who)
         for each in self.inputs:
             each.hold(DISK)
+
+    def tend(self, *, last: bool = False) -> None:
+        """To be called every now and then, and once more at the end. A disk that is full at its brim takes a little
+        and then nothing, again and again: that is told once."""
+        well = self._told and not self._troubled
+        if well and (last or asyncio.get_running_loop().time() - self._well_since >= QUIET):
+            self._told = False
+            self.log.info("the disk takes what is stored again, and inputs read on")
 
     def make_room(self, owner: object, size: int) -> tuple[int, int]:
         """Of an input with storage.type memrb: see intake.Ring."""

@@ -211,6 +211,8 @@ class Storage:
 
     def tend(self) -> None:
         """To be called every now and then."""
+        if self._pressure is not None:
+            self._pressure.tend()
         for where, log in self._logs.items():
             while log.damaged:
                 path, size = log.damaged.pop()
@@ -231,6 +233,8 @@ class Storage:
         for log in self._logs.values():
             log.close()
         self.tend()
+        if self._pressure is not None:
+            self._pressure.tend(last=True)
         self._stores.clear()
         self._logs.clear()
         self.folder.close()
