@@ -42,6 +42,13 @@ def rule(field: str, op: str, value: Any, **more: Any) -> dict[str, Any]:
         ({"k": {"z": "deep"}}, "$k['z']", "eq", "deep", True),
         ({"s": "abc"}, "s", "eq", "abc", False),
         ({}, "s", "eq", "s", True),
+        ({"l": [1]}, "$l", "neq", "x", False),
+        ({"l": []}, "$l", "not_regex", "x", False),
+        ({"l": [1]}, "$l[0]", "neq", "x", True),
+        ({"l": [1]}, "a$l", "eq", "a", False),
+        ({"m": {}}, "$m", "neq", "x", True),
+        ({}, "$TAG", "neq", "x", False),
+        ({}, "a$TAG", "eq", "a", True),
     ],
 )
 def test_rules(record: Record, field: str, op: str, value: Any, expected: bool) -> None:

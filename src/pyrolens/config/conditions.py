@@ -1,16 +1,18 @@
 """Conditions of processors and routes: rules about fields of a record.
 
 Source: Fluent Bit 5.1.1, src/flb_conditionals.c, and src/flb_processor.c for how they are written. A field is a
-template (`$level`, `$k['z']`), and its value is compared as text; a field that is not there is the empty text.
+template (`$level`, `$k['z']`), and its value is compared as text; a field that is not there is the empty text. A rule
+about a list, or about nothing but the tag, never holds.
 Differs: a number without quotes is compared as the number it is. In processors Fluent Bit compares its bytes, so that
-`eq` is never true and `gt 10` is true for 5.
+`eq` is never true and `gt 10` is true for 5, and refuses most that have a fraction.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from pyrolens.options import read_float
-from pyrolens.records.event import metadata_of
+from pyrolens.records.accessor import Key, Tag, getter
+from pyrolens.records.event import Record, metadata_of
 from pyrolens.records.regex import compile_pattern
 from pyrolens.records.routes import Holds
 from pyrolens.records.template import Template
@@ -58,11 +60,26 @@ def compile_rule(rule: Any) -> Holds:
     if "value" not in rule:
         raise ValueError("a rule needs value")
     compare = comparison(op.lower(), rule["value"])
-    render = Template(field).render("")
+    test = of_field(Template(field), compare)
     context = rule.get("context")
     if isinstance(context, str) and context.lower() == "metadata":
-        return lambda ns, record: compare(render(metadata_of(ns), ()) or "")
-    return lambda ns, record: compare(render(record, ()) or "")
+        return lambda ns, record: test(metadata_of(ns))
+    return lambda ns, record: test(record)
+
+
+def of_field(template: Template, compare: Compare) -> Callable[[Record], bool]:
+    if all(isinstance(part, Tag) for part in template.parts):
+        return lambda record: False
+    render, several = template.render(""), len(template.parts) > 1
+    fields = [getter(part) for part in template.parts if isinstance(part, Key)]
+
+    def test(record: Record) -> bool:
+        text = render(record, ()) or ""
+        if (several or not text) and any(isinstance(get(record), list | tuple) for get in fields):
+            return False
+        return compare(text)
+
+    return test
 
 
 def comparison(op: str, value: Any) -> Compare:
