@@ -86,12 +86,12 @@ class Router:
         self.retired: list[Delivery] = before.retired if before else []
         """Of configs before this one, with something left to deliver."""
         self._finishing: set[asyncio.Task[None]] = set()
+        self._sources = {task.source for task in config.streams}
+        """Where records come from that stream tasks ask for."""
         self.pipeline = Pipeline([], [], self._log("router"), self.metrics.router)
         self.memory: Memory = before.memory if before else Memory()
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
         self.burials = burials(config, self.deliveries, self._problems, self.logs.masked)
-        self._sources = {task.source for task in config.streams}
-        """Where records come from that stream tasks ask for."""
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
         if config.streams:
             self._add_tasks(config.streams)
