@@ -11,7 +11,6 @@ from pyrolens.options import OptionError
 from pyrolens.plugin import Filter, Input, Output, Parser
 from pyrolens.problems import Place, Problem
 from pyrolens.records.routes import RouteRule
-from pyrolens.sql.task import StreamTask
 
 P = TypeVar("P")
 
@@ -71,4 +70,5 @@ class Config:
     document: Document
     multiline_parsers: Mapping[str, MultilineParser] = field(default_factory=dict)
     """Those of the config; Fluent Bit's own are known to who uses them."""
-    streams: list[StreamTask] = field(default_factory=list)
+    streams: list[Any] = field(default_factory=list)
+    """Of pyrolens.sql.task.StreamTask, which most routers have no need to load."""

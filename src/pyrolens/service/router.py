@@ -31,7 +31,6 @@ from pyrolens.service.metrics import FilterMetrics, Metrics
 from pyrolens.service.pressure import Pressure, limit_of_container, memory_limit, resident
 from pyrolens.service.secrets import plugins_of, secrets_of
 from pyrolens.service.storage import Storage
-from pyrolens.sql.task import StreamTask
 
 T = TypeVar("T")
 BACKLOG = "storage_backlog.0"
@@ -184,7 +183,7 @@ class Router:
         env = PluginEnv(built.label, log, counters, self._parsers, self._leave)
         return MetricsStep(built.plugin.compile_metrics(env), built.place, counters, log)
 
-    def _add_tasks(self, tasks: list[StreamTask]) -> None:
+    def _add_tasks(self, tasks: list[Any]) -> None:
         """Stream tasks come behind the filters."""
         from pyrolens.pipeline.streams import Snapshots, compile_task  # few configs have stream tasks
 
