@@ -241,6 +241,7 @@ class Takeover:
         await old.pipeline.tasks.stop()
         old.pipeline.end()
         new.pipeline.unrouted += old.pipeline.unrouted
+        new.pipeline.unsent += old.pipeline.unsent
         new.pipeline.loops += old.pipeline.loops
         for env in self.late:
             await self._open_late(env)
