@@ -73,7 +73,7 @@ async def _listens(process: asyncio.subprocess.Process, socket: Path, may_refuse
         await asyncio.sleep(0.05)
     try:
         # A router that refuses may have opened its socket before it came to the error.
-        await asyncio.wait_for(process.wait(), 3 if may_refuse else 0.15)
+        await asyncio.wait_for(process.wait(), START if may_refuse else 0.15)
     except TimeoutError:
         pass
     return process.returncode is None and socket.exists()

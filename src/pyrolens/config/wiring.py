@@ -360,7 +360,12 @@ class _Builder:
         if plugin.of_metrics != of_metrics:
             wanted, found = ("metrics", "logs") if of_metrics else ("logs", "metrics")
             message = f"processor {plugin.name} is of {found}, and stands below {wanted}"
-            self.problems.error("bad-processor", message, section.place, f"write it below processors: {found}:")
+            hint = f"write it below processors: {found}:"
+            if plugin.only_processor:
+                # Fluent Bit starts with it, and it does nothing
+                self.problems.warning("bad-processor", f"{message}, where it has no effect", section.place, hint)
+            else:
+                self.problems.error("bad-processor", message, section.place, hint)
             return None
         if holds is not None and of_metrics:
             message = f"processor {plugin.name}: condition has no effect: metrics have no fields to compare"
