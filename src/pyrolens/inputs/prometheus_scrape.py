@@ -33,7 +33,11 @@ from pyrolens.records.codecs.prometheus import read_prometheus
 class PrometheusScrape(Input):
     """Read metrics now and then from an endpoint in Prometheus' text format."""
 
-    ignored = {**NET_IGNORED, **TLS_IGNORED}
+    ignored = {
+        **NET_IGNORED,
+        **TLS_IGNORED,
+        "tls.verify_client_cert": "servers ask for the certificates of their clients, and this is a client",
+    }
     differs = ("Labels without a value stay what they are, but the order of labels may be another.",)
 
     host: str = opt("Host to ask.", default="localhost", last_wins=True)
