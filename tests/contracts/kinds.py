@@ -102,7 +102,7 @@ class Kind:
     """Its protocol says that 500 is not tried again."""
     stores: bool = False
     """Records are delivered once they are stored, and sent later."""
-    slow: str = "net.io_timeout 1\n"
+    slow: str = "net.io_timeout 5\n"
     """Lines that make it wait for a second only."""
     skewed: bytes = b""
     """How it says that a request is signed for another time."""
@@ -289,7 +289,7 @@ def faults(kind: Kind) -> list[Fault]:
     if kind.protocol != "stream":
         found += [
             Fault("reset_before_the_answer", "reset|closed", reply=b"", doubles=True),
-            Fault("too_slow", "1 second", silent=True, doubles=True, options=kind.slow),
+            Fault("too_slow", "5 seconds", silent=True, doubles=True, options=kind.slow),
         ]
     if kind.protocol == "forward":
         found.append(Fault("garbage", "no msgpack", reply=b"\xc1", doubles=True))
