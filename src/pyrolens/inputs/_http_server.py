@@ -12,7 +12,7 @@ from typing import Annotated, Any, cast
 
 from pyrolens.api import InputEnv, Seconds, Size, opt
 from pyrolens.inputs._refusals import Refusals
-from pyrolens.inputs._server import Connection, Server, ServerNet
+from pyrolens.inputs._server import Connection, Server, ServerNet, ServerSource
 from pyrolens.inputs._tls import ServerTls, server_context, tls_print
 from pyrolens.net.decompress import DECOMPRESSORS, TooLargeError
 from pyrolens.net.requests import CONTINUE, Answer, Request, RequestError, RequestReader, answer_bytes
@@ -114,7 +114,7 @@ HTTP_DIFFERS = (
 """For `differs` of inputs with HttpOptions."""
 
 
-class HttpSource:
+class HttpSource(ServerSource):
     """An input that listens for HTTP. `handle` gives the answer of a request once its records are handed over; it may
     raise RequestError."""
 
@@ -144,19 +144,6 @@ class HttpSource:
 
     def inherit(self, old: "HttpSource") -> bool:
         return self.tls_print == old.tls_print and self.server.inherit(old.server, (self.listen, self.port), peers=True)
-
-    def pause(self) -> None:
-        self.server.pause()
-
-    def resume(self) -> None:
-        self.server.resume()
-
-    @property
-    def peers(self) -> int:
-        return self.server.peers
-
-    async def stop(self) -> None:
-        await self.server.stop()
 
 
 class HttpConnection(Connection):

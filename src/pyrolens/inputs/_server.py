@@ -305,6 +305,25 @@ class Server:
             connection.data_received(data)
 
 
+class ServerSource:
+    """A Source all of whose peers come to its `server`."""
+
+    server: Server
+
+    def pause(self) -> None:
+        self.server.pause()
+
+    def resume(self) -> None:
+        self.server.resume()
+
+    @property
+    def peers(self) -> int:
+        return self.server.peers
+
+    async def stop(self) -> None:
+        await self.server.stop()
+
+
 class _Turned(asyncio.Protocol):
     """A connection too many."""
 

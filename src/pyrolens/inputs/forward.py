@@ -32,7 +32,7 @@ from pyrolens.api import (
 from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
 from pyrolens.inputs._forward_protocol import NotForwardError, Protocol
 from pyrolens.inputs._refusals import Refusals
-from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, is_mode
+from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, ServerSource, is_mode
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
 from pyrolens.options import read_bool
 from pyrolens.records.frames import NOTHING, Frames, Whole, decode_any
@@ -136,7 +136,7 @@ def switched_on(said: bool | None, environ: Mapping[str, str] = os.environ) -> b
         raise ConfigError([Problem("bad-value", f"{SWITCH} is '{environ[SWITCH]}': {why}")]) from None
 
 
-class ForwardSource:
+class ForwardSource(ServerSource):
     def __init__(self, plan: Forward, env: InputEnv) -> None:
         self.plan = plan
         self.env = env
@@ -160,19 +160,6 @@ class ForwardSource:
         place = plan.unix_path or (plan.listen, plan.port)
         same = plan.keys == old.plan.keys
         return self.tls_print == old.tls_print and self.server.inherit(old.server, place, peers=same)
-
-    def pause(self) -> None:
-        self.server.pause()
-
-    def resume(self) -> None:
-        self.server.resume()
-
-    @property
-    def peers(self) -> int:
-        return self.server.peers
-
-    async def stop(self) -> None:
-        await self.server.stop()
 
 
 class ForwardConnection(Connection):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from pyrolens.api import Input, InputEnv, Record, Source, group, opt, plugin
 from pyrolens.inputs._payload import Payload, peer_url
 from pyrolens.inputs._refusals import Refusals
-from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet
+from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, ServerSource
 from pyrolens.inputs._text import unescaped
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
 
@@ -59,7 +59,7 @@ class Tcp(Input):
         return TcpSource(self, env)
 
 
-class TcpSource:
+class TcpSource(ServerSource):
     def __init__(self, plan: Tcp, env: InputEnv) -> None:
         self.plan = plan
         self.env = env
@@ -75,19 +75,6 @@ class TcpSource:
     def inherit(self, old: "TcpSource") -> bool:
         plan = self.plan
         return self.tls_print == old.tls_print and self.server.inherit(old.server, (plan.listen, plan.port), peers=True)
-
-    def pause(self) -> None:
-        self.server.pause()
-
-    def resume(self) -> None:
-        self.server.resume()
-
-    @property
-    def peers(self) -> int:
-        return self.server.peers
-
-    async def stop(self) -> None:
-        await self.server.stop()
 
 
 class TcpConnection(Connection):
