@@ -13,6 +13,8 @@ import pyrolens
 VERBS = {
     "run": ("pyrolens.tools.run", "run a config: takes the command line of fluent-bit"),
     "up": ("pyrolens.local.up", "run a task definition here, its destinations included"),
+    "init": ("pyrolens.tools.init", "fetch the config files that the environment names, then run"),
+    "health": ("pyrolens.tools.health", "ask the router whether it is well, as a container's health check"),
     "render": ("pyrolens.tools.render", "print what ECS makes of a task definition"),
     "convert": ("pyrolens.tools.convert", "print a config in the other language: classic or YAML"),
     "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),

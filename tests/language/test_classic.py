@@ -202,6 +202,17 @@ class TestIncludes:
         sections, messages = self.parsed(tmp_path, "@INCLUDE sub/one.conf\n", monkeypatch)
         assert (sections, messages) == ([("input", [("Name", "main")])], [])
 
+    def test_a_yaml_file_is_taken_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "one.yaml").write_text("parsers:\n  - name: x\npipeline: {inputs: [{name: one}]}\n")
+        (tmp_path / "two.yaml").write_text("[INPUT]\n  Name classic\n")
+        sections, messages = self.parsed(tmp_path, "@INCLUDE one.yaml\n@INCLUDE two.yaml\n", monkeypatch)
+        assert messages == []
+        assert sections == [
+            ("parser", [("name", "x")]),
+            ("input", [("name", "one")]),
+            ("input", [("Name", "classic")]),
+        ]
+
     def test_globs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "parts").mkdir()
         for name in "ab":

@@ -210,6 +210,13 @@ class TestIncludes:
         (tmp_path / "sub" / "two.yaml").write_text("pipeline: {inputs: [{name: two}]}\n")
         assert self.parsed(tmp_path / "main.yaml") == (["two", "main"], [])
 
+    def test_a_file_in_the_classic_format_is_taken_too(self, tmp_path: Path) -> None:
+        (tmp_path / "main.yaml").write_text("includes: [one.conf, two.yaml]\nservice: {flush: 1}\n")
+        (tmp_path / "one.conf").write_text("# first\n[SERVICE]\n    Grace 2\n@INCLUDE two.conf\n")
+        (tmp_path / "two.conf").write_text("[INPUT]\n    Name two\n")
+        (tmp_path / "two.yaml").write_text("@SET a=b\n[INPUT]\n    Name classic\n")
+        assert self.parsed(tmp_path / "main.yaml") == (["2", "two", "classic", "1"], [])
+
     def test_the_same_name_twice_is_a_mistake_but_not_another_name(self, tmp_path: Path) -> None:
         (tmp_path / "f.yaml").write_text("pipeline: {inputs: [{name: f}]}\n")
         (tmp_path / "main.yaml").write_text("includes: [f.yaml, ./f.yaml, f.yaml]\n")

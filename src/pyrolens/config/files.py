@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pyrolens.config.registry import Registry
 from pyrolens.language.document import Document
+from pyrolens.language.includes import is_elsewhere, is_yaml
 from pyrolens.problems import ConfigError, Place, Problems
 
 Read = Callable[[str, Problems], Document]
@@ -15,10 +16,14 @@ Read = Callable[[str, Problems], Document]
 
 def found(path: str, folder: str) -> str | None:
     """Where the file is: as named from the working folder, else from the folder of the main file. None: nowhere."""
+    if is_elsewhere(path):
+        return path
     try:
         if os.path.exists(path):
             return path
         beside = os.path.join(folder, path)
+        if is_elsewhere(folder) and not os.path.isabs(path):
+            return beside
         return beside if folder and not os.path.isabs(path) and os.path.exists(beside) else None
     except ValueError:
         return None
@@ -49,7 +54,8 @@ def parsers_of(document: Document, registry: Registry, in_main_file: bool = Fals
     for section in document.sections:
         if section.kind not in ("parser", "multiline_parser"):
             continue
-        if in_main_file and section.name.lower() in ("parser", "multiline_parser"):
+        in_classic = in_main_file and not is_yaml(section.place.file)
+        if in_classic and section.name.lower() in ("parser", "multiline_parser"):
             message = f"[{section.name}] does not belong into the main file"
             hint = "move it into a file that Parsers_File in [SERVICE] names"
             registry.problems.error("parser-in-main-file", message, section.place, hint)

@@ -10,7 +10,7 @@ from pyrolens.config.service import read_service
 from pyrolens.config.values import Values
 from pyrolens.config.wiring import wire
 from pyrolens.language.document import Document, Section
-from pyrolens.language.includes import Files, UnreadableError
+from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, is_yaml, shown
 from pyrolens.language.variables import Variables
 from pyrolens.problems import ConfigError, Place, Problems
 
@@ -30,26 +30,35 @@ def load(path: str | None, arguments: Sequence[Section] = (), environ: Mapping[s
 
 
 def read(path: str, problems: Problems) -> Document:
-    """A main file, with what it includes. Raises: ConfigError if it cannot be read or is malformed."""
-    folder = os.path.dirname(os.path.realpath(path))
-    files = Files(folder)
+    """A main file, or what is at an address such as s3://bucket/key, with what it includes.
+
+    Raises: ConfigError if it cannot be read or is malformed."""
+    name = shown(path)
+    folder = os.path.dirname(name if is_elsewhere(path) else os.path.realpath(path))
+    files = Files(folder, elsewhere=text_elsewhere)
     try:
         text = files.read(path, by_name=is_yaml(path))
     except UnreadableError as why:
-        problems.error("no-config", str(why), Place(path), why.hint)
+        problems.error("no-config", str(why), Place(name), why.hint)
         raise ConfigError(problems) from None
     if os.path.isdir(path):
         problems.warning("no-config", f"{path} is a folder: nothing is read", Place(path))
-    return _parsed(text, path, files, problems)
+    return _parsed(text, name, files, problems)
 
 
 def read_text(text: str, file: str, problems: Problems, folder: str = "") -> Document:
     """The same, of a text that `file` would hold: its name says which language it is in."""
-    return _parsed(text, file, Files(folder), problems)
+    return _parsed(text, file, Files(folder, elsewhere=text_elsewhere), problems)
 
 
-def is_yaml(path: str) -> bool:
-    return path.lower().endswith((".yaml", ".yml"))
+def text_elsewhere(address: str) -> str:
+    """What is at an address that is no path. Raises: UnreadableError."""
+    from pyrolens.remote import RemoteError, fetch_text  # few configs come from elsewhere
+
+    try:
+        return fetch_text(address)
+    except RemoteError as why:
+        raise UnreadableError(str(why), why.hint) from None
 
 
 def _parsed(text: str, file: str, files: Files, problems: Problems) -> Document:

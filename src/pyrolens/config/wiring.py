@@ -21,6 +21,7 @@ from pyrolens.config.signals import check_signals
 from pyrolens.config.unrouted import Unrouted
 from pyrolens.config.values import Values
 from pyrolens.language.document import Document, Entry, Section
+from pyrolens.language.includes import is_elsewhere
 from pyrolens.options import TRUE, masked, read_options, spec_of
 from pyrolens.plugin import Filter, Input, Output, Plugin, PluginKind, find
 from pyrolens.problems import Problems
@@ -310,7 +311,7 @@ class _Builder:
         if not path:
             return plugin
         where = found(path, self.document.folder)
-        if where is None:
+        if where is None or is_elsewhere(where):
             entry = section.get("upstream")
             place = entry.value_place if entry else section.place
             self.problems.error("no-upstream-file", f"{who}: no such file: {path}", place)

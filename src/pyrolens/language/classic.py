@@ -1,14 +1,15 @@
 """Fluent Bit's classic format: sections in brackets, indented `Key value` lines, @SET and @INCLUDE.
 
 Source: Fluent Bit 5.1.1, src/config_format/flb_cf_fluentbit.c, and flb_config_format.c for keys and values.
-Differs: Fluent Bit stops at the first mistake; here all of them are told.
+Differs: Fluent Bit stops at the first mistake; here all of them are told. @INCLUDE takes YAML files, too, and
+addresses such as s3://bucket/key.
 """
 
 import re
 from collections.abc import Iterator
 
 from pyrolens.language.document import BY_NAME, Definition, Document, Entry, Section, kind_of
-from pyrolens.language.includes import Files, UnreadableError
+from pyrolens.language.includes import Files, UnreadableError, is_yaml, looks_classic, shown
 from pyrolens.problems import Place, Problems, nearest, without_secret
 
 BLANKS = " \t"
@@ -73,9 +74,17 @@ class _Reader:
             except UnreadableError as why:
                 self.problems.error("include", str(why), place, why.hint or self._path_hint(path))
             else:
-                parse(text, where, self.files, self.document, self.problems)
+                self._included(text, shown(where))
         if not found:
             self.problems.error("include", f"no file matches {path}", place, f"relative to {self.files.folder or '.'}")
+
+    def _included(self, text: str, where: str) -> None:
+        if is_yaml(where) and not looks_classic(text):
+            from pyrolens.language import yaml  # only who has YAML pays for it
+
+            yaml.parse(text, where, self.files, self.document, self.problems)
+        else:
+            parse(text, where, self.files, self.document, self.problems)
 
     def _path_hint(self, path: str) -> str:
         if path != path.strip(BLANKS):

@@ -5,10 +5,13 @@ Source: Fluent Bit 5.1.1, src/config_format/flb_cf_fluentbit.c and flb_cf_yaml.c
 
 import glob
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 MOST_FILES = 1000
+ELSEWHERE = re.compile(r"s3://|ssm:|https?://|arn:[^:\s]+:(?:s3|ssm):")
+"""How the address of a config begins that is no file of this machine."""
 
 
 class UnreadableError(Exception):
@@ -19,6 +22,32 @@ class UnreadableError(Exception):
         self.hint = hint
 
 
+def is_elsewhere(path: str) -> bool:
+    """Whether it is an address (s3://bucket/key, ssm:/name, https://…, an ARN) and not a path."""
+    return ELSEWHERE.match(path) is not None
+
+
+def shown(path: str) -> str:
+    """An address as it may be shown: what follows a ? or # and what stands before an @ may be a secret."""
+    if not path.startswith(("https://", "http://")):
+        return path
+    return re.sub(r"(?<=://)[^/@]*@", "", path.partition("#")[0].partition("?")[0])
+
+
+def is_yaml(path: str) -> bool:
+    """What a name says of the language."""
+    return shown(path).lower().endswith((".yaml", ".yml"))
+
+
+def looks_classic(text: str) -> bool:
+    """Whether the first line that says anything begins a section or a command, as no YAML config does."""
+    return next((line[0] in "[@" for line in text.split("\n") if line.strip() and line[0] != "#"), False)
+
+
+def nobody(path: str) -> str:
+    raise UnreadableError(f"{shown(path)} is no file")
+
+
 @dataclass(slots=True)
 class Files:
     """The files of one config. A file counts as the same under any name and is read once only."""
@@ -27,6 +56,8 @@ class Files:
     """Of the main file."""
     seen: set[object] = field(default_factory=set)
     names: list[str] = field(default_factory=list)
+    elsewhere: Callable[[str], str] = nobody
+    """Gives the text at an address that is no path. Raises: UnreadableError."""
 
     def read(self, path: str, by_name: bool = False) -> str:
         """Its text; bytes that are not UTF-8 are surrogates. A folder is read as an empty file, as Fluent Bit does.
@@ -35,6 +66,8 @@ class Files:
         Raises: UnreadableError."""
         if len(self.seen) >= MOST_FILES:
             raise UnreadableError(f"more than {MOST_FILES} files are included")
+        if is_elsewhere(path):
+            return self._elsewhere(path)
         try:
             status = os.stat(path)
             mark: object = path if by_name else (status.st_dev, status.st_ino)
@@ -51,9 +84,17 @@ class Files:
             reason = why.strerror if isinstance(why, OSError) else "no file can have this name"
             raise UnreadableError(f"{path} cannot be read: {reason}") from None
 
+    def _elsewhere(self, path: str) -> str:
+        if path in self.seen:
+            raise UnreadableError(f"{shown(path)} is read twice", "include it once")
+        self.seen.add(path)
+        text = self.elsewhere(path)
+        self.names.append(shown(path))
+        return text
+
     def find(self, path: str) -> str:
         """Where a relative path leads: the working folder first, then the folder of the main file."""
-        if os.path.isabs(path) or exists(path) or not self.folder:
+        if os.path.isabs(path) or is_elsewhere(path) or exists(path) or not self.folder:
             return path
         return os.path.join(self.folder, path)
 

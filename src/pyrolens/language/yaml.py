@@ -1,14 +1,16 @@
 """Fluent Bit's YAML format.
 
 Source: Fluent Bit 5.1.1, src/config_format/flb_cf_yaml.c.
-Differs: Fluent Bit stops at the first mistake; here all of them are told.
+Differs: Fluent Bit stops at the first mistake; here all of them are told. `includes` takes files in the classic format,
+too, and addresses such as s3://bucket/key.
 """
 
 import os
 from collections.abc import Iterator
 
+from pyrolens.language import classic
 from pyrolens.language.document import Definition, Document, Entry, Section
-from pyrolens.language.includes import Files, UnreadableError
+from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, looks_classic, shown
 from pyrolens.language.yaml_nodes import Node, documents
 from pyrolens.problems import Place, Problems, nearest
 
@@ -148,7 +150,9 @@ class _Reader:
             if item.text is None:
                 self.wrong("includes is a list of paths", item.place)
                 continue
-            path = item.text if os.path.isabs(item.text) else f"{self.folder}/{item.text}"
+            path = item.text
+            if not os.path.isabs(path) and not is_elsewhere(path):
+                path = f"{self.folder}/{path}"
             if "*" not in item.text:
                 self._include(path, item)
                 continue
@@ -167,10 +171,11 @@ class _Reader:
         except UnreadableError as why:
             self.problems.error("include", str(why), item.place, why.hint)
         else:
-            parse(text, path, self.files, self.document, self.problems)
+            reader = classic.parse if looks_classic(text) else parse
+            reader(text, shown(path), self.files, self.document, self.problems)
 
     def _service(self, key: Node, node: Node) -> None:
-        if self.document.of("service"):
+        if any(s.name == "service" for s in self.document.of("service")):
             self.wrong("service is there twice", key.place, "in all files together it may be there once")
             return
         section = Section("service", key.place, name="service")

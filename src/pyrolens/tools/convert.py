@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pyrolens.config.loading import is_yaml, read, read_text
+from pyrolens.config.loading import read, read_text
 from pyrolens.language import write_classic, write_yaml
 from pyrolens.language.document import Document, Entry, Section
+from pyrolens.language.includes import is_yaml
 from pyrolens.problems import ConfigError, Problem, Problems
 from pyrolens.tools._meaning import NO_EFFECT, difference, meaning_of, where_different, with_groups, with_lines
 from pyrolens.tools.run import tell

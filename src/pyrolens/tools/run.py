@@ -8,13 +8,15 @@ from functools import partial
 import pyrolens
 from pyrolens.config import Config, load
 from pyrolens.config.files import check_library
+from pyrolens.language.includes import is_elsewhere
 from pyrolens.problems import ConfigError, Problem, Problems
 from pyrolens.service.secrets import Mask, plugins_of, secrets_of
 from pyrolens.tools.run_arguments import RunArguments, read_arguments
 
 HELP = """usage: pyrolens run [OPTION]…
 
-  -c, --config=FILE        the config: classic, or YAML if it is named .yaml or .yml
+  -c, --config=FILE        the config: classic, or YAML if it is named .yaml or .yml; also s3://bucket/key, ssm:/name
+                           and https://host/path
   -D, --dry-run            say what is wrong with the config, and stop
   -i, --input=NAME         an input; -t and -p that follow belong to it
   -F, --filter=NAME        a filter; -m and -p that follow belong to it
@@ -79,7 +81,7 @@ def _load(args: RunArguments, problems: Problems) -> Config:
     for path, place in args.libraries:
         check_library(path, place, problems)
     for path, place in args.parsers_files:
-        if not os.path.exists(path):
+        if not is_elsewhere(path) and not os.path.exists(path):
             problems.error("no-parsers-file", f"no such file: {path}", place)
     if args.workdir is not None:
         try:
@@ -87,9 +89,18 @@ def _load(args: RunArguments, problems: Problems) -> Config:
         except OSError as why:
             problems.error("bad-option", f"-w {args.workdir}: {why.strerror}", None)
     problems.raise_if_any()
+    _tell_of_init(problems)
     config = load(args.config, args.sections)
     config.warnings[:0] = problems
     return config
+
+
+def _tell_of_init(problems: Problems) -> None:
+    """Variables for the init process do nothing in a router that was started without it, which nobody notices."""
+    names = sorted(n for n in os.environ if "aws_fluent_bit_init_" in n.lower())
+    if names and "PYROLENS_INIT" not in os.environ:
+        message = f"{names[0]} has no effect: only pyrolens init reads such variables, and this is pyrolens run"
+        problems.warning("no-init", message, None, "start the container with pyrolens init")
 
 
 def _again(args: RunArguments) -> Config:
