@@ -44,6 +44,8 @@ class Lent:
         self.tasks: list[Callable[[], Awaitable[None]]] = []
         """What task() was given. Who tests runs it."""
         self.gone_on: list[tuple[str, list[Event]]] = []
+        self.failures = 0
+        """Records."""
         self._parsers = parsers or {}
 
     def now(self) -> int:
@@ -67,6 +69,9 @@ class Lent:
 
     def publish(self, tag: str, metrics: MetricSet, settled: Callable[[], None]) -> None:
         self.published.append((tag, metrics, settled))
+
+    def failed(self, records: int) -> None:
+        self.failures += records
 
     def hold(self, records: int = 0) -> Held:
         keeping = Keeping(records)

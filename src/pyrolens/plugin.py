@@ -5,7 +5,18 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar, cast, dataclass_transform, runtime_checkable
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    runtime_checkable,
+)
 
 from pyrolens.delivery.outcome import Sink
 from pyrolens.multiline import MultilineParser
@@ -139,6 +150,10 @@ class FilterEnv(JoiningEnv, Protocol):
         takes out of the batch it was given (they are not dropped). Outside of a call of the transform, `held`
         is what hold() gave for the batches that the records came in, the latest last."""
 
+    def failed(self, records: int) -> None:
+        """Count records that go on unchanged, since the filter failed at them. For a filter that sees by itself to what
+        else becomes of a transform that raises."""
+
     def hold(self, records: int = 0) -> Held:
         """The batch being filtered is not settled until release(): for filters with memory. `records`: how many
         the filter takes out of the batch to remember them (they are not dropped)."""
@@ -230,6 +245,11 @@ class Plugin:
             if spec.required or value != spec.default:
                 shown.append(f"{spec.name}={'***' if spec.kind.secret else repr(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def placed(self, found: Callable[[str], str | None], variables: Mapping[str, str]) -> Self:
+        """The same as it stands in its config. `found`: where a file is that an option names, None: nowhere.
+        `variables`: those that the config defines itself. Raises: OptionError."""
+        return self
 
     def check(self) -> Iterable[tuple[str, str]]:
         """(option, message) for each wrong combination of options."""

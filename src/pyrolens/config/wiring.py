@@ -22,7 +22,7 @@ from pyrolens.config.unrouted import Unrouted
 from pyrolens.config.values import Values
 from pyrolens.language.document import Document, Entry, Section
 from pyrolens.language.includes import is_elsewhere
-from pyrolens.options import TRUE, masked, read_options, spec_of
+from pyrolens.options import TRUE, OptionError, masked, read_options, spec_of
 from pyrolens.plugin import Filter, Input, Output, Plugin, PluginKind, find
 from pyrolens.problems import Problems
 
@@ -214,8 +214,7 @@ class _Builder:
         )
         if plugin is None or core is None:
             return None
-        plugin = self._with_upstream(plugin, who, section)
-        if plugin is None or not self._checked(plugin, who, section):
+        if (plugin := self._placed(plugin, who, section)) is None or not self._checked(plugin, who, section):
             return None
         slow.tell(who, section.entries, section.place, self.problems)
         return plugin, f"{cls.name}.{number}", core
@@ -305,18 +304,17 @@ class _Builder:
             self.problems.error("bad-value", message if who in message else f"{who}: {message}", place)
         return ok
 
-    def _with_upstream(self, plugin: Any, who: str, section: Section) -> Any | None:
-        """The plugin with the path of its upstream file as it is to be opened."""
-        path = getattr(plugin, "upstream", None)
-        if not path:
-            return plugin
-        where = found(path, self.document.folder)
-        if where is None or is_elsewhere(where):
-            entry = section.get("upstream")
-            place = entry.value_place if entry else section.place
-            self.problems.error("no-upstream-file", f"{who}: no such file: {path}", place)
+    def _placed(self, plugin: Plugin, who: str, section: Section) -> Plugin | None:
+        try:
+            return plugin.placed(self._on_disk, self.values.variables.defined)
+        except OptionError as why:
+            entry = section.get(why.option)
+            self.problems.error("bad-value", f"{who}: {why}", entry.value_place if entry else section.place)
             return None
-        return replace(plugin, upstream=where)
+
+    def _on_disk(self, path: str) -> str | None:
+        where = found(path, self.document.folder)
+        return None if where is None or is_elsewhere(where) else where
 
     def _matches(self, plugin: Any, section: Section) -> TagTest | None:
         regex = None

@@ -6,7 +6,8 @@ Differs: where records are acknowledged one by one (a tag made from fields), onl
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import sha512
 from itertools import cycle
@@ -22,6 +23,7 @@ from pyrolens.api import (
     Event,
     Limits,
     Net,
+    OptionError,
     Outcome,
     Output,
     OutputEnv,
@@ -88,6 +90,14 @@ class Forward(Output):
     tls_on: bool = opt("Speak TLS.", default=False, name="tls")
     net: Net = group(Net, "net.")
     tls: Tls = group(Tls, "tls.")
+
+    def placed(self, found: Callable[[str], str | None], variables: Mapping[str, str]) -> "Forward":
+        if not self.upstream:
+            return self
+        where = found(self.upstream)
+        if where is None:
+            raise OptionError("upstream", f"no such file: {self.upstream}")
+        return replace(self, upstream=where)
 
     def check(self) -> Iterable[tuple[str, str]]:
         try:

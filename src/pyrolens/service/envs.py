@@ -94,6 +94,9 @@ class FilterRuntime(PluginEnv):
     def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
         self._pipeline.emit(self._step, tag, events, moved, held)
 
+    def failed(self, records: int) -> None:
+        self._step.counters.failed += records
+
     def hold(self, records: int = 0) -> Held:
         return self._pipeline.hold(self._step, records)
 
