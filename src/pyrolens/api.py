@@ -14,6 +14,7 @@ from pyrolens.plugin import (
     Log,
     LogLine,
     MetricsTransform,
+    Misfit,
     Net,
     Output,
     OutputEnv,
@@ -25,15 +26,15 @@ from pyrolens.plugin import (
     lines_parser,
     plugin,
 )
-from pyrolens.problems import ConfigError, Problem
+from pyrolens.problems import ConfigError, Place, Problem
 from pyrolens.records.event import Event, Record, Stamp
 from pyrolens.records.metrics import MetricSet
 
 __all__ = [
     "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
     "Chunk", "Commas", "ConfigError", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv", "Held",
-    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Net",
-    "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Problem", "Record",
+    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Misfit", "Net",
+    "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Place", "Problem", "Record",
     "Seconds", "Secret", "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines",
     "lines_parser", "opt", "plugin",
 ]  # fmt: skip

@@ -5,7 +5,8 @@
 
 The annotation says how text becomes a value: str, int, float, bool, Literal["a", "b"] (any case), Size (bytes),
 Seconds, Secret, Commas and Words (one value, many words), list[str] (the option repeats), list[Pair] (repeats,
-"KEY VALUE"), Lines (several spellings whose order among each other counts), or a dataclass of options for group().
+"KEY VALUE"; a NamedTuple of one's own with a field `place` is told where it stands, too), Lines (several spellings
+whose order among each other counts), or a dataclass of options for group().
 `X | None` means that the option may be absent.
 
 Values are read as Fluent Bit reads them (src/flb_config_map.c, flb_utils.c); where it guesses silently we do the
@@ -36,11 +37,13 @@ class Kind(NamedTuple):
 
 
 class OptionError(ValueError):
-    """What an option says cannot work. For plugins: raised by check, compile or open, it points at the option."""
+    """What an option says cannot work. For plugins: raised by compile or open, or yielded by check, it points at the
+    option, or at `place` where that is known better: at one of many lines of that option."""
 
-    def __init__(self, option: str, message: str) -> None:
+    def __init__(self, option: str, message: str, place: Place | None = None) -> None:
         super().__init__(message)
         self.option = option
+        self.place = place
 
 
 class Pair(NamedTuple):
@@ -593,4 +596,6 @@ def read_text(spec: Spec, key: str, text: str, entry: Entry) -> Any:
         raise ValueError(f"expected at least {spec.low:g}")
     if spec.high is not None and value > spec.high:
         raise ValueError(f"expected at most {spec.high:g}")
+    if isinstance(value, tuple) and "place" in getattr(value, "_fields", ()):
+        return value._replace(place=entry.value_place)  # type: ignore[attr-defined]
     return value

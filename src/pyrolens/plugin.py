@@ -20,7 +20,7 @@ from typing import (
 
 from pyrolens.delivery.outcome import Sink
 from pyrolens.multiline import MultilineParser
-from pyrolens.options import Level, Limit, Retries, Seconds, Secret, opt, spec_of
+from pyrolens.options import Level, Limit, OptionError, Retries, Seconds, Secret, opt, spec_of
 from pyrolens.records.event import Event, Record
 from pyrolens.records.metrics import MetricSet
 
@@ -35,6 +35,9 @@ Parse = Callable[[str], tuple[Record, int | None] | None]
 ParseLines = Callable[[str, int, Callable[[str], Record]], list[Event] | None]
 """(lines, each with its line feed; the time of those that name none; what becomes of those that do not fit) -> their
 events, as Parse would make them one by one. None: they have to be read so."""
+
+Misfit = tuple[str, str] | OptionError
+"""What is wrong with the options of a plugin: (option, message), or with a place of its own."""
 
 
 def lines_parser(parse: Parse) -> ParseLines | None:
@@ -251,8 +254,8 @@ class Plugin:
         `variables`: those that the config defines itself. Raises: OptionError."""
         return self
 
-    def check(self) -> Iterable[tuple[str, str]]:
-        """(option, message) for each wrong combination of options."""
+    def check(self) -> Iterable[Misfit]:
+        """Each wrong combination of options."""
         return ()
 
     def publishes(self, tag: str) -> str | None:

@@ -75,6 +75,24 @@ class TestPlugins:
         [output] = config("[OUTPUT]\n  Name forward://[::1]:5000\n  Port 6000\n").outputs
         assert (output.plugin.host, output.plugin.port) == ("::1", 6000)  # type: ignore[attr-defined]
 
+    @pytest.mark.parametrize(
+        ("name", "good", "bad"),
+        [
+            ("grep", "Regex log .", "Regex $[ ."),
+            ("grep", "Exclude log .", "Exclude log ("),
+            ("modify", "Set a b", "Set a"),
+            ("modify", "Condition key_exists a", "Condition is_blue a"),
+            ("rewrite_tag", "Rule $log . t false", "Rule $log ( t false"),
+            ("type_converter", "Int_key a b string", "Int_key a b colour"),
+            ("expect", "Key_exists a", "Key_exists $a["),
+            ("log_to_metrics", "Add_label a b", "Add_label a"),
+        ],
+    )
+    def test_of_many_lines_the_wrong_one_is_shown(self, name: str, good: str, bad: str) -> None:
+        text = f"[FILTER]\n  Name {name}\n  Match *\n  {good}\n  {bad}\n  {good}\n"
+        rest = "  Tag m\n  Metric_description d\n  Metric_mode counter\n" if name == "log_to_metrics" else ""
+        assert [line for _, line, _ in refused(text + rest)] == [5]
+
     def test_secrets_are_not_shown(self) -> None:
         text = "[OUTPUT]\n  Name http\n  HTTP_Passwd hunter2\n  HTTP_Passwd ${SECRET}\n  Port ${SECRET}\n"
         with pytest.raises(ConfigError) as caught:

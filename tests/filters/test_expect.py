@@ -4,7 +4,7 @@ import pytest
 
 from pyrolens.api import Line, Record
 from pyrolens.filters.expect import Expect
-from tests.filters.trial import records, shown
+from tests.filters.trial import misfits, records, shown
 from tests.lent import Lent
 
 R: Record = {"log": "x", "nul": None, "m": {"a": "b"}, "list": ["p"], "n": 5}
@@ -72,6 +72,6 @@ def test_exit_stops_the_router() -> None:
 
 
 def test_check() -> None:
-    assert list(expect("key_exists $m[").check()) == [
+    assert misfits(expect("key_exists $m[")) == [
         ("key_exists", "'$m[' is no accessor: expected $key, $key['sub'] or $key[0]")
     ]

@@ -2,7 +2,7 @@ import pytest
 
 from pyrolens.api import Line, OptionError, Record
 from pyrolens.filters.grep import Grep, doubt_operation, read_operation
-from tests.filters.trial import records
+from tests.filters.trial import misfits, records
 
 A: Record = {"log": "GET /a 200", "source": "stdout"}
 B: Record = {"log": "ERROR b", "source": "stdout"}
@@ -82,7 +82,7 @@ def test_few_of_many_go_and_most_of_many_go() -> None:
     ],
 )
 def test_refused(plugin: Grep, option: str, message: str) -> None:
-    assert list(plugin.check()) == [(option, message)]
+    assert misfits(plugin) == [(option, message)]
     with pytest.raises(OptionError) as caught:
         records(plugin, [])
     assert (caught.value.option, str(caught.value)) == (option, message)

@@ -7,7 +7,7 @@ import pytest
 from pyrolens.api import Line, OptionError, Record
 from pyrolens.filters.log_to_metrics import LogToMetrics
 from pyrolens.records.codecs.prometheus import plain_text
-from tests.filters.trial import events, run
+from tests.filters.trial import events, misfits, run
 from tests.lent import Lent
 
 A: Record = {
@@ -154,7 +154,7 @@ def test_what_waits_is_bounded_and_nothing_is_lost() -> None:
     ],
 )
 def test_wrong_options(made: LogToMetrics, option: str) -> None:
-    assert [name for name, _ in made.check()] == [option]
+    assert [name for name, _ in misfits(made)] == [option]
 
 
 def test_names() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pyrolens.api import Line, OptionError, Record
 from pyrolens.filters.modify import Modify, split_quoted
-from tests.filters.trial import records, shown
+from tests.filters.trial import misfits, records, shown
 from tests.lent import Lent
 
 R: Record = {"log": "slow", "level": "warn", "ms": 32, "ok": False, "user": {"id": 7, "tags": ["a", "b"]}, "tmp_a": 1}
@@ -114,7 +114,7 @@ def test_bytes_equal_text() -> None:
 def test_a_condition_that_does_not_compile_never_holds() -> None:
     env = Lent()
     plugin = modify("condition Key_value_matches log (open", "set hit 1")
-    assert list(plugin.check()) == []
+    assert misfits(plugin) == []
     assert records(plugin, [R], env) == [R]
     assert "never holds" in str(env.said.lines)
 
@@ -142,13 +142,13 @@ def test_a_condition_that_does_not_compile_never_holds() -> None:
 )
 def test_refused(line: str, message: str) -> None:
     plugin = modify(line)
-    assert list(plugin.check()) == [(line.split()[0], message)]
+    assert misfits(plugin) == [(line.split()[0], message)]
     with pytest.raises(OptionError):
         plugin.compile(Lent())
 
 
 def test_an_unknown_condition_names_the_others() -> None:
-    ((option, message),) = modify("condition Sky_is blue").check()
+    ((option, message),) = misfits(modify("condition Sky_is blue"))
     assert option == "condition"
     assert message.startswith("there is no condition 'Sky_is'; there are Key_exists, ")
 

@@ -3,7 +3,7 @@ import pytest
 from pyrolens.api import OptionError, Record
 from pyrolens.filters import rewrite_tag
 from pyrolens.filters.rewrite_tag import RewriteTag, Rule, read_storage
-from tests.filters.trial import NOW, records, run
+from tests.filters.trial import NOW, misfits, records, run
 from tests.lent import Lent
 
 
@@ -74,7 +74,7 @@ def test_keep_is_on_yes_or_true() -> None:
 
 
 def test_words_of_a_rule() -> None:
-    assert Rule.read('  $log  "GET /"   t.x  false more') == ("$log", "GET /", "t.x", False)
+    assert Rule.read('  $log  "GET /"   t.x  false more') == Rule("$log", "GET /", "t.x", keep=False)
     with pytest.raises(ValueError, match="expected four words"):
         Rule.read("$log x t.y")
 
@@ -97,7 +97,7 @@ def test_many_old_tags_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_refused(text: str, message: str) -> None:
-    assert list(rules(text).check()) == [("rule", message)]
+    assert misfits(rules(text)) == [("rule", message)]
     with pytest.raises(OptionError):
         rules(text).compile(Lent())
 

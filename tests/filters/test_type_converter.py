@@ -4,7 +4,7 @@ import pytest
 
 from pyrolens.api import OptionError
 from pyrolens.filters.type_converter import Conversion, TypeConverter
-from tests.filters.trial import records, shown
+from tests.filters.trial import misfits, records, shown
 from tests.lent import Lent
 
 NOTHING = object()
@@ -94,7 +94,7 @@ def test_a_line_of_four_words_is_left_out_and_said() -> None:
     ],
 )
 def test_refused(plugin: TypeConverter, option: str, message: str) -> None:
-    assert list(plugin.check()) == [(option, message)]
+    assert misfits(plugin) == [(option, message)]
     with pytest.raises(OptionError):
         plugin.compile(Lent())
 

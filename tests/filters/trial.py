@@ -3,7 +3,8 @@
 import copy
 from typing import Any
 
-from pyrolens.api import Event, Filter, Record
+from pyrolens.api import Event, Filter, OptionError, Record
+from pyrolens.plugin import Plugin
 from tests.lent import Lent
 
 NOW = 1_780_000_000_000_000_000
@@ -30,3 +31,8 @@ def records(plugin: Filter, given: list[Record], env: Lent | None = None) -> lis
 def shown(given: list[Record]) -> list[list[tuple[str, Any]]]:
     """With the order of the fields."""
     return [list(record.items()) for record in given]
+
+
+def misfits(plugin: Plugin) -> list[tuple[str, str]]:
+    """(option, message) of all that its check finds."""
+    return [(m.option, str(m)) if isinstance(m, OptionError) else m for m in plugin.check()]

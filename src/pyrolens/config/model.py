@@ -54,7 +54,7 @@ class Built(Generic[P]):
         place, who = self.place, f"{plugin.kind} {plugin.name}"
         if isinstance(error, OptionError) and self.section:
             entry = self.section.get(error.option)
-            place = entry.value_place if entry else place
+            place = error.place or (entry.value_place if entry else place)
             return Problem("bad-value", f"{who}: {error.option}: {error}", place)
         return Problem("bad-plugin", f"{who}: {error}", place)
 

@@ -295,10 +295,13 @@ class _Builder:
 
     def _checked(self, plugin: Plugin, who: str, section: Section) -> bool:
         ok = True
-        for option, message in plugin.check():
+        for misfit in plugin.check():
             ok = False
+            option, message = (misfit.option, str(misfit)) if isinstance(misfit, OptionError) else misfit
             entry = section.get(option)
             place = entry.value_place if entry else section.place
+            if isinstance(misfit, OptionError):
+                place = misfit.place or place
             if entry and any(spec.name == option and spec.kind.secret for spec in spec_of(type(plugin))):
                 place = masked(place, entry)
             self.problems.error("bad-value", message if who in message else f"{who}: {message}", place)

@@ -6,7 +6,20 @@ Source: plugins/filter_expect/expect.c (Fluent Bit 5.1.1).
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
-from pyrolens.api import Event, Filter, FilterEnv, Lines, OptionError, Record, Transform, lines, opt, plugin
+from pyrolens.api import (
+    Event,
+    Filter,
+    FilterEnv,
+    Line,
+    Lines,
+    Misfit,
+    OptionError,
+    Record,
+    Transform,
+    lines,
+    opt,
+    plugin,
+)
 from pyrolens.records.accessor import MISSING, accessor
 from pyrolens.records.codecs.json import json_text
 
@@ -37,15 +50,15 @@ class Expect(Filter):
     )
     result_key: str = opt("The field of Action result_key.", default="matched")
 
-    def check(self) -> Iterable[tuple[str, str]]:
+    def check(self) -> Iterable[Misfit]:
         for line in self.rules:
             try:
-                read_rule(line.key, line.value)
+                read_rule(line)
             except OptionError as why:
-                yield why.option, str(why)
+                yield why
 
     def compile(self, env: FilterEnv) -> Transform:
-        rules = [read_rule(line.key, line.value) for line in self.rules]
+        rules = [read_rule(line) for line in self.rules]
         if not rules:
             env.log.warning("it has no rule")
 
@@ -73,15 +86,16 @@ class Expect(Filter):
         return transform
 
 
-def read_rule(option: str, text: str) -> Rule:
+def read_rule(line: Line) -> Rule:
     """Raises: OptionError."""
+    option, text, place = line
     key, _, rest = text.strip(" ").partition(" ")
     if option != "key_val_eq":
         key = text
     try:
         get = accessor(key)
     except ValueError as why:
-        raise OptionError(option, str(why)) from None
+        raise OptionError(option, str(why), place) from None
     return Rule(f"{option} {text}", RULES[option](lambda record: existing(get(record)), rest.strip(" ") or key))
 
 

@@ -6,7 +6,19 @@ Source: plugins/filter_grep/grep.c (Fluent Bit 5.1.1).
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, NamedTuple
 
-from pyrolens.api import Event, Filter, FilterEnv, Lines, OptionError, Record, Transform, lines, opt, plugin
+from pyrolens.api import (
+    Event,
+    Filter,
+    FilterEnv,
+    Line,
+    Lines,
+    OptionError,
+    Record,
+    Transform,
+    lines,
+    opt,
+    plugin,
+)
 from pyrolens.options import Kind
 from pyrolens.records.accessor import accessor, field_name
 from pyrolens.records.regex import PatternError, compile_pattern
@@ -41,31 +53,20 @@ class Grep(Filter):
         default="legacy",
     )
 
-    def check(self) -> Iterable[tuple[str, str]]:
-        try:
-            self._rules()
-        except OptionError as why:
-            yield why.option, str(why)
-
-    def _rules(self) -> list[Rule]:
-        rules: list[Rule] = []
+    def check(self) -> Iterable[OptionError]:
         for line in self.rules:
-            regex = line.key == "regex"
-            if self.logical_op != "legacy" and rules and rules[0].regex != regex:
-                raise OptionError(line.key, "with Logical_Op AND or OR the rules must all be Regex or all be Exclude")
-            field, _, pattern = line.value.lstrip(" ").partition(" ")
-            if not pattern:
-                raise OptionError(line.key, f"{line.key} is '{line.value}': expected a field and a pattern")
+            if self.logical_op != "legacy" and line.key != self.rules[0].key:
+                message = "with Logical_Op AND or OR the rules must all be Regex or all be Exclude"
+                yield OptionError(line.key, message, line.place)
             try:
-                rules.append(Rule(regex, matching(field if field.startswith("$") else "$" + field, pattern)))
-            except PatternError as why:
-                raise OptionError(line.key, f"the pattern '{pattern}' does not compile: {why}") from None
-            except ValueError as why:
-                raise OptionError(line.key, str(why)) from None
-        return rules
+                read_rule(line)
+            except OptionError as why:
+                yield why
 
     def compile(self, env: FilterEnv) -> Transform:
-        rules = self._rules()
+        for misfit in self.check():
+            raise misfit
+        rules = list(map(read_rule, self.rules))
         if not rules:
             return lambda tag, events: events
         if self.logical_op == "legacy":
@@ -73,6 +74,19 @@ class Grep(Filter):
                 return one_rule(rules[0])
             return lambda tag, events: legacy(rules, events)
         return every(rules) if self.logical_op == "and" else any_of(rules)
+
+
+def read_rule(line: Line) -> Rule:
+    """Raises: OptionError."""
+    field, _, pattern = line.value.lstrip(" ").partition(" ")
+    if not pattern:
+        raise OptionError(line.key, f"{line.key} is '{line.value}': expected a field and a pattern", line.place)
+    try:
+        return Rule(line.key == "regex", matching(field if field.startswith("$") else "$" + field, pattern))
+    except PatternError as why:
+        raise OptionError(line.key, f"the pattern '{pattern}' does not compile: {why}", line.place) from None
+    except ValueError as why:
+        raise OptionError(line.key, str(why), line.place) from None
 
 
 def matching(field: str, pattern: str) -> Callable[[list[Event]], list[int]]:

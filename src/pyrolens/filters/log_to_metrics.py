@@ -17,6 +17,7 @@ from pyrolens.api import (
     Line,
     Lines,
     MetricSet,
+    Misfit,
     OptionError,
     Record,
     Size,
@@ -88,7 +89,7 @@ class LogToMetrics(Filter):
         word = self.metric_mode.lower()
         return "gauge" if word == "gauge" else "histogram" if word == "histogram" else "counter"
 
-    def check(self) -> Iterable[tuple[str, str]]:
+    def check(self) -> Iterable[Misfit]:
         if self.metric_mode.lower() not in ("counter", "gauge", "histogram"):
             yield "metric_mode", f"metric_mode is '{self.metric_mode}': expected counter, gauge or histogram"
         if self.kubernetes_mode:
@@ -103,25 +104,26 @@ class LogToMetrics(Filter):
             try:
                 make()
             except OptionError as why:
-                yield why.option, str(why)
+                yield why
 
     def _rules(self) -> list[Rule]:
         rules = []
         for line in self.rules:
             field, _, pattern = line.value.lstrip(" ").partition(" ")
             if not pattern.strip():
-                raise OptionError(line.key, f"{line.key} is '{line.value}': expected a field and a pattern")
+                raise OptionError(line.key, f"{line.key} is '{line.value}': expected a field and a pattern", line.place)
             try:
                 rules.append(Rule(line.key == "regex", matching(field, pattern.lstrip(" "))))
             except PatternError as why:
-                raise OptionError(line.key, f"the pattern '{pattern}' does not compile: {why}") from None
+                raise OptionError(line.key, f"the pattern '{pattern}' does not compile: {why}", line.place) from None
             except ValueError as why:
-                raise OptionError(line.key, str(why)) from None
+                raise OptionError(line.key, str(why), line.place) from None
         return rules
 
     def _labels(self) -> list[Label]:
         if len(self.labels) > MOST_LABELS:
-            raise OptionError(self.labels[-1].key, f"there are {len(self.labels)} labels: at most {MOST_LABELS} can be")
+            last, count = self.labels[-1], len(self.labels)
+            raise OptionError(last.key, f"there are {count} labels: at most {MOST_LABELS} can be", last.place)
         return [_label(line) for line in self.labels]
 
     def _value(self) -> Get:
@@ -162,11 +164,11 @@ def _label(line: Line) -> Label:
     """Raises: OptionError."""
     name, _, field = (line.value, "", line.value) if line.key == "label_field" else line.value.partition(" ")
     if not field.strip():
-        raise OptionError(line.key, f"{line.key} is '{line.value}': expected a name and an accessor")
+        raise OptionError(line.key, f"{line.key} is '{line.value}': expected a name and an accessor", line.place)
     try:
         return Label(name, accessor(field.strip()))
     except ValueError as why:
-        raise OptionError(line.key, f"{line.key} is '{line.value}': {why}") from None
+        raise OptionError(line.key, f"{line.key} is '{line.value}': {why}", line.place) from None
 
 
 class Later:

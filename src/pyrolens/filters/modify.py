@@ -6,7 +6,7 @@ Source: plugins/filter_modify/modify.c, flb_utils_split_quoted (Fluent Bit 5.1.1
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pyrolens.api import Event, Filter, FilterEnv, Lines, OptionError, Record, Transform, lines, plugin
+from pyrolens.api import Event, Filter, FilterEnv, Line, Lines, Misfit, OptionError, Record, Transform, lines, plugin
 from pyrolens.records.accessor import MISSING, pair_accessor
 from pyrolens.records.regex import PatternError, check_pattern, compile_pattern
 from pyrolens.records.remembered import Remembered
@@ -38,24 +38,24 @@ class Modify(Filter):
         condition="What must hold of a record before any rule, such as Key_value_matches KEY PATTERN; all must hold.",
     )
 
-    def check(self) -> Iterable[tuple[str, str]]:
+    def check(self) -> Iterable[Misfit]:
         for line in self.rules:
             try:
                 if line.key == "condition":
-                    read_condition(line.value)
+                    read_condition(line)
                 else:
-                    read_rule(line.key, line.value)
+                    read_rule(line)
             except OptionError as why:
-                yield why.option, str(why)
+                yield why
 
     def compile(self, env: FilterEnv) -> Transform:
         conditions: list[Condition] = []
         edits: list[Edit] = []
         for line in self.rules:
             if line.key == "condition":
-                conditions.append(read_condition(line.value, env))
+                conditions.append(read_condition(line, env))
             else:
-                edits.append(read_rule(line.key, line.value))
+                edits.append(read_rule(line))
         if not edits:
             return lambda tag, events: events
         edit = edits[0] if len(edits) == 1 else in_turn(edits)
@@ -82,27 +82,30 @@ def all_of(conditions: list[Condition]) -> Condition:
     return lambda record: all(condition(record) for condition in conditions)
 
 
-def read_words(option: str, text: str) -> list[str]:
+def read_words(line: Line) -> list[str]:
     """Raises: OptionError."""
+    option, text, place = line
     words = split_quoted(text)
     if words is None:
-        raise OptionError(option, f"{option} is '{text}': a quote does not end")
+        raise OptionError(option, f"{option} is '{text}': a quote does not end", place)
     if not 1 <= len(words) <= 3:
-        raise OptionError(option, f"{option} is '{text}': expected one to three words, quoted where they hold blanks")
+        message = f"{option} is '{text}': expected one to three words, quoted where they hold blanks"
+        raise OptionError(option, message, place)
     return words
 
 
-def read_rule(option: str, text: str) -> Edit:
+def read_rule(line: Line) -> Edit:
     """Raises: OptionError."""
-    words = read_words(option, text)
+    option, text, place = line
+    words = read_words(line)
     for word in (words[0], words[-1]):
         # every word is compiled, though most are no patterns
         try:
             check_pattern(word)
         except PatternError as why:
-            raise OptionError(option, f"'{word}' must compile as a pattern, even here: {why}") from None
+            raise OptionError(option, f"'{word}' must compile as a pattern, even here: {why}", place) from None
     if option == "remove_regex" and not words[0]:
-        raise OptionError(option, "expected a pattern")
+        raise OptionError(option, "expected a pattern", place)
     if len(words) == 3:
         # whatever it is called
         return rename(words[0], words[2])
@@ -110,25 +113,27 @@ def read_rule(option: str, text: str) -> Edit:
         return ONE[option](words[0])
     if len(words) == 2 and option in TWO:
         return TWO[option](words[0], words[1])
-    raise OptionError(option, f"{option} is '{text}': expected {'KEY' if option in ONE else 'KEY and VALUE'}")
+    wanted = "KEY" if option in ONE else "KEY and VALUE"
+    raise OptionError(option, f"{option} is '{text}': expected {wanted}", place)
 
 
-def read_condition(text: str, env: FilterEnv | None = None) -> Condition:
+def read_condition(line: Line, env: FilterEnv | None = None) -> Condition:
     """Raises: OptionError."""
-    words = read_words("condition", text)
+    words = read_words(line)
     kind = words[0].lower()
     if kind not in CONDITIONS:
         known = ", ".join(k.capitalize() for k in CONDITIONS)
-        raise OptionError("condition", f"there is no condition '{words[0]}'; there are {known}")
+        raise OptionError("condition", f"there is no condition '{words[0]}'; there are {known}", line.place)
     try:
         # without a key, the condition's own name is the key
         return CONDITIONS[kind](words[1] if len(words) > 1 else words[0], words[2] if len(words) > 2 else "")
     except PatternError as why:
         if env:
-            env.log.error("a pattern does not compile, so the condition never holds", condition=text, reason=str(why))
+            message = "a pattern does not compile, so the condition never holds"
+            env.log.error(message, condition=line.value, reason=str(why))
         return lambda record: False
     except ValueError as why:
-        raise OptionError("condition", f"condition is '{text}': {why}") from None
+        raise OptionError("condition", f"condition is '{line.value}': {why}", line.place) from None
 
 
 def split_quoted(text: str, most: int = 3) -> list[str] | None:

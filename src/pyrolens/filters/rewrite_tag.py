@@ -6,7 +6,7 @@ Source: plugins/filter_rewrite_tag/rewrite_tag.c (Fluent Bit 5.1.1).
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, NamedTuple
 
-from pyrolens.api import Event, Filter, FilterEnv, OptionError, Record, Transform, opt, plugin
+from pyrolens.api import Event, Filter, FilterEnv, Misfit, OptionError, Place, Record, Transform, opt, plugin
 from pyrolens.options import TRUE, Kind, read_size, split_tokens
 from pyrolens.records.accessor import accessor, field_name
 from pyrolens.records.regex import Pattern, PatternError, compile_pattern
@@ -23,6 +23,7 @@ class Rule(NamedTuple):
     pattern: str
     new_tag: str
     keep: bool
+    place: Place | None = None
 
     @classmethod
     def read(cls, text: str) -> "Rule":
@@ -69,11 +70,12 @@ class RewriteTag(Filter):
     )
     emitter_mem_buf_limit: Buffer = opt("Memory limit of Fluent Bit's emitter.", default=None)
 
-    def check(self) -> Iterable[tuple[str, str]]:
-        try:
-            list(map(ready, self.rule))
-        except OptionError as why:
-            yield why.option, str(why)
+    def check(self) -> Iterable[Misfit]:
+        for rule in self.rule:
+            try:
+                ready(rule)
+            except OptionError as why:
+                yield why
 
     def compile(self, env: FilterEnv) -> Transform:
         rules = list(map(ready, self.rule))
@@ -120,11 +122,11 @@ def ready(rule: Rule) -> Ready:
     try:
         pattern = compile_pattern(rule.pattern)
     except PatternError as why:
-        raise OptionError("rule", f"the pattern '{rule.pattern}' does not compile: {why}") from None
+        raise OptionError("rule", f"the pattern '{rule.pattern}' does not compile: {why}", rule.place) from None
     try:
         return Ready(values_of(rule.field), pattern, Template(rule.new_tag), rule.keep)
     except ValueError as why:
-        raise OptionError("rule", str(why)) from None
+        raise OptionError("rule", str(why), rule.place) from None
 
 
 def values_of(field: str) -> Callable[[list[Event]], list[Any]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from pyrolens.api import Event, Filter, FilterEnv, OptionError, Record, Transform, opt, plugin
+from pyrolens.api import Event, Filter, FilterEnv, Misfit, OptionError, Place, Record, Transform, opt, plugin
 from pyrolens.options import split_tokens
 from pyrolens.records.accessor import MISSING, Get, pair_accessor
 
@@ -34,13 +34,14 @@ class Conversion(NamedTuple):
     target: str
     kind: str
     rest: str = ""
+    place: Place | None = None
 
     @classmethod
     def read(cls, text: str) -> "Conversion":
         words = split_tokens(text, 3)
         if len(words) < 3:
             raise ValueError("expected three words: FROM_KEY TO_KEY TYPE")
-        return cls(*words)
+        return cls(words[0], words[1], words[2], " ".join(words[3:]))
 
 
 Convert = Callable[[Any], Any]
@@ -66,11 +67,11 @@ class TypeConverter(Filter):
     uint_key: list[Conversion] = opt("FROM TO TYPE: a whole number without sign as int, float or string.", default=[])
     float_key: list[Conversion] = opt("FROM TO TYPE: a number as int, uint or string.", default=[])
 
-    def check(self) -> Iterable[tuple[str, str]]:
+    def check(self) -> Iterable[Misfit]:
         try:
             self._rules()
         except OptionError as why:
-            yield why.option, str(why)
+            yield why
 
     def _rules(self) -> list[Rule]:
         rules: list[Rule] = []
@@ -80,11 +81,12 @@ class TypeConverter(Filter):
                     continue
                 kind = next((t for t in TYPES if t.startswith(line.kind.lower())), None)
                 if kind is None:
-                    raise OptionError(option, f"the type is '{line.kind}': expected one of {', '.join(TYPES)}")
+                    message = f"the type is '{line.kind}': expected one of {', '.join(TYPES)}"
+                    raise OptionError(option, message, line.place)
                 try:
                     rules.append(Rule(pair_accessor(line.source), line.target, CONVERT.get((source, kind), misfit)))
                 except ValueError as why:
-                    raise OptionError(option, str(why)) from None
+                    raise OptionError(option, str(why), line.place) from None
         if not rules:
             raise OptionError("str_key", "it needs at least one of Str_key, Int_key, Uint_key and Float_key")
         return rules
@@ -93,7 +95,7 @@ class TypeConverter(Filter):
         rules = self._rules()
         for line in (*self.str_key, *self.int_key, *self.uint_key, *self.float_key):
             if line.rest:
-                env.log.error("a line of more than three words is left out", line=" ".join(line))
+                env.log.error("a line of more than three words is left out", line=" ".join(line[:4]))
 
         def convert(event: Event) -> Event:
             ns, record = event
