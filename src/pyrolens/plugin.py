@@ -397,7 +397,13 @@ class Tls:
 
 
 TLS_IGNORED: Mapping[str, str] = MappingProxyType(
-    {"tls.debug": "failed handshakes are reported with their reason, and there is no more to tell"}
+    {
+        "tls.debug": "failed handshakes are reported with their reason, and there is no more to tell",
+        **dict.fromkeys(
+            ("tls.proxy.verify", "tls.proxy.verify_hostname", "tls.proxy.ca_path", "tls.proxy.ca_file"),
+            "the certificate of an https proxy is always checked, by the authorities of the system or of SSL_CERT_FILE",
+        ),
+    }
 )
 """For `ignored` of outputs with Tls."""
 

@@ -163,7 +163,7 @@ def test_throttling_is_no_failure_while_the_destination_takes_others(throttled: 
             return DELIVERED
 
         books = Run(sink := Script(answer, Limits(items=1)), limit=1)
-        books.delivery.pace.throttled = lambda now: None  # type: ignore[method-assign]
+        books.delivery.pace.throttled = lambda now, share=1.0: None  # type: ignore[method-assign]
         books.feed(*range(5))
         books.delivery.flush()
         while books.delivery.left() != (0, 0):

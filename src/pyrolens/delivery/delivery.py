@@ -303,7 +303,7 @@ class Delivery:
             counters.bytes += chunk.size * delivered // chunk.records
             self._delivered_at = now
         if outcome.slow_down:
-            self._slow_down(now)
+            self._slow_down(now, failed / chunk.records if chunk.records else 1.0)
         elif not retry:
             self.pace.went_well(now)
         if retry:
@@ -330,9 +330,9 @@ class Delivery:
     def _count(self, counter: str, n: int = 1) -> None:
         self.counters.counters[counter] = self.counters.counters.get(counter, 0) + n
 
-    def _slow_down(self, now: float) -> None:
+    def _slow_down(self, now: float, share: float) -> None:
         free = self.pace.rate is None
-        self.pace.throttled(now)
+        self.pace.throttled(now, share)
         if free and self.pace.rate is not None:
             self.log.warning("the destination throttles; calls are held back", calls_per_second=self.pace.rate)
 
@@ -378,9 +378,9 @@ class Delivery:
 
     def _again(self, chunk: Chunk, outcome: Outcome) -> None:
         after = outcome.after
-        if outcome.slow_down and after is None and self.pace.rate is not None:
-            # the pace is the patience; the backoff is for failures
-            after = min(1 / self.pace.rate, self.policy.cap)
+        if outcome.slow_down and after is None:
+            # the backoff is for failures
+            after = min(self.pace.patience, self.policy.cap)
         wait = self.policy.wait(max(chunk.attempt, 1), after, self._draining)
         self.counters.retries += 1
         self.counters.retried_records += chunk.records

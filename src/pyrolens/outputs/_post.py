@@ -35,6 +35,17 @@ Lines = Callable[[list[Event]], list[bytes]]
 
 IGNORED = {**NET_IGNORED, **TLS_IGNORED}
 """For `ignored` of these outputs."""
+NO_OAUTH2 = "OAuth 2 is not supported; a token that you have can be sent with header Authorization"
+OAUTH2_IGNORED = dict.fromkeys(
+    (
+        "oauth2.token_url", "oauth2.client_id", "oauth2.client_secret", "oauth2.user_agent", "oauth2.scope",
+        "oauth2.audience", "oauth2.resource", "oauth2.auth_method", "oauth2.jwt_key_file", "oauth2.jwt_cert_file",
+        "oauth2.jwt_aud", "oauth2.jwt_header", "oauth2.jwt_ttl_seconds", "oauth2.refresh_skew_seconds",
+        "oauth2.timeout", "oauth2.connect_timeout",
+    ),
+    NO_OAUTH2,
+)  # fmt: skip
+"""For `ignored` of those that have oauth2.enable, which refuses to be on."""
 WHOLE_ANSWERS = "answers are read whole, up to 64 MiB"
 """Why the size of a buffer for answers has no effect."""
 PLAIN_TEXT = "tls is off, so the key and the logs can be read on the way"

@@ -33,6 +33,8 @@ from pyrolens.outputs._gelf import Gelf, GelfKeys
 from pyrolens.outputs._post import (
     BIG,
     IGNORED,
+    NO_OAUTH2,
+    OAUTH2_IGNORED,
     Headers,
     Table,
     basic,
@@ -64,7 +66,7 @@ FORMATS = {
 class Http(Output):
     """Post records to an HTTP server."""
 
-    ignored = IGNORED
+    ignored = {**IGNORED, **OAUTH2_IGNORED}
     differs = (
         "body_key: each record's own answer counts; Fluent Bit lets the last one decide for the whole chunk, "
         "and loses or repeats the others.",
@@ -101,6 +103,7 @@ class Http(Output):
     aws_auth: bool = opt("Sign requests for AWS (SigV4).", default=False)
     aws_service: str | None = opt("Service that the requests are signed for, such as es or aps.", default=None)
     aws: Identity = group(Identity, "aws_")
+    oauth2_enable: bool = opt("Only off is possible.", default=False, name="oauth2.enable")
     tls_on: bool = opt("Speak TLS.", default=False, name="tls")
     tls: Tls = group(Tls, "tls.")
     net: Net = group(Net, "net.")
@@ -118,6 +121,8 @@ class Http(Output):
             if not self.aws_service:
                 yield "aws_auth", "http needs aws_service for aws_auth"
             yield from check_identity(self.aws, "aws_")
+        if self.oauth2_enable:
+            yield "oauth2.enable", NO_OAUTH2
         yield from check_proxy(self.proxy)
 
     def open(self, env: OutputEnv) -> "HttpSink":

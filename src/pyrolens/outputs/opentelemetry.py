@@ -37,6 +37,8 @@ from pyrolens.outputs._otlp_metrics import scope_metrics
 from pyrolens.outputs._post import (
     BIG,
     IGNORED,
+    NO_OAUTH2,
+    OAUTH2_IGNORED,
     SECONDS,
     Headers,
     again,
@@ -55,7 +57,6 @@ RETRIED = frozenset({429, 502, 503, 504})
 """Source: OTLP/HTTP, retryable response codes."""
 NO_TRACES = "the router carries logs and metrics, and neither traces nor profiles"
 NO_GRPC = "gRPC is not spoken; OTLP over HTTP is (port 4318 of a collector)"
-NO_OAUTH2 = "OAuth 2 is not supported"
 NO_GROUPS = "a request has one resource and one scope"
 METADATA = ("observed_timestamp", "timestamp", "severity_text", "severity_number", "trace_flags", "span_id", "trace_id")
 MESSAGE = ("span_id", "trace_id", "severity_text", "severity_number")
@@ -77,15 +78,7 @@ class OpenTelemetry(Output):
         **dict.fromkeys(
             ("grpc_logs_uri", "grpc_metrics_uri", "grpc_traces_uri", "grpc_profiles_uri"), NO_GRPC
         ),
-        **dict.fromkeys(
-            (
-                "oauth2.token_url", "oauth2.client_id", "oauth2.client_secret", "oauth2.user_agent", "oauth2.scope",
-                "oauth2.audience", "oauth2.resource", "oauth2.auth_method", "oauth2.jwt_key_file",
-                "oauth2.jwt_cert_file", "oauth2.jwt_aud", "oauth2.jwt_header", "oauth2.jwt_ttl_seconds",
-                "oauth2.refresh_skew_seconds", "oauth2.timeout", "oauth2.connect_timeout",
-            ),
-            NO_OAUTH2,
-        ),
+        **OAUTH2_IGNORED,
         **dict.fromkeys(
             (
                 "logs_max_resources", "logs_max_scopes", "logs_instrumentation_scope_metadata_key",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from pyrolens.api import Encode, Event, Net, Output, OutputEnv, group, opt, plugin
+from pyrolens.api import NET_IGNORED, Encode, Event, Net, Output, OutputEnv, group, opt, plugin
 from pyrolens.net.datagrams import Datagrams
 from pyrolens.outputs._record_lines import json_lines
 from pyrolens.outputs._wire import DatagramSink, each
@@ -27,6 +27,7 @@ class UdpNet:
 class Udp(Output):
     """Send each record as a UDP datagram."""
 
+    ignored = NET_IGNORED
     differs = (
         "A record too large for a datagram is refused alone; Fluent Bit sends those before it twice, and those after "
         "it never.",
