@@ -65,6 +65,14 @@ class Chunk:
     def records_of(self, indexes: Sequence[int]) -> int:
         return sum(self.weights[i] for i in indexes) if self.weights else len(indexes)
 
+    def part(self, indexes: Sequence[int], records: int) -> "Chunk":
+        """The chunk with only these items. It keeps all receipts, for which items belong to which is not known."""
+        items = [self.items[i] for i in indexes]
+        weights = [self.weights[i] for i in indexes] if self.weights else None
+        origins = [self.origins[i] for i in indexes] if self.origins else None
+        size = self.size * len(items) // len(self.items)
+        return Chunk(self.key, items, records, size, self.id, self.attempt, self.receipts, weights, origins)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
