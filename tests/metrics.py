@@ -20,6 +20,7 @@ COUNTER = Family(
     ("method", "code"),
     (Sample(OLD, ("post", "200"), 1027), Sample(T, ("post", None), 3)),
     "http",
+    "requests",
 )
 GAUGE = Family("g", "gauge", "", ("x",), (Sample(T, ("",), -1.0),))
 SUMMARY = Family("rpc", "summary", "", (), (Sample(T, (), Quantiles((0.5, 0.9), (4773.0, 9001.0), 1.7e7, 2693)),))
@@ -29,6 +30,35 @@ NO_NUMBER = Family("nan_thing", "untyped", "", (), (Sample(T, (), float("nan")),
 ENDLESS = Family("inf_thing", "untyped", "", (), (Sample(T, (), float("inf")),), "inf")
 ALL = MetricSet((COUNTER, GAUGE, SUMMARY, HISTOGRAM, UNTYPED, NO_NUMBER, ENDLESS))
 """What Fluent Bit's prometheus_scrape was given when its outputs were recorded."""
+
+TEXT = """\
+# TYPE http_requests_total counter
+http_requests_total{method="post",code="200"} 1027
+http_requests_total{method="post"} 3
+# TYPE up gauge
+up{x="a b,c=d\\\\e\\"f"} -1
+up 1
+# TYPE g gauge
+g{x=""} 123456789
+# TYPE a_b_c_total counter
+a_b_c_total 1e18
+# TYPE rpc summary
+rpc{quantile="0.5"} 4773
+rpc{quantile="0.9"} 9001
+rpc_sum 1.7e+07
+rpc_count 2693
+# TYPE x_h histogram
+x_h_bucket{a="b",le="0.1"} 1
+x_h_bucket{a="b",le="1"} 3
+x_h_bucket{a="b",le="+Inf"} 4
+x_h_sum{a="b"} 5.5
+x_h_count{a="b"} 4
+# TYPE nan_thing untyped
+nan_thing NaN
+# TYPE inf_thing untyped
+inf_thing +Inf
+"""
+"""What Fluent Bit's prometheus_scrape was given when its outputs influxdb and splunk were recorded."""
 
 
 def one(value: float = 1.0, name: str = "n_total", ns: int = T, **labels: str) -> MetricSet:

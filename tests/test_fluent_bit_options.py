@@ -10,7 +10,8 @@ import pytest
 from docs import standing, usage
 from docs.standing import NO_EFFECT, REFUSED, UNKNOWN, Standing
 
-from pyrolens.outputs._forward_peer import KNOWN, peers_of_file
+from pyrolens.outputs._upstream import PLACE
+from pyrolens.outputs.forward import Forward
 from pyrolens.plugin import PluginKind, names
 from tests.said import Said
 
@@ -69,9 +70,9 @@ def test_nodes_of_an_upstream(tmp_path: Path) -> None:
     lines = [f"    {key} {values.get(key, 'on')}\n" for key in options("parsers")["node"]]
     (tmp_path / "up.conf").write_text("[UPSTREAM]\n    name u\n[NODE]\n" + "".join(lines) + "    else x\n")
     said = Said()
-    (peer,) = peers_of_file(str(tmp_path / "up.conf"), said)
+    (peer,) = Forward(upstream=str(tmp_path / "up.conf")).peers(said)
     assert sorted(event.split()[0] for _, event, _ in said.lines) == ["else", "tls.debug"]
-    assert set(options("parsers")["node"]) - KNOWN == {"tls.debug"}
+    assert set(options("parsers")["node"]) - PLACE == {"tls.debug"}
     assert peer.tls is not None
     assert peer.tls.ca_file == "on"
 

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "delivery.outcome": {"records", "delivery.receipt"},
     "delivery.receipt": {"records"},
     "delivery.retry": set[str](),
-    "plugin": {"multiline", "options", "problems", "records", "delivery.outcome", "delivery.receipt"},
+    "plugin": {"multiline", "options", "problems", "records", "delivery.outcome", "delivery.receipt", "delivery.retry"},
     "api": CONTRACT,
     "net": CONTRACT,
     "aws": {"net", *CONTRACT},

@@ -591,11 +591,17 @@ def read_text(spec: Spec, key: str, text: str, entry: Entry) -> Any:
         if len(words) < spec.pairs or not words:
             raise ValueError("expected KEY VALUE, with double quotes around what holds blanks")
         return Pair(words[0], words[1] if len(words) > 1 else words[0], entry.value_place)
+    value = read_value(spec, text)
+    if isinstance(value, tuple) and "place" in getattr(value, "_fields", ()):
+        return value._replace(place=entry.value_place)  # type: ignore[attr-defined]
+    return value
+
+
+def read_value(spec: Spec, text: str) -> Any:
+    """Of an option that is no KEY VALUE. Raises: ValueError("expected ...")."""
     value = spec.kind.read(text)
     if spec.low is not None and value < spec.low:
         raise ValueError(f"expected at least {spec.low:g}")
     if spec.high is not None and value > spec.high:
         raise ValueError(f"expected at most {spec.high:g}")
-    if isinstance(value, tuple) and "place" in getattr(value, "_fields", ()):
-        return value._replace(place=entry.value_place)  # type: ignore[attr-defined]
     return value

@@ -19,6 +19,7 @@ from typing import (
 )
 
 from pyrolens.delivery.outcome import Sink
+from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.multiline import MultilineParser
 from pyrolens.options import Level, Limit, OptionError, Retries, Seconds, Secret, opt, spec_of
 from pyrolens.records.event import Event, Record
@@ -185,6 +186,8 @@ class OutputEnv(Env, Protocol):
     workers: int
     escape_unicode: bool
     """Outputs that write JSON spell what is not ASCII as \\uXXXX (json.escape_unicode of the service)."""
+    retry: RetryPolicy
+    """For outputs that keep records on their own and send them later."""
 
     def reject(self, events: list[Event], tag: str, reason: str) -> None:
         """Records that cannot be encoded for this destination: counted, logged, kept as dead letters if asked."""

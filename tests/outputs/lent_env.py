@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from pyrolens.api import Chunk, Event, Log, Parcel, Parse, Sink
+from pyrolens.delivery.retry import RetryPolicy
 from tests.said import Said
 
 
@@ -14,6 +15,7 @@ class Env:
     flush: float = 1.0
     workers: int = 0
     escape_unicode: bool = True
+    retry: RetryPolicy = RetryPolicy()
     time: int = 1718000000_123456789
     counts: dict[str, int] = field(default_factory=dict)
     exits: list[int] = field(default_factory=list)

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
-from pyrolens.api import Chunk, Event, Log, Outcome, Output, Parse, Sink
+from pyrolens.api import Chunk, Event, Log, MetricSet, Outcome, Output, Parse, Sink
 from pyrolens.delivery.buffer import Buffer
 from pyrolens.delivery.receipt import Receipt
+from pyrolens.delivery.retry import RetryPolicy
+from tests.metrics import chunks as chunks_of_metrics
 from tests.net.servers import Answer, Request, Server, serving
 from tests.said import Said
 
@@ -20,6 +23,7 @@ class Env:
     flush = 1.0
     workers = 1
     escape_unicode = True
+    retry = RetryPolicy()
 
     def __init__(self) -> None:
         self.said = Said()
@@ -41,6 +45,21 @@ class Env:
 
     def reject(self, events: list[Event], tag: str, reason: str) -> None:
         self.rejected.append((events, reason))
+
+
+AnyOutput = TypeVar("AnyOutput", bound=Output)
+
+
+def made(cls: type[AnyOutput], **options: Any) -> AnyOutput:
+    """An output with these options, those of its groups among them."""
+    given = {}
+    for part in fields(cls):
+        if part.name in options:
+            given[part.name] = options.pop(part.name)
+        elif kind := part.metadata.get("group"):
+            own = {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
+            given |= {part.name: kind(**own)} if own else {}
+    return cls(**given, **options)
 
 
 def events(*records: dict[str, Any]) -> list[Event]:
@@ -69,6 +88,23 @@ def with_server(
             return await test(server), server.requests
 
     return asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def sent_metrics(
+    make: Callable[[Server], Output],
+    respond: Callable[[Request], Answer],
+    *sets: MetricSet,
+    env: Env | None = None,
+) -> tuple[list[Outcome], list[Request]]:
+    """As `sent`."""
+
+    async def test(server: Server) -> list[Outcome]:
+        sink = make(server).open(env or Env())
+        outcomes = [await sink.deliver(chunk) for chunk in chunks_of_metrics(sink, "web.app", *sets)]
+        await sink.close()
+        return outcomes
+
+    return with_server(respond, test)
 
 
 def sent(

@@ -2,17 +2,18 @@ import base64
 import gzip
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyrolens.api import DELIVERED, Outcome
+from pyrolens.api import DELIVERED, ConfigError, Outcome
 from pyrolens.aws import Identity
 from pyrolens.outputs._bulk import Bulk
 from pyrolens.outputs.es import Es, cloud_place
-from tests.net.servers import Request, answer
+from tests.net.servers import Request, Server, answer
 from tests.outputs import vendors
-from tests.outputs.sending import Env, events, sent
+from tests.outputs.sending import Env, chunks, events, sent, with_server
 
 ES: Any = Es
 TWO = events({"log": "one"}, {"log": "two é"})
@@ -311,7 +312,6 @@ def test_cloud_id(text: bytes, place: tuple[str, int]) -> None:
     ("options", "bulk", "problems"),
     [
         ({}, {}, []),
-        ({"upstream": "f"}, {}, ["es cannot take turns with several nodes: name one host"]),
         ({"cloud_id": "x"}, {}, ["cloud_id is 'x': expected NAME:BASE64, as Elastic Cloud shows it"]),
         ({}, {"write_operation": "upsert"}, ["write_operation upsert needs id_key or generate_id"]),
         ({}, {"id_key": "$a["}, ["id_key: '$a[' is no accessor: expected $key, $key['sub'] or $key[0]"]),
@@ -333,3 +333,73 @@ def test_the_options_of_a_config() -> None:
         "output es: Trace_Error has no effect: the reason of each failure is always logged",
         "output es: Compress is 'lz4': gzip is expected here, so this counts as no compression",
     ]
+
+
+UPSTREAM = """\
+[UPSTREAM]
+    name two
+[NODE]
+    name one
+    host 127.0.0.1
+    port {0}
+[NODE]
+    name other
+    host 127.0.0.1
+    port {0}
+    path /second
+    http_user u
+    http_passwd p
+    tls off
+"""
+
+
+def upstream(folder: Path, text: str) -> Any:
+    def make(server: Server) -> Es:
+        (folder / "up.conf").write_text(text.format(server.port))
+        return Es(upstream=str(folder / "up.conf"), bulk=Bulk(path="/first", index="i"), tls_on=True)
+
+    return make
+
+
+def test_nodes_take_turns_and_each_is_asked_in_its_way(tmp_path: Path) -> None:
+    batches = [events({"n": n}) for n in range(3)]
+
+    async def one_by_one(server: Server) -> list[Outcome]:
+        sink = upstream(tmp_path, UPSTREAM)(server).open(Env())
+        outcomes = [await sink.deliver(chunk) for batch in batches for chunk in chunks(sink, [("t", batch)])]
+        await sink.close()
+        return outcomes
+
+    outcomes, requests = with_server(lambda request: vendors.bulk(request.target)(request), one_by_one)
+    assert outcomes == [DELIVERED] * 3
+    assert [request.target for request in requests] == ["/first/_bulk", "/second/_bulk", "/first/_bulk"]
+    assert ["authorization" in request.headers for request in requests] == [False, True, False]
+
+
+def test_a_node_that_is_down_costs_one_try(tmp_path: Path) -> None:
+    async def test(server: Server) -> list[bool]:
+        text = UPSTREAM.replace("{0}", "1", 1)
+        sink = upstream(tmp_path, text)(server).open(Env())
+        (chunk,) = chunks(sink, [("t", TWO)])
+        outcomes = [await sink.deliver(chunk) for _ in range(2)]
+        await sink.close()
+        return [outcome == DELIVERED for outcome in outcomes]
+
+    assert with_server(vendors.bulk("/second/_bulk"), test)[0] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("index mine", "up.conf: node 1: index cannot differ from node to node; use an output for each"),
+        ("port x", "node 1: port is 'x': a whole number is expected here"),
+        ("aws_auth on", "node 1: aws_region is needed, or AWS_REGION in the environment"),
+    ],
+)
+def test_wrong_nodes(tmp_path: Path, line: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "up.conf").write_text(f"[UPSTREAM]\n name x\n[NODE]\n name a\n host h\n port 1\n {line}\n")
+    with pytest.raises(ConfigError) as error:
+        ES(upstream=str(tmp_path / "up.conf")).open(Env())
+    assert said in str(error.value)

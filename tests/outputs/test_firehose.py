@@ -5,7 +5,7 @@ import pytest
 from pyrolens.aws import Aws
 from pyrolens.outputs._firehose import RECORD
 from pyrolens.outputs.firehose import Firehose
-from tests.outputs.sending import events, sent
+from tests.outputs.sending import events, made, sent
 from tests.outputs.test_kinesis_firehose import accepted, records
 
 RECORDS = events({"log": "x", "a.b": {"c.d": 1, "e": 2}, "n": 3})
@@ -18,7 +18,9 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make(**options: Any) -> Any:
-    return lambda server: Firehose(delivery_stream="my-stream", aws=Aws(region="r", endpoint=server.url), **options)
+    return lambda server: made(
+        Firehose, delivery_stream="my-stream", aws=Aws(region="r", endpoint=server.url), **options
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import msgpack
 import pytest
 
 from pyrolens.api import Chunk, ConfigError, Net, Outcome, Pair
-from pyrolens.outputs._forward_peer import peers_of_file
 from pyrolens.outputs.forward import LARGEST, Forward, ForwardSink, token_of
 from pyrolens.records.codecs import pack_entries
 from pyrolens.records.event import Event, Stamp
@@ -340,7 +339,7 @@ def test_wrong_upstream_files(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "up.conf"
     file.write_text(text)
     with pytest.raises(ConfigError) as error:
-        peers_of_file(str(file), Said())
+        Forward(upstream=str(file)).peers(Said())
     assert said in str(error.value)
 
 
@@ -349,10 +348,10 @@ def test_an_upstream_file_in_yaml(tmp_path: Path) -> None:
     file.write_text(
         "upstream_servers:\n  - name: x\n    nodes:\n      - {name: a, host: h, port: 1, tls: on, shared_key: k}\n"
     )
-    (peer,) = peers_of_file(str(file), Said())
+    (peer,) = Forward(upstream=str(file)).peers(Said())
     assert (peer.host, peer.port, peer.shared_key, peer.tls is not None, peer.form) == ("h", 1, "k", True, "plain")
     with pytest.raises(ConfigError):
-        peers_of_file(str(tmp_path / "none"), Said())
+        Forward(upstream=str(tmp_path / "none")).peers(Said())
 
 
 def test_a_chunk_keeps_its_key() -> None:

@@ -4,9 +4,11 @@ import pytest
 
 from pyrolens.api import DELIVERED, Outcome, Pair
 from pyrolens.outputs.influxdb import Influxdb
+from pyrolens.records.codecs.prometheus import read_prometheus
+from tests.metrics import TEXT, one
 from tests.net.servers import answer
 from tests.outputs import vendors
-from tests.outputs.sending import Env, events, sent
+from tests.outputs.sending import Env, events, sent, sent_metrics
 
 INFLUXDB: Any = Influxdb
 T = 1718000000_100000000
@@ -113,3 +115,33 @@ def test_what_is_sent_again_is_the_same_point() -> None:
     outcomes, requests = vendors.settled(make(), respond, events({"v": 1}, {"v": 2}))
     assert outcomes[-1] == DELIVERED
     assert requests[0].body == requests[1].body
+
+
+def test_metrics() -> None:
+    """Fluent Bit 5.1.1 sends the same of those that have a namespace and a number, but for x_h, which it calls x."""
+    env, seen = Env(), dict[str, str]()
+    outcomes, (request,) = sent_metrics(make(), vendors.influxdb(seen), read_prometheus(TEXT, T), env=env)
+    assert outcomes == [DELIVERED]
+    assert request.body.decode().replace(f" {T}", "").splitlines() == [
+        "http_requests,method=post,code=200 total=1027",
+        "http_requests,method=post total=3",
+        "a_b c_total=1e+18",
+        "up up=1",
+        'up,x=a\\ b\\,c\\=d\\e"f up=-1',
+        "g g=123456789",
+        "rpc 0.5=4773,0.9=9001,sum=17000000,count=2693",
+        "x_h,a=b 0.1=1,1=3,+Inf=4,sum=5.5,count=4",
+    ]
+    assert env.counts == {"samples_without_number": 2}
+
+
+def test_metrics_and_records_are_requests_of_their_own() -> None:
+    sink = INFLUXDB().open(Env())
+    (metrics,) = sink.metrics_encoder("web")(one(1.0))
+    (records,) = sink.encoder("web")([(T, {"n": 1})])
+    assert metrics.key != records.key
+
+
+def test_metrics_that_are_refused() -> None:
+    outcomes, _ = sent_metrics(make(), lambda request: answer(400, b"no"), one(1.0, a="b"), one(2.0, a="c"))
+    assert outcomes == [Outcome((), {0: "HTTP 400: no", 1: "HTTP 400: no"}, "HTTP 400: no")]

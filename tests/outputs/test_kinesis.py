@@ -10,7 +10,7 @@ from pyrolens.aws import Aws
 from pyrolens.outputs._kinesis import MAGIC, RECORD
 from pyrolens.outputs.kinesis import Kinesis, partition_key
 from tests.net.servers import Server
-from tests.outputs.sending import Env, events, sent
+from tests.outputs.sending import Env, events, made, sent
 from tests.outputs.test_kinesis_streams import accepted, data, numbered, records, reply
 
 
@@ -21,7 +21,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def kinesis(**options: Any) -> Callable[[Server], Kinesis]:
-    return lambda server: Kinesis(stream="my-stream", aws=Aws(region="eu-west-1", endpoint=server.url), **options)
+    return lambda server: made(Kinesis, stream="my-stream", aws=Aws(region="eu-west-1", endpoint=server.url), **options)
 
 
 def varint(message: bytes, at: int) -> tuple[int, int]:

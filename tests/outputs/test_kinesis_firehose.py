@@ -12,7 +12,7 @@ from pyrolens.outputs._firehose import RECORD, REQUEST
 from pyrolens.outputs._record_lines import time_text
 from pyrolens.outputs.kinesis_firehose import KinesisFirehose
 from tests.net.servers import Request, Server, answer
-from tests.outputs.sending import T0, Env, events, sent
+from tests.outputs.sending import T0, Env, events, made, sent
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,8 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def firehose(**options: Any) -> Callable[[Server], KinesisFirehose]:
-    return lambda server: KinesisFirehose(
-        delivery_stream="my-stream", aws=Aws(region="eu-west-1", endpoint=server.url), **options
+    return lambda server: made(
+        KinesisFirehose, delivery_stream="my-stream", aws=Aws(region="eu-west-1", endpoint=server.url), **options
     )
 
 
@@ -198,4 +198,4 @@ def test_times(form: str, text: str) -> None:
 def test_wrong_options(options: dict[str, Any], problems: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
-    assert [message for _, message in KinesisFirehose(delivery_stream="s", **options).check()] == problems
+    assert [message for _, message in made(KinesisFirehose, delivery_stream="s", **options).check()] == problems

@@ -12,7 +12,7 @@ from pyrolens.aws import Aws
 from pyrolens.outputs._kinesis import RECORD, REQUEST
 from pyrolens.outputs.kinesis_streams import KinesisStreams
 from tests.net.servers import Request, Server, answer
-from tests.outputs.sending import Env, events, sent
+from tests.outputs.sending import Env, events, made, sent
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,8 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def streams(**options: Any) -> Callable[[Server], KinesisStreams]:
-    return lambda server: KinesisStreams(
-        stream="my-stream", aws=Aws(region="eu-west-1", endpoint=server.url), **options
+    return lambda server: made(
+        KinesisStreams, stream="my-stream", aws=Aws(region="eu-west-1", endpoint=server.url), **options
     )
 
 
@@ -154,4 +154,4 @@ def test_what_is_too_large_can_be_split() -> None:
 def test_wrong_options(options: dict[str, Any], problems: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
-    assert [message for _, message in KinesisStreams(stream="s", **options).check()] == problems
+    assert [message for _, message in made(KinesisStreams, stream="s", **options).check()] == problems

@@ -11,6 +11,7 @@ from pyrolens.api import DELIVERED, Event, Outcome, Pair
 from pyrolens.aws.options import Identity
 from pyrolens.inputs._otlp import Shape, read_protobuf
 from pyrolens.outputs._otlp import Common, any_value, common, partial_success, request
+from pyrolens.outputs._post import NO_OAUTH2
 from pyrolens.outputs._protobuf import varint
 from pyrolens.outputs.opentelemetry import OpenTelemetry
 from pyrolens.records.event import Record, Stamp, group_of
@@ -339,7 +340,7 @@ def test_requests_signed_for_aws(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"http2": "on"}, []),
         ({"grpc": True}, ["gRPC is not spoken; OTLP over HTTP is (port 4318 of a collector)"]),
         ({"http2": "Force"}, ["HTTP/2 is not spoken; OTLP over HTTP/1.1 is"]),
-        ({"oauth2_enable": True}, ["OAuth 2 is not supported"]),
+        ({"oauth2_enable": True}, [NO_OAUTH2]),
         ({"proxy": "socks://x"}, ["proxy is 'socks://x': expected http://host:port"]),
         (
             {"logs_body_key": ["$a['b'"]},

@@ -9,6 +9,7 @@ import pytest
 
 from pyrolens.api import DELIVERED, ConfigError, Event, Outcome
 from pyrolens.aws import Aws
+from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.outputs._s3_sink import S3Sink
 from pyrolens.outputs._s3_store import Folder
 from pyrolens.outputs.s3 import S3
@@ -16,6 +17,7 @@ from tests.net.servers import Server, answer, serving
 from tests.outputs import s3_service
 from tests.outputs.s3_service import error
 from tests.outputs.sending import Env, chunks, events
+from tests.running import until
 
 MIB = 1024 * 1024
 
@@ -40,6 +42,9 @@ class Bench:
         self.folder = folder / "store"
         self.options = {"s3_key_format": "/$TAG/%H-%M-%S", "upload_timeout": 600.0, **options}
         self.env = Env()
+        limit = read_retry_limit(options.get("retry_limit"))
+        # no waits between tries
+        self.env.retry = RetryPolicy(limit, base=0.0, cap=0.0)
 
     def run(self, *tests: Callable[[S3Sink], Awaitable[Any]]) -> None:
         """Each test has a sink of its own, one after the other, on the same store."""
@@ -48,8 +53,6 @@ class Bench:
             async with serving(self.s3) as server:
                 for test in tests:
                     sink = self.plugin(server).open(self.env)
-                    # no waits between tries
-                    sink.policy = type(sink.policy)(sink.policy.limit, base=0.0, cap=0.0)
                     await sink.start()
                     await test(sink)
                     await sink.close()
@@ -300,6 +303,23 @@ def test_an_upload_in_parts_that_cannot_be_completed_is_given_up(tmp_path: Path)
     bench.run(then(giving(big("a", 3 * MIB), big("b", 3 * MIB)), quiet, finished))
     assert bench.env.counts["uploads_given_up"] == 1
     assert bench.stored() == []
+
+
+@pytest.mark.parametrize(("options", "limit"), [({}, None), ({"retry_limit": "1"}, 1)])
+def test_waits_between_tries_are_those_of_the_scheduler(
+    tmp_path: Path, options: dict[str, Any], limit: int | None
+) -> None:
+    bench = Bench(tmp_path, **options)
+    bench.env.retry = RetryPolicy(1, base=77.0, cap=77.0)
+    bench.s3.faults["PutObject"] = [error(500, "x")]
+
+    async def one_try(sink: S3Sink) -> None:
+        sink._finish_all()
+        await until(lambda: bool(bench.env.counts.get("upload_errors")), "the upload has failed")
+        assert sink.policy == RetryPolicy(limit, base=77.0, cap=77.0)
+
+    bench.run(then(giving(events({"n": 1})), one_try))
+    assert [fields["wait"] for _, _, fields in bench.env.said.lines if "wait" in fields] == ["77.0s"]
 
 
 def test_the_order_of_a_tag_is_kept_while_its_uploads_fail(tmp_path: Path) -> None:

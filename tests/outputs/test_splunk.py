@@ -6,9 +6,11 @@ import pytest
 
 from pyrolens.api import DELIVERED, Outcome, Pair
 from pyrolens.outputs.splunk import Splunk
+from pyrolens.records.codecs.prometheus import read_prometheus
+from tests.metrics import TEXT, T, one
 from tests.net.servers import answer
 from tests.outputs import vendors
-from tests.outputs.sending import events, sent
+from tests.outputs.sending import Env, events, sent, sent_metrics
 
 SPLUNK: Any = Splunk
 TWO = events({"log": "one"}, {"log": "two é"})
@@ -141,3 +143,51 @@ def test_wrong_options() -> None:
         ("event_host", "event_host: '$a[' is no accessor: expected $key, $key['sub'] or $key[0]"),
         ("event_field", "event_field: '$b[' is no accessor: expected $key, $key['sub'] or $key[0]"),
     ]
+
+
+def of_metrics(text: str, **options: Any) -> tuple[list[dict[str, Any]], Env]:
+    env = Env()
+    outcomes, (request,) = sent_metrics(make(**options), vendors.splunk, read_prometheus(text, T), env=env)
+    assert outcomes == [DELIVERED]
+    return [json.loads(part) for part in request.body.decode().replace("}{", "}\n{").splitlines()], env
+
+
+def test_metrics() -> None:
+    """Fluent Bit 5.1.1 sends the same of what has a number, but for 1.234568e+08, and invalid JSON for the label x."""
+    found, env = of_metrics(TEXT)
+    assert [set(event) - {"fields"} for event in found] == [{"host", "time", "event"}] * 15
+    assert [event["fields"] for event in found] == [
+        {"metric_name:requests.total": 1027.0, "method": "post", "code": "200"},
+        {"metric_name:requests.total": 3.0, "method": "post"},
+        {"metric_name:b.c_total": 1e18},
+        {"metric_name:up": 1.0},
+        {"metric_name:up": -1.0, "x": 'a b,c=d\\e"f'},
+        {"metric_name:g": 123456789.0, "x": ""},
+        {"metric_name:rpc": 4773.0, "qt": "0.5", "metric_type": "Summary"},
+        {"metric_name:rpc": 9001.0, "qt": "0.9", "metric_type": "Summary"},
+        {"metric_name:rpc_sum": 17000000.0, "metric_type": "Summary"},
+        {"metric_name:rpc_count": 2693.0, "metric_type": "Summary"},
+        {"metric_name:h_bucket": 1.0, "le": "0.1", "a": "b", "metric_type": "Histogram"},
+        {"metric_name:h_bucket": 3.0, "le": "1.0", "a": "b", "metric_type": "Histogram"},
+        {"metric_name:h_bucket": 4.0, "le": "+Inf", "a": "b", "metric_type": "Histogram"},
+        {"metric_name:h_sum": 5.5, "a": "b", "metric_type": "Histogram"},
+        {"metric_name:h_count": 4.0, "a": "b", "metric_type": "Histogram"},
+    ]
+    assert env.counts == {"samples_without_number": 2}
+
+
+def test_what_stands_around_metrics() -> None:
+    about = {"event_host": "h", "event_source": "$src", "event_index": "i", "event_sourcetype": "s"}
+    outcomes, (request,) = sent_metrics(make(**about), vendors.splunk, one(2.5, a="b"))
+    assert outcomes == [DELIVERED]
+    seconds = f"{T // 1_000_000_000}.{T % 1_000_000_000:09d}"
+    assert request.body.decode() == (
+        f'{{"host":"h","time":{seconds},"event":"metric","index":"i","sourcetype":"s",'
+        '"fields":{"metric_name:total":2.5,"a":"b"}}'
+    )
+
+
+def test_metrics_that_are_refused() -> None:
+    reply = answer(400, b'{"text":"Incorrect index","code":7,"invalid-event-number":1}')
+    (outcome,), _ = sent_metrics(make(), lambda request: reply, one(1.0, a="b"), one(2.0, a="c"))
+    assert (list(outcome.retry), list(outcome.rejected)) == ([], [0, 1])

@@ -1,4 +1,6 @@
-from pyrolens.records.metrics import MetricSet, namespace_of
+from dataclasses import replace
+
+from pyrolens.records.metrics import MetricSet, spaces_of
 from tests.metrics import ALL, COUNTER, GAUGE, HISTOGRAM, UNTYPED, one
 
 
@@ -27,5 +29,16 @@ def test_another_set_is_made_and_the_old_one_stays() -> None:
     assert len(metrics.families) == 1
 
 
-def test_the_namespace_of_a_foreign_name_is_its_first_part() -> None:
-    assert [namespace_of(name) for name in ("http_requests_total", "up", "_x")] == ["http", "", ""]
+def test_the_spaces_of_a_foreign_name_are_its_first_parts() -> None:
+    found = [spaces_of(name) for name in ("http_requests_total", "node_load1", "up", "_x")]
+    assert found == [("http", "requests"), ("node", ""), ("", ""), ("", "")]
+
+
+def test_the_parts_of_a_name() -> None:
+    assert COUNTER.parts == ("http", "requests", "total")
+    assert UNTYPED.parts == ("untyped", "", "thing")
+    assert [replace(GAUGE, name=name, namespace="a", subsystem="b").parts for name in ("a_b_c_d", "a_c", "a_b_")] == [
+        ("a", "b", "c_d"),
+        ("", "", "a_c"),
+        ("", "", "a_b_"),
+    ]

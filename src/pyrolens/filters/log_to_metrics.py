@@ -247,7 +247,8 @@ class Meter:
         samples = tuple([Sample(r.ns, key, self._read(r)) for key, r in self.readings.items()])
         plan = self.plan
         labels = tuple(label.name for label in self.labels)
-        family = Family(self.name, self.mode, plan.metric_description, labels, samples, plan.metric_namespace)
+        spaces = plan.metric_namespace, plan.metric_subsystem or plan.metric_mode
+        family = Family(self.name, self.mode, plan.metric_description, labels, samples, *spaces)
         size = sum(map(sample_size, samples))
         self.waiting += size
 

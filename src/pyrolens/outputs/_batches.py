@@ -1,12 +1,14 @@
 """Services that take records in batches and say what became of each: Amazon Data Firehose and Kinesis Data Streams."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from pyrolens.api import Chunk, Encode, Event, Limits, Outcome, OutputEnv, Parcel
+from pyrolens.api import Chunk, Encode, Event, Limits, Outcome, OutputEnv, Parcel, opt
 from pyrolens.aws import AwsClient
+from pyrolens.net import compressor
 from pyrolens.net.compress import Compress
 from pyrolens.outputs._oversized import Oversized, pieces
 from pyrolens.outputs._record_lines import Lines
@@ -15,6 +17,18 @@ encode_json = msgspec.json.Encoder().encode
 
 RECORDS = 500
 """Of a request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """What may be done with records before they are sent."""
+
+    compression: Literal["gzip", "zstd", "snappy"] | None = opt("Compress each record.", default=None)
+    simple_aggregation: bool = opt("Join records to as few as possible, each with its newline.", default=False)
+
+    @property
+    def compress(self) -> Compress | None:
+        return compressor(self.compression) if self.compression else None
 
 
 class BatchSink:

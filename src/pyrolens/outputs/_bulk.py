@@ -3,14 +3,15 @@
 Source: Fluent Bit 5.1.1 plugins/out_es and plugins/out_opensearch; Elastic's and OpenSearch's API references, _bulk."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import cycle
 from typing import Any, Literal
 
 import msgspec
 
-from pyrolens.api import DELIVERED, Chunk, Event, Net, Outcome, OutputEnv, Secret, Tls, opt
+from pyrolens.api import DELIVERED, Chunk, Event, Log, Net, Outcome, OutputEnv, Secret, Tls, opt
 from pyrolens.aws import CredentialsError, Identity, Signer, signer_of
 from pyrolens.aws.options import check_identity
 from pyrolens.net import NetError, Response
@@ -252,29 +253,24 @@ class Answer(msgspec.Struct):
     items: msgspec.Raw = msgspec.Raw(b"[]")
 
 
-class BulkSink(PostSink):
-    """Sends _bulk requests, signed where AWS asks for it."""
+class Server:
+    """Takes _bulk requests, signed where AWS asks for it."""
 
     def __init__(
         self,
-        env: OutputEnv,
-        documents: Documents,
+        options: Bulk,
         place: tuple[str, int],
         net: Net,
         tls: Tls,
         authorization: Headers,
         aws: Identity,
+        log: Log,
         *,
         tls_on: bool,
         slash: str = "",
     ) -> None:
         """tls: also for the credentials. slash: before a pipeline's name. Raises: ConfigError."""
-        options = documents.options
         host, port = place
-        self.type = b"" if options.suppress_type_name else b',"_type":' + json_value(options.type)
-        """As an action holds it."""
-        self.untyped = False
-        """The server has said that it takes no types."""
         self.signer: Signer | None = None
         target = f"{options.path}/_bulk" + (f"{slash}?pipeline={options.pipeline}" if options.pipeline else "")
         headers = [("Content-Type", "application/x-ndjson")]
@@ -283,30 +279,12 @@ class BulkSink(PostSink):
         else:
             headers = [("Host", host), *headers, ("User-Agent", "aws-fluent-bit-plugin")]
             tls = replace(tls, verify_hostname=tls.verify_hostname or ".amazonaws." in host)
-            self.signer = signer_of(options.aws_service_name, aws, net, tls, env.log)
-        if options.aws_service_name == "aoss" and not options.suppress_type_name:
-            env.log.warning("OpenSearch Serverless refuses types: set suppress_type_name")
-        if options.generate_id and options.id_key:
-            env.log.warning("generate_id has no effect beside id_key")
+            self.signer = signer_of(options.aws_service_name, aws, net, tls, log)
         secure = tls if tls_on else None
-        post = poster(host, port, net, secure, valid_target(target), headers, gzip=options.compress)
-        super().__init__(env, post, documents.lines, frame=Frame(), table=Table())
+        self.poster = poster(host, port, net, secure, valid_target(target), headers, gzip=options.compress)
 
-    async def deliver(self, chunk: Chunk) -> Outcome:
-        try:
-            answer = await self.sent(chunk)
-            if answer.status == 400 and NO_TYPES in answer.body and self.type and not self.untyped:
-                self.untyped = True
-                self.env.log.warning("the server refuses types, so none are sent from now on: set suppress_type_name")
-                answer = await self.sent(chunk)
-        except (NetError, CredentialsError) as why:
-            return Outcome.again(chunk, str(why))
-        return self.outcome(chunk, answer)
-
-    async def sent(self, chunk: Chunk) -> Response:
+    async def send(self, body: bytes) -> Response:
         """Raises: NetError, CredentialsError."""
-        items = [item.replace(self.type, b"", 1) for item in chunk.items] if self.untyped else chunk.items
-        body = b"".join(items)
         if self.signer is None:
             return await self.poster.post(body)
         packed, encoding = await self.poster.packed(body)
@@ -315,6 +293,43 @@ class BulkSink(PostSink):
         return await self.signer.request(
             poster.client, "POST", poster.target, headers, packed, unsigned=encoding, seconds=SECONDS
         )
+
+
+class BulkSink(PostSink):
+    """Sends _bulk requests to servers that take turns."""
+
+    def __init__(self, env: OutputEnv, documents: Documents, servers: Sequence[Server]) -> None:
+        options = documents.options
+        self.servers, self.turns = servers, cycle(servers)
+        self.type = b"" if options.suppress_type_name else b',"_type":' + json_value(options.type)
+        """As an action holds it."""
+        self.untyped = False
+        """A server has said that it takes no types."""
+        if options.aws_service_name == "aoss" and not options.suppress_type_name:
+            env.log.warning("OpenSearch Serverless refuses types: set suppress_type_name")
+        if options.generate_id and options.id_key:
+            env.log.warning("generate_id has no effect beside id_key")
+        super().__init__(env, servers[0].poster, documents.lines, frame=Frame(), table=Table())
+
+    async def deliver(self, chunk: Chunk) -> Outcome:
+        server = next(self.turns)
+        try:
+            answer = await server.send(self.body(chunk))
+            if answer.status == 400 and NO_TYPES in answer.body and self.type and not self.untyped:
+                self.untyped = True
+                self.env.log.warning("the server refuses types, so none are sent from now on: set suppress_type_name")
+                answer = await server.send(self.body(chunk))
+        except (NetError, CredentialsError) as why:
+            return Outcome.again(chunk, str(why))
+        return self.outcome(chunk, answer)
+
+    def body(self, chunk: Chunk) -> bytes:
+        items = [item.replace(self.type, b"", 1) for item in chunk.items] if self.untyped else chunk.items
+        return b"".join(items)
+
+    async def close(self) -> None:
+        for server in self.servers:
+            await server.poster.close()
 
     def outcome(self, chunk: Chunk, answer: Response) -> Outcome:
         if answer.status not in (200, 201):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pyrolens.api import Net, OutputEnv, Tls
+from pyrolens.aws import Aws, AwsClient, aws_client
 from pyrolens.outputs._batches import BatchSink
 
 RECORD = 1_024_000
@@ -19,3 +21,10 @@ class FirehoseSink(BatchSink):
 
     def body(self, records: list[Any]) -> Any:
         return {"DeliveryStreamName": self.stream, "Records": [{"Data": record} for record in records]}
+
+
+def firehose_client(env: OutputEnv, aws: Aws, net: Net, tls: Tls, extra_user_agent: str | None = None) -> AwsClient:
+    return aws_client(
+        "firehose", "Firehose_20150804", aws, net, tls,
+        service_id="FIREHOSE", extra_user_agent=extra_user_agent, log=env.log,
+    )  # fmt: skip

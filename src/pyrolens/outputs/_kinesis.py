@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyrolens.api import Event, OutputEnv, Record
-from pyrolens.aws import AwsClient
+from pyrolens.api import Event, Net, OutputEnv, Record, Tls
+from pyrolens.aws import Aws, AwsClient, aws_client
 from pyrolens.outputs._batches import BatchSink, base64_sizes
 from pyrolens.outputs._protobuf import part, varint
 from pyrolens.outputs._record_lines import Lines
@@ -80,6 +80,13 @@ class KinesisSink(BatchSink):
     def random_key(self) -> str:
         """Records go to any shard. Source: Fluent Bit 5.1.1: ten characters of the output's own, and some digits."""
         return f"{self.key_head}{random.randrange(10, 10**8)}"
+
+
+def kinesis_client(env: OutputEnv, aws: Aws, net: Net, tls: Tls, extra_user_agent: str | None = None) -> AwsClient:
+    return aws_client(
+        "kinesis", "Kinesis_20131202", aws, net, tls,
+        service_id="KINESIS", extra_user_agent=extra_user_agent, log=env.log,
+    )  # fmt: skip
 
 
 # -- aggregation as of Kinesis's Producer Library -------------------------------------------------------------

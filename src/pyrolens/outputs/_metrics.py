@@ -1,8 +1,9 @@
 """What outputs of metrics have in common."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from pyrolens.api import Encode, EncodeMetrics, Event, MetricSet, Pair, Parcel
+from pyrolens.api import Encode, EncodeMetrics, Event, MetricSet, OutputEnv, Pair, Parcel
 
 ADD_LABEL = "Add a label to every metric: its name, a blank, its value."
 
@@ -13,6 +14,24 @@ def as_whole(key: object, write: Callable[[MetricSet], bytes]) -> EncodeMetrics:
     def encode(metrics: MetricSet) -> list[Parcel]:
         data = write(metrics)
         return [Parcel(key, [data], len(metrics), len(data))]
+
+    return encode
+
+
+class MetricsOf(NamedTuple):
+    """Key of the chunks of metrics, where an output sends records of the same tag."""
+
+    tag: str
+
+
+def each_sample(env: OutputEnv, key: MetricsOf, write: Callable[[MetricSet], Iterable[bytes]]) -> EncodeMetrics:
+    """Each sample is an item; `write` leaves out those that are no numbers."""
+
+    def encode(metrics: MetricSet) -> list[Parcel]:
+        items = list(write(metrics))
+        if lost := len(metrics) - len(items):
+            env.count("samples_without_number", lost)
+        return [Parcel(key, items, len(items), sum(map(len, items)))] if items else []
 
     return encode
 

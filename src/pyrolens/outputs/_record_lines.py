@@ -1,16 +1,66 @@
 """What a record is for Firehose and Kinesis: a line of JSON, or the value of one field, in both dialects of options."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from pyrolens.api import Event, Record
+from pyrolens.api import Commas, Event, Record, opt
 from pyrolens.outputs._values import value_bytes, value_line
 from pyrolens.records.codecs import Json, second_text
 from pyrolens.records.event import SECOND
 
 Lines = Callable[[list[Event]], list[bytes | None]]
 """Events -> the data of each, None for one that has none."""
+
+LOG_KEY = "Send only the value of this field."
+TIME_KEY = "Add the record's time as this field."
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordLines:
+    """What a record is for kinesis_firehose and kinesis_streams."""
+
+    log_key: str | None = opt(LOG_KEY, default=None)
+    time_key: str | None = opt(TIME_KEY, default=None)
+    time_key_format: str = opt(
+        "strftime format of that time; also %3N (milliseconds), %9N and %L (nanoseconds).", default=TIME_FORMAT
+    )
+
+    def mistakes(self) -> Iterable[tuple[str, str]]:
+        if self.log_key and self.time_key:
+            yield "time_key", "time_key cannot be combined with log_key"
+
+    @property
+    def missing(self) -> str:
+        """Why a record has no data."""
+        return f"no field '{self.log_key}'" if self.log_key else "the record is empty"
+
+    def lines(self, escape_unicode: bool) -> Lines:
+        return record_lines(self.log_key, self.time_key, self.time_key_format, escape_unicode)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoRecordLines:
+    """What a record is for firehose and kinesis."""
+
+    data_keys: Commas = opt("Send only these fields, with commas between.", default=[])
+    log_key: str | None = opt(LOG_KEY, default=None)
+    replace_dots: str = opt("Put this in place of each dot in the names of fields.", default="")
+    time_key: str | None = opt(TIME_KEY, default=None)
+    time_key_format: str = opt(
+        "strftime format of that time; also %L (milliseconds) and %f (microseconds).", default=TIME_FORMAT
+    )
+
+    @property
+    def missing(self) -> str:
+        """Why a record has no data."""
+        return f"no field '{self.log_key}'"
+
+    def lines(self, escape_unicode: bool, *, newline: bool = True) -> Lines:
+        return go_record_lines(self, escape_unicode, newline=newline)
+
 
 FRACTIONS = {
     "%3N": lambda rest: f"{rest // 1_000_000:03d}",
@@ -72,18 +122,10 @@ def record_lines(log_key: str | None, time_key: str | None, time_key_format: str
     return lambda events: [line if line != b"{}\n" else None for line in json_lines(json, events)]
 
 
-def go_record_lines(
-    *,
-    data_keys: Sequence[str],
-    log_key: str | None,
-    replace_dots: str,
-    time_key: str | None,
-    time_key_format: str,
-    escape_unicode: bool,
-    newline: bool = True,
-) -> Lines:
+def go_record_lines(options: GoRecordLines, escape_unicode: bool, *, newline: bool) -> Lines:
     """As AWS's plugins in Go send them: the time is one of the fields that data_keys and log_key look for."""
-    text = time_text(time_key_format, GO_FRACTIONS)
+    log_key, time_key, data_keys = options.log_key, options.time_key, options.data_keys
+    text = time_text(options.time_key_format, GO_FRACTIONS)
     json = Json(None, escape_unicode=escape_unicode)
     end = b"\n" if newline else b""
 
@@ -92,7 +134,7 @@ def go_record_lines(
             record = {**record, time_key: text(ns)}
         if data_keys:
             record = {k: v for k, v in record.items() if k in data_keys}
-        return without_dots(record, replace_dots) if replace_dots else record
+        return without_dots(record, options.replace_dots) if options.replace_dots else record
 
     def lines(events: list[Event]) -> list[bytes | None]:
         made = [(ns, edited(ns, record)) for ns, record in events]

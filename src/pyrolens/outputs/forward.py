@@ -22,8 +22,8 @@ from pyrolens.api import (
     EncodeMetrics,
     Event,
     Limits,
+    Log,
     Net,
-    OptionError,
     Outcome,
     Output,
     OutputEnv,
@@ -37,8 +37,9 @@ from pyrolens.api import (
 )
 from pyrolens.net import NetError, compressor
 from pyrolens.outputs._forward_link import Link
-from pyrolens.outputs._forward_peer import Peer, extra_options, peers_of_file, read_compress
-from pyrolens.outputs._metrics import as_whole
+from pyrolens.outputs._forward_peer import Peer, extra_options, read_compress
+from pyrolens.outputs._metrics import MetricsOf, as_whole
+from pyrolens.outputs._upstream import found_at, nodes_of_file, with_node
 from pyrolens.records.codecs import (
     event_time,
     forward_message,
@@ -55,6 +56,13 @@ FORMS: dict[str, Callable[[list[Event]], bytes]] = {
     "plain": pack_entries_without_metadata,
     "integer": pack_entries_integer_time,
 }
+OF_NODES = frozenset(
+    {
+        "compress", "empty_shared_key", "password", "require_ack_response", "retain_metadata_in_forward_mode",
+        "self_hostname", "send_options", "shared_key", "tag", "time_as_integer", "username",
+    }
+)  # fmt: skip
+"""Keys of a node that are honoured, beside those of every node."""
 LARGEST = 2 * 1024 * 1024
 """Bytes of a message: receivers refuse larger ones (Fluent Bit's take 6 MB)."""
 
@@ -92,12 +100,7 @@ class Forward(Output):
     tls: Tls = group(Tls, "tls.")
 
     def placed(self, found: Callable[[str], str | None], variables: Mapping[str, str]) -> "Forward":
-        if not self.upstream:
-            return self
-        where = found(self.upstream)
-        if where is None:
-            raise OptionError("upstream", f"no such file: {self.upstream}")
-        return replace(self, upstream=where)
+        return replace(self, upstream=found_at(self.upstream, found))
 
     def check(self) -> Iterable[tuple[str, str]]:
         try:
@@ -128,18 +131,26 @@ class Forward(Output):
             extra=extra_options(self.add_option),
         )
 
+    def peers(self, log: Log) -> list[Peer]:
+        """Raises: ConfigError."""
+        if not self.upstream:
+            return [self._peer()]
+        # a node that says nothing gets entries without metadata, unlike an output without Upstream
+        plain = Forward(retain_metadata_in_forward_mode=False)
+        peers = []
+        for node in nodes_of_file(self.upstream, self.name):
+            options = with_node(plain, node, OF_NODES, log)
+            for _, message in options.check():
+                raise node.wrong(f": {message}")
+            peers.append(options._peer())
+        return peers
+
     def open(self, env: OutputEnv) -> "ForwardSink":
-        return ForwardSink(peers_of_file(self.upstream, env.log) if self.upstream else [self._peer()], self.net)
+        return ForwardSink(self.peers(env.log), self.net)
 
 
 METRICS = 1
 """fluent_signal of metrics; 0 is that of logs."""
-
-
-class MetricsOf(NamedTuple):
-    """Key of the chunks of metrics."""
-
-    tag: str
 
 
 class Message(NamedTuple):

@@ -2,13 +2,14 @@
 
 Source: Fluent Bit 5.1.1 plugins/out_influxdb; InfluxData's reference of the line protocol and of the write API."""
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from pyrolens.api import Event, Net, Output, OutputEnv, Pair, Secret, Tls, group, opt, plugin
+from pyrolens.api import EncodeMetrics, Event, Net, Output, OutputEnv, Pair, Secret, Tls, group, opt, plugin
+from pyrolens.outputs._line_protocol import measurement, name, text_of
+from pyrolens.outputs._metrics import MetricsOf, each_sample
 from pyrolens.outputs._post import (
     IGNORED,
     Frame,
@@ -23,20 +24,17 @@ from pyrolens.outputs._post import (
     valid_target,
 )
 from pyrolens.records.codecs import json_text
-from pyrolens.records.codecs.json import valid_text
 from pyrolens.records.event import Record
 
-SPECIAL = re.compile(r"([,= ])")
-"""In names and in tag values."""
-IN_MEASUREMENT = re.compile(r"([, ])")
 SEQUENCE = 100_000
 GREATEST = 2**63 - 1
 
 
 @plugin("influxdb")
 class Influxdb(Output):
-    """Send records to InfluxDB, as points whose measurement is the tag."""
+    """Send records to InfluxDB, as points whose measurement is the tag, and metrics."""
 
+    takes_metrics = True
     ignored = IGNORED
     differs = (
         "Failures are tried again (408, 429, 5xx), and what the server refuses is counted and logged; Fluent Bit looks "
@@ -46,6 +44,8 @@ class Influxdb(Output):
         "Maps and lists are sent as JSON, and small numbers with all their digits; Fluent Bit leaves out the first, "
         "and makes 0.000000 of the others.",
         "A record of which no field is left is rejected, counted and logged.",
+        "Metrics: histograms and summaries have their name as the measurement; Fluent Bit leaves the last part of it "
+        "out, so that one overwrites another. What is no number is left out; InfluxDB refuses the whole line.",
         "No two points get the same time, and a point keeps its time and its number when it is sent again.",
     )
 
@@ -81,7 +81,7 @@ class Influxdb(Output):
         tls = self.tls if self.tls_on else None
         post = poster(self.host, self.port, self.net, tls, self.target(), headers)
         points = Points(self, env)
-        return PostSink(env, post, points.lines, frame=Frame(b"", b"\n"), table=Table(refused=client_error))
+        return InfluxSink(env, post, points.lines, frame=Frame(b"", b"\n"), table=Table(refused=client_error))
 
     def target(self) -> str:
         if self.uri:
@@ -89,6 +89,13 @@ class Influxdb(Output):
         if self.bucket:
             return f"/api/v2/write?org={quote(self.org, safe='')}&bucket={quote(self.bucket, safe='')}&precision=ns"
         return f"/write?db={quote(self.database, safe='')}&precision=n"
+
+
+class InfluxSink(PostSink):
+    def metrics_encoder(self, tag: str) -> EncodeMetrics:
+        from pyrolens.outputs._influx_metrics import points  # few routers send metrics to InfluxDB
+
+        return each_sample(self.env, MetricsOf(tag), points)
 
 
 class Points:
@@ -104,7 +111,7 @@ class Points:
         """The times of the run of points that moved each other on."""
 
     def lines(self, tag: str) -> Lines:
-        measurement = IN_MEASUREMENT.sub(r"\\\1", one_line(text_of(tag)))
+        measured = measurement(tag)
 
         def lines(events: list[Event]) -> list[bytes]:
             out = []
@@ -117,7 +124,7 @@ class Points:
                     continue
                 if self.sequence:
                     tags.insert(0, f"{self.sequence}={number}")
-                out.append(f"{','.join([measurement, *tags])} {','.join(fields)} {self.time(event[0])}".encode())
+                out.append(f"{','.join([measured, *tags])} {','.join(fields)} {self.time(event[0])}".encode())
             if unfit:
                 self.env.reject(unfit, tag, "no field is left for InfluxDB")
             return out
@@ -164,24 +171,6 @@ class Points:
         if "\\" in text or '"' in text:
             text = text.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{text}"'
-
-
-def text_of(value: str | bytes) -> str:
-    """Valid text."""
-    if isinstance(value, str) and value.isascii():
-        return value
-    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    return valid_text(data, escape=False)
-
-
-def one_line(text: str) -> str:
-    """A line break would end the point, and a backslash at the end would escape what comes after it."""
-    return text.replace("\n", "\\n").replace("\r", "\\r").rstrip("\\")
-
-
-def name(text: str) -> str:
-    """A name or a tag's value, escaped."""
-    return SPECIAL.sub(r"\\\1", one_line(text_of(text)))
 
 
 field_name = lru_cache(maxsize=1024)(name)

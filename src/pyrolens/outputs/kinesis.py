@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Iterable
 from typing import Literal
 
-from pyrolens.api import Commas, Net, Output, OutputEnv, Record, Tls, group, opt, plugin
-from pyrolens.aws import AWS_IGNORED, Aws, aws_client
+from pyrolens.api import Net, Output, OutputEnv, Record, Tls, group, opt, plugin
+from pyrolens.aws import AWS_IGNORED, Aws
 from pyrolens.aws.options import check_aws
 from pyrolens.net.compress import Compress, gzip
-from pyrolens.outputs._kinesis import PARTITION_KEY, KeyOf, KinesisSink
+from pyrolens.outputs._kinesis import PARTITION_KEY, KeyOf, KinesisSink, kinesis_client
 from pyrolens.outputs._oversized import SUFFIX, Oversized
-from pyrolens.outputs._record_lines import go_record_lines
+from pyrolens.outputs._record_lines import GoRecordLines
 
 COMPRESS: dict[str, Compress | None] = {"zlib": zlib.compress, "gzip": gzip, "none": None}
 
@@ -40,14 +40,8 @@ class Kinesis(Output):
         "Without it, and without that field, the key is random.",
         default="",
     )
-    data_keys: Commas = opt("Send only these fields, with commas between.", default=[])
-    log_key: str | None = opt("Send only the value of this field.", default=None)
-    replace_dots: str = opt("Put this in place of each dot in the names of fields.", default="")
+    record: GoRecordLines = group(GoRecordLines)
     append_newline: bool = opt("End each record with a newline.", default=False)
-    time_key: str | None = opt("Add the record's time as this field.", default=None)
-    time_key_format: str = opt(
-        "strftime format of that time; also %L (milliseconds) and %f (microseconds).", default="%Y-%m-%dT%H:%M:%S"
-    )
     aggregation: bool = opt(
         "Join records in the format of the Kinesis Producer Library, which its consumers take apart again.",
         default=False,
@@ -70,29 +64,12 @@ class Kinesis(Output):
     def open(self, env: OutputEnv) -> KinesisSink:
         return KinesisSink(
             env,
-            aws_client(
-                "kinesis",
-                "Kinesis_20131202",
-                self.aws,
-                self.net,
-                self.tls,
-                service_id="KINESIS",
-                extra_user_agent=self.extra_user_agent,
-                log=env.log,
-            ),
+            kinesis_client(env, self.aws, self.net, self.tls, self.extra_user_agent),
             self.stream,
-            go_record_lines(
-                data_keys=self.data_keys,
-                log_key=self.log_key,
-                replace_dots=self.replace_dots,
-                time_key=self.time_key,
-                time_key_format=self.time_key_format,
-                escape_unicode=env.escape_unicode,
-                newline=self.append_newline,
-            ),
+            self.record.lines(env.escape_unicode, newline=self.append_newline),
             key_of=partition_key(self.partition_key) if self.partition_key else None,
             kpl=self.aggregation,
-            missing=f"no field '{self.log_key}'",
+            missing=self.record.missing,
             compress=COMPRESS[self.compression],
             oversized=self.oversized,
             suffix=SUFFIX.encode() if self.oversized == "truncate" else b"",

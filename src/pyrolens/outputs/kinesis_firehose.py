@@ -3,14 +3,14 @@
 Source: Fluent Bit 5.1.1 plugins/out_kinesis_firehose."""
 
 from collections.abc import Iterable
-from typing import Literal
 
 from pyrolens.api import Net, Output, OutputEnv, Tls, group, opt, plugin
-from pyrolens.aws import AWS_IGNORED, Aws, aws_client
+from pyrolens.aws import AWS_IGNORED, Aws
 from pyrolens.aws.options import check_aws
-from pyrolens.net import compressor
-from pyrolens.outputs._firehose import FirehoseSink
-from pyrolens.outputs._record_lines import record_lines
+from pyrolens.outputs._batches import Packing
+from pyrolens.outputs._firehose import FirehoseSink, firehose_client
+from pyrolens.outputs._oversized import Oversized
+from pyrolens.outputs._record_lines import RecordLines
 
 
 @plugin("kinesis_firehose")
@@ -31,14 +31,9 @@ class KinesisFirehose(Output):
     )
 
     delivery_stream: str = opt("Name of the delivery stream.")
-    log_key: str | None = opt("Send only the value of this field.", default=None)
-    time_key: str | None = opt("Add the record's time as this field.", default=None)
-    time_key_format: str = opt(
-        "strftime format of that time; also %3N (milliseconds), %9N and %L (nanoseconds).", default="%Y-%m-%dT%H:%M:%S"
-    )
-    compression: Literal["gzip", "zstd", "snappy"] | None = opt("Compress each record.", default=None)
-    simple_aggregation: bool = opt("Join records to as few as possible, each with its newline.", default=False)
-    oversized: Literal["reject", "truncate", "split"] = opt(
+    record: RecordLines = group(RecordLines)
+    packing: Packing = group(Packing)
+    oversized: Oversized = opt(
         "What becomes of a record over 1,000 KiB: reject counts and logs it, split sends it in pieces.",
         default="reject",
     )
@@ -47,27 +42,18 @@ class KinesisFirehose(Output):
     net: Net = group(Net, "net.")
 
     def check(self) -> Iterable[tuple[str, str]]:
-        if self.log_key and self.time_key:
-            yield "time_key", "time_key cannot be combined with log_key"
+        yield from self.record.mistakes()
         yield from check_aws(self.aws)
 
     def open(self, env: OutputEnv) -> FirehoseSink:
         return FirehoseSink(
             env,
-            aws_client(
-                "firehose",
-                "Firehose_20150804",
-                self.aws,
-                self.net,
-                self.tls,
-                service_id="FIREHOSE",
-                log=env.log,
-            ),
+            firehose_client(env, self.aws, self.net, self.tls),
             self.delivery_stream,
-            record_lines(self.log_key, self.time_key, self.time_key_format, env.escape_unicode),
-            missing=f"no field '{self.log_key}'" if self.log_key else "the record is empty",
-            compress=compressor(self.compression) if self.compression else None,
-            aggregate=self.simple_aggregation,
+            self.record.lines(env.escape_unicode),
+            missing=self.record.missing,
+            compress=self.packing.compress,
+            aggregate=self.packing.simple_aggregation,
             aggregate_end=b"\n",
             oversized=self.oversized,
         )

@@ -3,15 +3,14 @@
 Source: Fluent Bit 5.1.1 plugins/out_kinesis_streams."""
 
 from collections.abc import Iterable
-from typing import Literal
 
 from pyrolens.api import Net, Output, OutputEnv, Tls, group, opt, plugin
-from pyrolens.aws import AWS_IGNORED, Aws, aws_client
+from pyrolens.aws import AWS_IGNORED, Aws
 from pyrolens.aws.options import check_aws
-from pyrolens.net import compressor
-from pyrolens.outputs._kinesis import KinesisSink
+from pyrolens.outputs._batches import Packing
+from pyrolens.outputs._kinesis import KinesisSink, kinesis_client
 from pyrolens.outputs._oversized import Oversized
-from pyrolens.outputs._record_lines import record_lines
+from pyrolens.outputs._record_lines import RecordLines
 
 
 @plugin("kinesis_streams")
@@ -33,13 +32,8 @@ class KinesisStreams(Output):
     )
 
     stream: str = opt("Name of the stream.")
-    log_key: str | None = opt("Send only the value of this field.", default=None)
-    time_key: str | None = opt("Add the record's time as this field.", default=None)
-    time_key_format: str = opt(
-        "strftime format of that time; also %3N (milliseconds), %9N and %L (nanoseconds).", default="%Y-%m-%dT%H:%M:%S"
-    )
-    compression: Literal["gzip", "zstd", "snappy"] | None = opt("Compress each record.", default=None)
-    simple_aggregation: bool = opt("Join records to as few as possible, each with its newline.", default=False)
+    record: RecordLines = group(RecordLines)
+    packing: Packing = group(Packing)
     oversized: Oversized = opt(
         "What becomes of a record over 1 MiB: reject counts and logs it, split sends it in pieces.", default="reject"
     )
@@ -48,18 +42,17 @@ class KinesisStreams(Output):
     net: Net = group(Net, "net.")
 
     def check(self) -> Iterable[tuple[str, str]]:
-        if self.log_key and self.time_key:
-            yield "time_key", "time_key cannot be combined with log_key"
+        yield from self.record.mistakes()
         yield from check_aws(self.aws)
 
     def open(self, env: OutputEnv) -> KinesisSink:
         return KinesisSink(
             env,
-            aws_client("kinesis", "Kinesis_20131202", self.aws, self.net, self.tls, service_id="KINESIS", log=env.log),
+            kinesis_client(env, self.aws, self.net, self.tls),
             self.stream,
-            record_lines(self.log_key, self.time_key, self.time_key_format, env.escape_unicode),
-            missing=f"no field '{self.log_key}'" if self.log_key else "the record is empty",
-            compress=compressor(self.compression) if self.compression else None,
-            aggregate=self.simple_aggregation,
+            self.record.lines(env.escape_unicode),
+            missing=self.record.missing,
+            compress=self.packing.compress,
+            aggregate=self.packing.simple_aggregation,
             oversized=self.oversized,
         )

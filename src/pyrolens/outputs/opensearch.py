@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pyrolens.api import Net, Output, OutputEnv, Tls, group, opt, plugin
 from pyrolens.aws import Identity
-from pyrolens.outputs._bulk import BULK_DIFFERS, BULK_IGNORED, Bulk, BulkSink, Documents, user
+from pyrolens.outputs._bulk import BULK_DIFFERS, BULK_IGNORED, Bulk, BulkSink, Documents, Server, user
 from pyrolens.records.template import Template
 
 
@@ -42,10 +42,9 @@ class Opensearch(Output):
 
     def open(self, env: OutputEnv) -> BulkSink:
         documents = Documents(self.bulk, env, xxhash_id, self.index())
-        place = self.host, self.port
-        return BulkSink(
-            env, documents, place, self.net, self.tls, user(self.bulk), self.aws, tls_on=self.tls_on, slash="/"
-        )
+        place, login = (self.host, self.port), user(self.bulk)
+        server = Server(self.bulk, place, self.net, self.tls, login, self.aws, env.log, tls_on=self.tls_on, slash="/")
+        return BulkSink(env, documents, [server])
 
 
 def xxhash_id(packed: bytes) -> str:

@@ -23,12 +23,29 @@ from pyrolens.outputs._metrics import ADD_LABEL, OnlyMetrics, check_labels
 from pyrolens.records.codecs.prometheus import head, joined, sample_lines
 
 PROMETHEUS = "text/plain; version=0.0.4"
+SMALL = "requests for metrics are small: 16 KiB of their head are read, and 64 KiB of a body"
+OF_SERVER = {
+    "http2": "HTTP/1.1 is spoken here, and no HTTP/2",
+    "buffer_max_size": SMALL,
+    "buffer_chunk_size": SMALL,
+    "max_connections": "there are 64 at most; for one more, the one that was idle longest is closed",
+}
+"""Of the server of Fluent Bit, also with http_server. before them."""
+ONE_LOOP = "one loop answers all requests"
 
 
 @plugin("prometheus_exporter")
 class PrometheusExporter(Output):
     """Serve the newest metrics at /metrics, for Prometheus to scrape."""
 
+    ignored = {
+        **OF_SERVER,
+        **{f"http_server.{name}": why for name, why in OF_SERVER.items()},
+        "http_server.idle_timeout": "a connection is closed after 30 seconds without a request",
+        "http_server.workers": ONE_LOOP,
+        "http_server.ingress_queue_event_limit": ONE_LOOP,
+        "http_server.ingress_queue_byte_limit": ONE_LOOP,
+    }
     takes_logs = False
     takes_metrics = True
     differs = (

@@ -10,7 +10,6 @@ from typing import Literal
 from pyrolens.api import Event, Net, Output, OutputEnv, Seconds, Secret, Size, Tls, group, opt, plugin
 from pyrolens.aws import AWS_IGNORED, Aws, aws_client
 from pyrolens.aws.options import check_aws, region_of
-from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.outputs._s3_calls import Bucket
 from pyrolens.outputs._s3_formats import COLUMNS, has_pyarrow, packer
 from pyrolens.outputs._s3_key import KeyFormat
@@ -194,7 +193,8 @@ class S3(Output):
             keep_failed=self.retry_exhausted_action == "quarantine",
             quarantine_limit=self.quarantine_dir_limit_size,
         )
-        limit = read_retry_limit(self.retry_limit) if self.retry_limit else None
+        # without Retry_Limit for ever, for the data are on the disk
+        policy = env.retry if self.retry_limit else replace(env.retry, limit=None)
         return S3Sink(
             env,
             Bucket(client, self.bucket, self.headers(), md5=self.send_content_md5),
@@ -203,7 +203,7 @@ class S3(Output):
             KeyFormat(self.s3_key_format, self.s3_key_format_tag_delimiters, static=self.static_file_path),
             self.lines(env.escape_unicode),
             packer(self.form, self.packing),
-            RetryPolicy(limit, base=2.0, cap=60.0),
+            policy,
             missing=f"no field '{self.log_key}'",
         )
 

@@ -65,6 +65,16 @@ class Family:
     samples: tuple[Sample, ...]
     namespace: str = ""
     """The part of the name that stands for whom it belongs to; CloudWatch sorts metrics by it."""
+    subsystem: str = ""
+    """The part after it."""
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Namespace, subsystem and what is left of the name; where it does not begin with these, they are empty."""
+        before = "".join([f"{part}_" for part in (self.namespace, self.subsystem) if part])
+        if self.namespace and self.name.startswith(before) and self.name != before:
+            return self.namespace, self.subsystem, self.name[len(before) :]
+        return "", "", self.name
 
     def pairs(self, sample: Sample) -> Pairs:
         """The labels that the sample has."""
@@ -122,7 +132,7 @@ def sample_size(sample: Sample) -> int:
     return 16 + 9 * numbers + sum([len(text) for text in sample.labels if text])
 
 
-def namespace_of(name: str) -> str:
-    """Of a name that comes from elsewhere: the first part."""
-    first, separator, _ = name.partition("_")
-    return first if separator else ""
+def spaces_of(name: str) -> tuple[str, str]:
+    """Namespace and subsystem of a name that comes from elsewhere: the first part, and the second of three or more."""
+    first, *others = name.split("_", 2)
+    return first if others else "", others[0] if len(others) > 1 else ""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from pyrolens.delivery.receipt import Receipt
+from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.multiline import MultilineParser
 from pyrolens.pipeline.pipeline import ANYWHERE, Pipeline
 from pyrolens.pipeline.step import Step
@@ -152,10 +153,11 @@ class OutputRuntime(PluginEnv):
 
     escape_unicode = True
 
-    def __init__(self, flush: float, workers: int, *args: Any) -> None:
+    def __init__(self, flush: float, workers: int, retry: RetryPolicy, *args: Any) -> None:
         super().__init__(*args)
         self.flush = flush
         self.workers = workers
+        self.retry = retry
         self.refuse: Callable[[list[Event], str, str], None] = lambda events, tag, reason: None
 
     def reject(self, events: list[Event], tag: str, reason: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from pyrolens import __version__
 from pyrolens.records.codecs.prometheus import escaped
 from pyrolens.records.event import SECOND
-from pyrolens.records.metrics import Family, Kind, MetricSet, Sample, namespace_of
+from pyrolens.records.metrics import Family, Kind, MetricSet, Sample, spaces_of
 from pyrolens.service.metrics import SCRAPES, Metrics
 
 COMPATIBLE = "5.1.1"
@@ -102,7 +102,7 @@ def all_metrics(metrics: Metrics) -> MetricSet:
     found = [*_counters(metrics), *_gauges(metrics), *_own(metrics)]
     return MetricSet(
         tuple(
-            Family(name, kind, help_, labels, tuple([Sample(ns, *row) for row in rows]), namespace_of(name))
+            Family(name, kind, help_, labels, tuple([Sample(ns, *row) for row in rows]), *spaces_of(name))
             for name, kind, help_, labels, rows in found
             if rows
         )

@@ -268,10 +268,11 @@ class Router:
         plugin, service = built.plugin, self.config.service
         metrics = self.metrics.output(built.label, plugin.name)
         log = self._log_of(built)
-        env = OutputRuntime(service.flush, plugin.workers or 0, built.label, log, metrics, self._parsers, self._leave)
+        policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
+        lent = built.label, log, metrics, self._parsers, self._leave
+        env = OutputRuntime(service.flush, plugin.workers or 0, policy, *lent)
         env.escape_unicode = service.json_escape_unicode
         sink = plugin.open(env)
-        policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
         delivery = Delivery(sink, policy, metrics, log, plugin.workers, preserve_order=plugin.preserve_order)
         delivery.memory, delivery.timeout = self.memory, plugin.deliver_timeout
         env.refuse = delivery.reject

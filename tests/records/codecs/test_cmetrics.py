@@ -12,8 +12,8 @@ from pyrolens.records.metrics import Buckets, Family, MetricSet, Sample
 from tests.metrics import ALL, HISTOGRAM, T, one
 
 
-def opts(ns: str, name: str, about: str = " ") -> dict[str, str]:
-    return {"ns": ns, "ss": "", "name": name, "desc": about, "unit": ""}
+def opts(ns: str, name: str, about: str = " ", ss: str = "") -> dict[str, str]:
+    return {"ns": ns, "ss": ss, "name": name, "desc": about, "unit": ""}
 
 
 SENT = [
@@ -21,7 +21,7 @@ SENT = [
         "meta": {
             "ver": 2,
             "type": 0,
-            "opts": opts("http", "requests_total", "The total number."),
+            "opts": opts("http", "total", "The total number.", "requests"),
             "labels": ["method", "code"],
             "aggregation_type": 2,
         },
@@ -61,7 +61,7 @@ SENT = [
         ],
     },
 ]
-"""But for the parts of names, which it has in ns, ss and name, and aggregation_type of histograms, which is 0."""
+"""But for aggregation_type of histograms, which is 0."""
 
 
 def unpacked(data: bytes) -> Any:
@@ -83,9 +83,9 @@ def test_what_is_read_is_what_was_sent() -> None:
 
 def test_names_and_texts_as_fluent_bit_has_them() -> None:
     context = {"meta": {"processing": {"static_labels": []}}, "metrics": [SENT[0]]}
-    context["metrics"][0]["meta"]["opts"] = {**opts("http", "total"), "ss": "requests"}  # type: ignore[index]
+    context["metrics"][0]["meta"]["opts"] = opts("http", "total", ss="requests")  # type: ignore[index]
     (family,) = unpack_metrics(msgpack.packb(context)).families
-    assert (family.name, family.namespace, family.help) == ("http_requests_total", "http", "")
+    assert (family.name, family.parts, family.help) == ("http_requests_total", ("http", "requests", "total"), "")
 
 
 def test_histograms_of_other_bounds_are_families_of_their_own_there() -> None:

@@ -3,6 +3,7 @@
 Source: Fluent Bit 5.1.1 lib/cmetrics/src/cmt_encode_msgpack.c, cmt_decode_msgpack.c, version 2."""
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -52,10 +53,7 @@ def _of_one_shape(family: Family) -> list[Family]:
     shapes: dict[tuple[float, ...], list[Sample]] = {}
     for sample in family.samples:
         shapes.setdefault(_shape(sample.value), []).append(sample)
-    return [
-        Family(family.name, family.kind, family.help, family.labels, tuple(samples), family.namespace)
-        for samples in shapes.values()
-    ]
+    return [replace(family, samples=tuple(samples)) for samples in shapes.values()]
 
 
 def _shape(value: Value) -> tuple[float, ...]:
@@ -65,16 +63,12 @@ def _shape(value: Value) -> tuple[float, ...]:
 
 
 def _family(family: Family) -> dict[str, Any]:
-    space, name = family.namespace, family.name
-    if space and name.startswith(f"{space}_"):
-        name = name[len(space) + 1 :]
-    else:
-        space = ""
+    space, part, name = family.parts
     about: dict[str, Any] = {
         "ver": VERSION,
         "type": TYPES.index(family.kind),
         # a single blank stands for no text, as cmetrics' own reader of Prometheus' text has it
-        "opts": {"ns": space, "ss": "", "name": name, "desc": family.help or " ", "unit": ""},
+        "opts": {"ns": space, "ss": part, "name": name, "desc": family.help or " ", "unit": ""},
         "labels": list(family.labels),
     }
     shape = [float(n) for n in _shape(family.samples[0].value)]
@@ -139,7 +133,7 @@ def _read_family(found: dict[str, Any]) -> Family:
     kind, labels = TYPES[about["type"]], tuple(map(str, about["labels"]))
     shape = tuple(map(float, about.get("buckets") or about.get("quantiles") or ()))
     samples = tuple([_read_sample(kind, shape, len(labels), sample) for sample in found["values"]])
-    return Family(name, kind, opts["desc"].strip(), labels, samples, opts["ns"])
+    return Family(name, kind, opts["desc"].strip(), labels, samples, opts["ns"], opts["ss"])
 
 
 def _read_sample(kind: Kind, shape: tuple[float, ...], width: int, found: dict[str, Any]) -> Sample:

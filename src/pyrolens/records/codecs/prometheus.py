@@ -24,7 +24,7 @@ from pyrolens.records.metrics import (
     Quantiles,
     Sample,
     Value,
-    namespace_of,
+    spaces_of,
 )
 
 MILLISECOND = 1_000_000
@@ -179,7 +179,7 @@ class Read:
             values: tuple[LabelValue, ...] = tuple(of.get(key) for key in labels)
             samples.append(Sample(point.ns, values, point.value(self.kind)))
         samples.sort(key=lambda s: any(v is not None for v in s.labels))
-        return Family(self.name, self.kind, self.help, labels, tuple(samples), namespace_of(self.name))
+        return Family(self.name, self.kind, self.help, labels, tuple(samples), *spaces_of(self.name))
 
 
 class Point:
