@@ -1,11 +1,15 @@
+import copy
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pyrolens.tools import render
+from tests.remote.aws import embedded, put_object
 
-TASK = {
+TASK: dict[str, Any] = {
     "family": "web",
     "networkMode": "awsvpc",
     "containerDefinitions": [
@@ -91,6 +95,77 @@ def test_the_same_as_json(task: str, capsys: pytest.CaptureFixture[str]) -> None
         "environment": {"FLUENT_HOST": "127.0.0.1", "FLUENT_PORT": "24224"},
         "mounts": [],
         "depends_on": [{"container": "router", "condition": "START"}],
+        "health_check": None,
+    }
+
+
+def test_each_line_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "t.json"
+    log = {"logDriver": "awsfirelens", "options": {"Name": "datadog", "log-driver-buffer-limit": "9"}}
+    secret = {"secretOptions": [{"name": "apikey", "valueFrom": "/dd"}]}
+    router = {"name": "router", "memory": 64, "firelensConfiguration": {"type": "fluentbit"}}
+    health = {"healthCheck": {"command": ["CMD", "pyrolens", "health"], "startPeriod": 5}}
+    containers = [{"name": "app", "logConfiguration": {**log, **secret}}, {**router, **health}]
+    text = json.dumps({"family": "web", "networkMode": "awsvpc", "containerDefinitions": containers}, indent=0)
+    file.write_text(text)
+    assert render.main([str(file), "--explain", "--task-id", "abc"]) == 0
+    printed = capsys.readouterr().out.replace(str(file), "t.json")
+    found = dict(re.split(" +# ", line, maxsplit=1) for line in printed.splitlines() if "  # " in line)
+    assert {
+        "    Mem_Buf_Limit 32MB": "half of the router's memory 64 (t.json:23:11)",
+        "    Listen 127.0.0.1": "network mode awsvpc: the router is reached at the task's own interface (t.json:3:16)",
+        "    apikey ${apikey_0}": "secret log option of container 'app', which ECS puts into apikey_0 (t.json:15:9)",
+        "apikey_0=<secret /dd>": "a secret log option; ECS fetches its value with the execution role",
+        "router START": "added by the ECS agent: log driver awsfirelens",
+        "FLUENT_PORT=24224": "its port",
+    }.items() <= found.items(), printed
+    assert "CMD pyrolens health\nevery 30 s, 5 s to answer, unhealthy after 3 failures, not counted in the" in printed
+    # without the reasons it is the config itself
+    config = "\n".join(line.partition("  # ")[0].rstrip() for line in printed.splitlines())
+    assert render.main([str(file), "--task-id", "abc"]) == 0
+    plain = capsys.readouterr().out
+    assert config.startswith(plain[: plain.index("# container")].rstrip("\n"))
+    assert render.main([str(file), "--explain", "--json"]) == 0
+    lines = json.loads(capsys.readouterr().out)["explained"]
+    assert [ln["why"] for ln in lines if "Mem_Buf" in ln["line"]] == ["half of the router's memory 64"]
+
+
+def with_file(kind: str, value: str) -> str:
+    task = copy.deepcopy(TASK)
+    options = {"config-file-type": kind, "config-file-value": value}
+    task["containerDefinitions"][1]["firelensConfiguration"] = {"type": "fluentbit", "options": options}
+    return json.dumps(task)
+
+
+def test_the_extra_file_is_printed_from_its_local_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "task.json").write_text(with_file("file", "/extra.conf"))
+    (tmp_path / "mine.conf").write_text("[SERVICE]\n    Flush 1\n")
+    (tmp_path / "Dockerfile").write_text("FROM x\nCOPY mine.conf /extra.conf\n")
+    assert render.main([str(tmp_path / "task.json"), "--files"]) == 0
+    assert "# /extra.conf\n\n[SERVICE]\n    Flush 1\n" in capsys.readouterr().out
+    (tmp_path / "Dockerfile").unlink()
+    assert render.main([str(tmp_path / "task.json"), "--files"]) == 1
+    assert "--file /extra.conf=" in capsys.readouterr().err
+    assert render.main([str(tmp_path / "task.json"), "--files", "--file", f"/extra.conf={tmp_path}/mine.conf"]) == 0
+
+
+def test_the_extra_file_is_downloaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "task.json").write_text(with_file("s3", "arn:aws:s3:::conf/x.conf"))
+    with embedded() as aws:
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        assert render.main([str(tmp_path / "task.json"), "--files"]) == 1
+        err = capsys.readouterr().err
+        assert "task.json:1:" in err
+        assert "NoSuchBucket" in err
+        put_object(aws, "conf", "x.conf", "[SERVICE]\n    Flush 1\n")
+        assert render.main([str(tmp_path / "task.json"), "--files", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["include"] == {
+        "path": "/fluent-bit/etc/external.conf",
+        "s3": "arn:aws:s3:::conf/x.conf",
+        "text": "[SERVICE]\n    Flush 1\n",
     }
 
 

@@ -1,14 +1,13 @@
 """What the ECS agent makes of a task definition with FireLens when a task starts.
 
 Source: amazon-ecs-agent 1.105, agent/taskresource/firelens, agent/api/task and agent/engine/docker_task_engine.go.
-Differs: the agent writes the sections of several containers in random order; here they keep the order of the task
-definition.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyrolens.ecs.rules import BUFFER_LIMIT, FORWARD_PORT, OUTPUT_KEY, PARSE_BOOL, PATTERNS, S3_ARN
+from pyrolens.ecs.router_config import Block, Where, Writer, secret_variable, text
+from pyrolens.ecs.rules import BUFFER_LIMIT, FORWARD_PORT, PARSE_BOOL, S3_ARN
 from pyrolens.ecs.task_definition import Container, TaskDefinition
 
 DATA_DIR = "/var/lib/ecs"
@@ -17,9 +16,7 @@ SOCKET = "/var/run/fluent.sock"
 """In the router container. All of its /var/run is replaced."""
 CONFIG_PATH = {"fluentbit": "/fluent-bit/etc/fluent-bit.conf", "fluentd": "/fluentd/etc/fluent.conf"}
 S3_PATH = {"fluentbit": "/fluent-bit/etc/external.conf", "fluentd": "/fluentd/etc/external.conf"}
-HEALTH_TAG, HEALTH_PORT = "firelens-healthcheck", 8877
-DEFAULT_BUFFER = 25
-"""MB of Mem_Buf_Limit for a router without a memory of its own."""
+HEALTH_PORT = 8877
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +94,15 @@ class Setup:
 
     task: Task
     router: Container
-    config: str
-    """Text of the router's generated config."""
+    blocks: list[Block]
+    """The router's generated config, with the reason of each line."""
     include: Include | None
     containers: list[Started]
+
+    @property
+    def config(self) -> str:
+        """Text of the router's generated config."""
+        return text(self.blocks)
 
     @property
     def start_order(self) -> list[Started]:
@@ -133,7 +135,7 @@ def set_up(task: Task, at: Addresses | None = None) -> Setup:
     at = at or Addresses()
     include = _include(router)
     containers = [_started(task, router, c, at) for c in task.definition.containers]
-    return Setup(task, router, _config(task, router, include, at), include, containers)
+    return Setup(task, router, _writer(task, router, include, at).blocks(), include, containers)
 
 
 def _include(router: Container) -> Include | None:
@@ -142,12 +144,6 @@ def _include(router: Container) -> Include | None:
     if kind is None or value is None or router.firelens is None:
         return None
     return Include(S3_PATH[router.firelens.type], value.text) if kind.text == "s3" else Include(value.text)
-
-
-def mem_buf_limit(router: Container) -> str:
-    """Half of the memory, where the soft limit counts before the hard one."""
-    half = (router.memory_reservation if router.memory_reservation > 0 else router.memory) // 2
-    return f"{half if half > 0 else DEFAULT_BUFFER}MB"
 
 
 def metadata(task: Task, router: Container) -> dict[str, str]:
@@ -163,112 +159,11 @@ def metadata(task: Task, router: Container) -> dict[str, str]:
     return {"ec2_instance_id": task.instance, **fields} if task.instance else fields
 
 
-def _secret_variable(task: Task, container: Container, option: str) -> str:
-    return f"{option}_{task.definition.containers.index(container)}"
-
-
-def output_options(task: Task, container: Container, kind: str) -> dict[str, str]:
-    """Options of the log configuration as the router's config will have them, secrets as variables."""
-    if container.log is None:
-        return {}
-    options = {k: t.text for k, t in container.log.options.items() if container.uses_firelens and k != BUFFER_LIMIT}
-    for secret in container.log.secrets:
-        variable = _secret_variable(task, container, secret.name)
-        options[secret.name] = f"${{{variable}}}" if kind == "fluentbit" else f"\"#{{ENV['{variable}']}}\""
-    return options
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The parts of a generated config, before it is text."""
-
-    inputs: list[tuple[str, str, dict[str, str]]]
-    """(plugin, tag, options)"""
-    include_patterns: list[tuple[str, str]]
-    """(match, pattern)"""
-    exclude_patterns: list[tuple[str, str]]
-    fields: dict[str, str]
-    include: str
-    outputs: list[tuple[str, str, dict[str, str]]]
-    """(plugin, match, options)"""
-
-
-def _config(task: Task, router: Container, include: Include | None, at: Addresses) -> str:
-    kind = router.firelens.type if router.firelens else ""
-    fluentbit = kind == "fluentbit"
-    mode = task.definition.network_mode
-    inputs: list[tuple[str, str, dict[str, str]]] = []
-    outputs: list[tuple[str, str, dict[str, str]]] = []
-    if fluentbit:
-        inputs.append(("forward", "", {"Mem_Buf_Limit": mem_buf_limit(router), "unix_path": at.socket}))
-    else:
-        inputs.append(("unix", "", {"path": at.socket}))
-    if mode in ("bridge", "awsvpc"):
-        address = at.listen or ("0.0.0.0" if mode == "bridge" else "127.0.0.1")
-        listen, port = ("Listen", "Port") if fluentbit else ("bind", "port")
-        inputs.append(("forward", "", {listen: address, port: str(at.forward_port)}))
-        if fluentbit:
-            inputs.append(("tcp", HEALTH_TAG, {"Listen": "127.0.0.1", "Port": str(at.health_port)}))
-            outputs.append(("null", HEALTH_TAG, {}))
+def _writer(task: Task, router: Container, include: Include | None, at: Addresses) -> Writer:
+    listen = at.listen or ("0.0.0.0" if task.definition.network_mode == "bridge" else "127.0.0.1")
     included = (at.include or include.path) if include else ""
-    plan = _Plan(inputs, [], [], metadata(task, router), included, outputs)
-    for container in task.definition.containers:
-        options = output_options(task, container, kind)
-        match = f"{container.name}-firelens{'*' if fluentbit else '**'}"
-        if "include-pattern" in options:
-            plan.include_patterns.append((match, options["include-pattern"]))
-        if "exclude-pattern" in options:
-            plan.exclude_patterns.append((match, options["exclude-pattern"]))
-        key = OUTPUT_KEY[kind]
-        if key in options:
-            rest = {k: v for k, v in options.items() if k not in {key, *PATTERNS}}
-            outputs.append((options[key], match, rest))
-    return _fluentbit_text(plan) if fluentbit else _fluentd_text(plan)
-
-
-def _lines(options: Mapping[str, str], indent: int = 4) -> list[str]:
-    """Sorted by bytes: upper case comes first."""
-    return [f"{' ' * indent}{key} {options[key]}" for key in sorted(options)]
-
-
-def _fluentbit_text(plan: _Plan) -> str:
-    blocks: list[list[str]] = []
-    for name, tag, options in plan.inputs:
-        blocks.append(["[INPUT]", f"    Name {name}", *([f"    Tag {tag}"] if tag else []), *_lines(options)])
-    for match, pattern in plan.include_patterns:
-        blocks.append(["[FILTER]", "    Name   grep", f"    Match {match}", f"    Regex  log {pattern}"])
-    for match, pattern in plan.exclude_patterns:
-        blocks.append(["[FILTER]", "    Name   grep", f"    Match {match}", f"    Exclude log {pattern}"])
-    if plan.fields:
-        fields = [f"    Record {key} {plan.fields[key]}" for key in sorted(plan.fields)]
-        blocks.append(["[FILTER]", "    Name record_modifier", "    Match *", *fields])
-    if plan.include:
-        blocks.append([f"@INCLUDE {plan.include}"])
-    for name, match, options in plan.outputs:
-        blocks.append(["[OUTPUT]", f"    Name {name}", f"    Match {match}", *_lines(options)])
-    return _text(blocks)
-
-
-def _fluentd_text(plan: _Plan) -> str:
-    blocks: list[list[str]] = []
-    for name, _, options in plan.inputs:
-        blocks.append(["<source>", f"    @type {name}", *_lines(options), "</source>"])
-    for element, patterns in (("regexp", plan.include_patterns), ("exclude", plan.exclude_patterns)):
-        for match, pattern in patterns:
-            inner = [f"    <{element}>", "        key log", f"        pattern {pattern}", f"    </{element}>"]
-            blocks.append([f"<filter {match}>", "    @type  grep", *inner, "</filter>"])
-    if plan.fields:
-        record = ["    <record>", *_lines(plan.fields, 8), "    </record>"]
-        blocks.append(["<filter **>", "    @type record_transformer", *record, "</filter>"])
-    if plan.include:
-        blocks.append([f"@include {plan.include}"])
-    for name, match, options in plan.outputs:
-        blocks.append([f"<match {match}>", f"    @type {name}", *_lines(options), "</match>"])
-    return _text(blocks)
-
-
-def _text(blocks: list[list[str]]) -> str:
-    return "".join("\n" + "\n".join(block) + "\n" for block in blocks)
+    where = Where(at.socket, listen, at.forward_port, at.health_port, included)
+    return Writer(task.definition, router, where, metadata(task, router))
 
 
 def docker_name(task: Task, container: Container, suffix: str) -> str:
@@ -308,7 +203,7 @@ def _started(task: Task, router: Container, container: Container, at: Addresses)
             environment["FLUENT_UID"] = "0"
         for other in task.definition.containers:
             for secret in other.log.secrets if other.log and other.uses_firelens else ():
-                environment[_secret_variable(task, other, secret.name)] = f"<secret {secret.source}>"
+                environment[secret_variable(task.definition, other, secret.name)] = f"<secret {secret.source}>"
         binds = _binds(task, router)
     depends_on = [(d.container, d.condition) for d in container.depends_on]
     follows = container.uses_firelens and container is not router and not router.depends_on

@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyrolens.ecs import firelens, rules, task_definition
-from pyrolens.problems import ConfigError, Problems
+from pyrolens.ecs.forms import Asked
+from pyrolens.problems import ConfigError, Problem, Problems
 
 
 def add_task_options(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +18,14 @@ def add_task_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", metavar="REGION", help=f"AWS region (default: {shown['region'].default})")
     parser.add_argument("--account", metavar="ID", help=f"AWS account (default: {shown['account'].default})")
     parser.add_argument("--instance", metavar="ID", help="the EC2 instance, for tasks on EC2")
+    parser.add_argument("--task", metavar="NAME", help="which task definition of the file: its resource or family")
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of a CloudFormation template; may be given for each",
+    )
 
 
 def task_options(args: argparse.Namespace) -> dict[str, str]:
@@ -25,7 +35,24 @@ def task_options(args: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def load(file: str) -> tuple[task_definition.TaskDefinition, Problems]:
+def asked_for(args: argparse.Namespace) -> Asked:
+    """Raises: ConfigError."""
+    known = {"AWS::Region": args.region, "AWS::AccountId": args.account}
+    return Asked(args.task or "", {**{k: v for k, v in known.items() if v}, **pairs(args.parameter)})
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """Of NAME=VALUE. A name may be an ARN, which has no =. Raises: ConfigError."""
+    out = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise ConfigError([Problem("bad-option", f"'{pair}': expected NAME=VALUE")])
+        out[name] = value
+    return out
+
+
+def load(file: str, asked: Asked | None = None) -> tuple[task_definition.TaskDefinition, Problems]:
     """A task definition with FireLens that ECS takes, and the warnings. `-` is standard input.
 
     Raises: ConfigError with all that ECS refuses."""
@@ -36,7 +63,7 @@ def load(file: str) -> tuple[task_definition.TaskDefinition, Problems]:
         reason = why.strerror if isinstance(why, OSError) else "it is not UTF-8"
         problems.error("no-file", f"cannot read {file}: {reason}")
         raise ConfigError(problems) from None
-    definition = task_definition.read(text, "standard input" if file == "-" else file, problems)
+    definition = task_definition.read(text, "standard input" if file == "-" else file, problems, asked)
     rules.check(definition, problems)
     problems.raise_if_any()
     if definition.router is None:

@@ -1,7 +1,6 @@
 """A task definition, typed and with places: all of it that FireLens touches.
 
-It is read as `aws ecs register-task-definition --cli-input-json` takes it and as `describe-task-definition` gives it
-(wrapped in "taskDefinition"). What FireLens refuses is in `ecs.rules`.
+In which forms it may be is in `ecs.forms`, what FireLens refuses in `ecs.rules`.
 """
 
 import re
@@ -9,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from pyrolens.language.json import Node, parse
-from pyrolens.problems import ConfigError, Place, Problem, Problems, nearest
+from pyrolens.ecs.forms import CONTAINERS, Asked, find, parse
+from pyrolens.language.json import Node
+from pyrolens.problems import Place, Problems
 
 FIRELENS = "awsfirelens"
 FireLensType = Literal["fluentbit", "fluentd"]
@@ -65,6 +65,36 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """Seconds; those that ECS assumes where nothing is written."""
+
+    command: list[str]
+    """Begins with CMD or CMD-SHELL."""
+    interval: int
+    timeout: int
+    retries: int
+    start_period: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    volume: str
+    path: str
+    """In the container."""
+    read_only: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    name: str
+    host_path: str
+    """"": none is said."""
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     name: str
     place: Place
@@ -87,6 +117,16 @@ class Container:
     depends_on: list[Dependency] = field(default_factory=list)
     log: LogConfiguration | None = None
     firelens: FireLens | None = None
+    environment_files: list[Text] = field(default_factory=list)
+    """ARNs of objects in S3."""
+    health: HealthCheck | None = None
+    start_timeout: int = 0
+    """Seconds; 0: ECS's own."""
+    stop_timeout: int = 0
+    """Seconds; 0: ECS's own."""
+    mounts: list[Mount] = field(default_factory=list)
+    memory_place: Place | None = None
+    """Of memoryReservation, else of memory."""
 
     @property
     def uses_firelens(self) -> bool:
@@ -104,6 +144,14 @@ class TaskDefinition:
     windows: bool
     containers: list[Container]
     place: Place
+    cpu: str = ""
+    memory: int = 0
+    """MiB of the task; 0: none given."""
+    task_role: str = ""
+    execution_role: str = ""
+    volumes: list[Volume] = field(default_factory=list)
+    network_place: Place | None = None
+    """Of networkMode; None: it is assumed."""
 
     @property
     def router(self) -> Container | None:
@@ -116,20 +164,15 @@ class TaskDefinition:
         return f"{self.family}:{self.revision or 1}"
 
 
-def read(text: str, file: str, problems: Problems) -> TaskDefinition:
-    """The task definition. What has the wrong shape is left out, and is an error in `problems`.
+def read(text: str, file: str, problems: Problems, asked: Asked | None = None) -> TaskDefinition:
+    """The task definition, in any of the forms of `ecs.forms`. What has the wrong shape is left out, and is an error
+    in `problems`.
 
-    Raises: ConfigError when the text is no JSON, or no task definition at all."""
-    root = parse(text, file, problems)
-    node = root.get("taskDefinition") or root
-    containers = node.get("containerDefinitions")
-    if containers is None or not isinstance(containers.value, list):
-        hint = nearest("containerDefinitions", [k for k, _ in node.items()])
-        message = "no task definition: expected an object with containerDefinitions, a list"
-        at = containers.place if containers else node.place
-        raise ConfigError([*problems, Problem("task-definition", message, at, hint)])
+    Raises: ConfigError when the text is no JSON or YAML, or no task definition at all."""
     found = Problems()
-    task = _Reader(found).task(node, containers)
+    form = find(parse(text, file, problems), file, asked or Asked(), found)
+    containers = form.node.get(CONTAINERS) or form.node
+    task = _Reader(found).task(form.node, containers)
     for problem in sorted(found, key=lambda p: (p.place.line, p.place.column) if p.place else (0, 0)):
         problems.add(problem)
     return task
@@ -206,7 +249,18 @@ class _Reader:
             windows=self.value(platform, "operatingSystemFamily", "").upper().startswith("WINDOWS"),
             containers=self.each(node, "containerDefinitions", self.container),
             place=containers.key_place or containers.place,
+            cpu=self.size(node, "cpu"),
+            memory=_mib(self.size(node, "memory")),
+            task_role=self.value(node, "taskRoleArn", ""),
+            execution_role=self.value(node, "executionRoleArn", ""),
+            volumes=self.each(node, "volumes", self.volume),
+            network_place=mode.place if (mode := node.get("networkMode")) else None,
         )
+
+    def size(self, node: Node, key: str) -> str:
+        """Of a task: a text in ECS, a number as many write it."""
+        found = node.get(key)
+        return str(found.value) if found and isinstance(found.value, (str, int)) else ""
 
     def container(self, node: Node) -> Container | None:
         name = self.required(node, "name", "a container")
@@ -228,6 +282,12 @@ class _Reader:
             depends_on=self.each(node, "dependsOn", self.dependency),
             log=self.log(node),
             firelens=self.firelens(node),
+            environment_files=[t for t in self.each(node, "environmentFiles", self.environment_file) if t.text],
+            health=self.health(node),
+            start_timeout=self.value(node, "startTimeout", 0),
+            stop_timeout=self.value(node, "stopTimeout", 0),
+            mounts=self.each(node, "mountPoints", self.mount),
+            memory_place=memory.place if (memory := node.get("memoryReservation") or node.get("memory")) else None,
         )
         return made if name else None
 
@@ -243,6 +303,28 @@ class _Reader:
         name = self.required(node, "containerName", "an item of dependsOn")
         condition = self.required(node, "condition", "an item of dependsOn")
         return Dependency(name.value, condition.value, condition.place) if name and condition else None
+
+    def environment_file(self, node: Node) -> Text | None:
+        value = self.required(node, "value", "an item of environmentFiles")
+        return Text(value.value, value.place, value.key_place or value.place) if value else None
+
+    def health(self, node: Node) -> HealthCheck | None:
+        found = self.member(node, "healthCheck", dict)
+        if found is None:
+            return None
+        numbers = (("interval", 30), ("timeout", 5), ("retries", 3), ("startPeriod", 0))
+        interval, timeout, retries, start = (self.value(found, key, assumed) for key, assumed in numbers)
+        place = found.key_place or found.place
+        return HealthCheck(self.texts(found, "command"), interval, timeout, retries, start, place)
+
+    def mount(self, node: Node) -> Mount | None:
+        volume, path = self.value(node, "sourceVolume", ""), self.value(node, "containerPath", "")
+        return Mount(volume, path, self.value(node, "readOnly", False), node.place)
+
+    def volume(self, node: Node) -> Volume | None:
+        name = self.required(node, "name", "a volume")
+        host = self.member(node, "host", dict) or Node({}, node.place)
+        return Volume(name.value, self.value(host, "sourcePath", ""), name.place) if name else None
 
     def log(self, node: Node) -> LogConfiguration | None:
         found = self.member(node, "logConfiguration", dict)
@@ -270,6 +352,15 @@ class _Reader:
         options = self.options(found, "firelensConfiguration")
         place = found.key_place or found.place
         return FireLens(kind.value if kind else "", kind.place if kind else place, options, place)
+
+
+def _mib(text: str) -> int:
+    """Of `512`, `0.5 GB` or `1GB`; 0 for what is neither."""
+    found = re.fullmatch(r"\s*([0-9.]+)\s*(GB)?\s*", text, re.IGNORECASE)
+    try:
+        return int(float(found[1]) * (1024 if found[2] else 1)) if found else 0
+    except ValueError:
+        return 0
 
 
 def _as_text(value: Any) -> str:

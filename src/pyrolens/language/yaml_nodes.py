@@ -27,6 +27,8 @@ class Node:
     """A scalar without quotes: a word such as true means its type where types count."""
     items: list["Node"] | None = None
     pairs: list[tuple["Node", "Node"]] | None = None
+    tag: str = ""
+    """As written, such as !Ref."""
 
     @property
     def what(self) -> str:
@@ -113,16 +115,16 @@ class _Reader:
             self.problems.error("yaml-syntax", "nested too deeply", place)
             raise _StopReading
         if isinstance(event, yaml.ScalarEvent):
-            return Node(place, event.value, event.style in (None, ""))
+            return Node(place, event.value, event.style in (None, ""), tag=event.tag or "")
         if isinstance(event, yaml.AliasEvent):
             self.problems.error("yaml-alias", "aliases are not possible here", place, "write out what it stands for")
             return Node(place, "")
-        place = self.place(event.start_mark, None)
+        place, tag = self.place(event.start_mark, None), event.tag or ""
         if isinstance(event, yaml.SequenceStartEvent):
             items = []
             while not isinstance(event := next(events), yaml.SequenceEndEvent):
                 items.append(self._node(event, events, depth + 1))
-            return Node(place, items=items)
+            return Node(place, items=items, tag=tag)
         pairs = []
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key = self._node(event, events, depth + 1)
@@ -131,7 +133,7 @@ class _Reader:
                 self.problems.error("yaml-key", f"{key.what} cannot be a key", key.place)
                 key = Node(key.place, "")
             pairs.append((key, value))
-        return Node(place, pairs=pairs)
+        return Node(place, pairs=pairs, tag=tag)
 
 
 class _StopReading(Exception):  # noqa: N818 - it is no error

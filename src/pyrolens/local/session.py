@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pyrolens.config import Config, load
 from pyrolens.ecs.firelens import HEALTH_PORT, Addresses, Setup, Started, Task, docker_name, set_up
+from pyrolens.ecs.image import Image
 from pyrolens.ecs.rules import FORWARD_PORT
 from pyrolens.ecs.task_definition import TaskDefinition
 from pyrolens.local import demo
@@ -25,7 +26,6 @@ from pyrolens.local.copier import Copier, Message, random_id
 from pyrolens.local.destinations import Destination, destinations
 from pyrolens.local.embedded_aws import EmbeddedAws
 from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, record_of
-from pyrolens.local.image import Image
 from pyrolens.local.process_runtime import KEPT, ProcessRuntime, free_port
 from pyrolens.local.runtime import Launch, Running
 from pyrolens.local.story import Story

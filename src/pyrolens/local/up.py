@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyrolens.ecs.load import add_task_options, load, task_options
+from pyrolens.ecs.load import add_task_options, asked_for, load, pairs, task_options
 from pyrolens.problems import ConfigError
 
 EXTRA = {"boto3", "botocore", "moto", "rich", "flask", "flask_cors", "werkzeug"}
@@ -17,9 +17,9 @@ def main(argv: Sequence[str]) -> int:
     parser = arguments()
     args = parser.parse_args(argv)
     try:
-        commands, files = _pairs(args.exec), _pairs(args.file)
-    except ValueError as why:
-        parser.error(str(why))
+        commands, files = pairs(args.exec), pairs(args.file)
+    except ConfigError as why:
+        parser.error(why.problems[0].message)
     try:
         from pyrolens.local import session
     except ModuleNotFoundError as missing:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"pyrolens up needs {missing.name}: pip install 'pyrolens[local]'", file=sys.stderr)
         return 1
     try:
-        definition, problems = load(args.task_definition)
+        definition, problems = load(args.task_definition, asked_for(args))
         for problem in problems:
             print(problem, file=sys.stderr)
         asked = session.Asked(
@@ -53,7 +53,7 @@ def arguments() -> argparse.ArgumentParser:
         epilog="It runs until Ctrl-C, or until an essential container ends. "
         "Exit status 0 says that every line is accounted for.",
     )
-    parser.add_argument("task_definition", help="file of the task definition (JSON)")
+    parser.add_argument("task_definition", help="file of the task definition")
     parser.add_argument(
         "--exec",
         action="append",
@@ -74,14 +74,3 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--keep", action="store_true", help="keep the generated files, and say where they are")
     add_task_options(parser)
     return parser
-
-
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    """Raises: ValueError."""
-    out = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not (name and equals and value):
-            raise ValueError(f"'{pair}': expected NAME=VALUE")
-        out[name] = value
-    return out

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pyrolens.local.files import find
+from pyrolens.ecs.image_files import find
 from pyrolens.problems import ConfigError
 
 EXTRA = "/fluent-bit/etc/extra.conf"

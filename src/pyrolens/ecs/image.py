@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pyrolens.local.files import copies, find
+from pyrolens.ecs.image_files import copies, find
 from pyrolens.problems import Place
 
 NAMES = re.compile(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pyrolens.config import load
-from pyrolens.local.image import Image
+from pyrolens.ecs.image import Image
 from pyrolens.problems import ConfigError
 
 HEAD = "[INPUT]\n    Name dummy\n[OUTPUT]\n    Name null\n    Match *\n"
