@@ -41,6 +41,10 @@ CONFIGS = {
         "Operation lift\nNested_Under log\nAdd_Prefix p_\n",
     ],
     "parser": ["Key_Name log\nParser json\nReserve_Data on\n", "Key_Name $log['in']\nParser apache2\n"],
+    "python": [
+        "Script {dir}/of_records.py\n",
+        "Script {dir}/of_batches.py\nOn_Error drop\n",
+    ],
     "record_modifier": ["Record added ${HOSTNAME}\nRemove_Key lo*\nUuid_Key id\n", "Allowlist_Key log\n"],
     "rewrite_tag": ["Rule $log ^h new.$TAG off\n", "Rule $log ^c new.$0 on\n"],
     "sampling": ["Type probabilistic\n"],
@@ -51,6 +55,10 @@ CONFIGS = {
     "type_converter": ["Str_Key log n int\nInt_Key n m string\nFloat_Key log f int\n"],
 }
 """The options of each filter, once or more."""
+SCRIPTS = {
+    "of_records.py": "def f(tag, record):\n    record['log'] = str(record['log'])[:9]\n    return record\n",
+    "of_batches.py": "def f(events):\n    for ns, r in events: r['n'] = r.pop('log')\n    return events[:]\n",
+}
 OF_LOGS = [name for name in names("filter") if not find("filter", name).of_metrics]  # type: ignore[union-attr]
 CASES = [(name, options) for name in OF_LOGS for options in CONFIGS.get(name, [""])]
 LOOKS_BACK = {"throttle", "content_modifier", "multiline"}
@@ -61,6 +69,8 @@ LOOKS_BACK = {"throttle", "content_modifier", "multiline"}
 def plugin(request: pytest.FixtureRequest, tmp_path: Path) -> Filter:
     name, options = request.param
     (tmp_path / "list.txt").write_text("hello\ncaf\n")
+    for name_, text in SCRIPTS.items():
+        (tmp_path / name_).write_text(text)
     problems = Problems()
     lines = "".join(f"    {line}\n" for line in options.replace("{dir}", str(tmp_path)).splitlines())
     found = find("filter", name)

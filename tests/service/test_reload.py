@@ -273,6 +273,38 @@ def test_filters_let_go_what_they_remember(tmp_path: Path) -> None:
     with_router(tmp_path, lambda sink: FORWARD + joining + http(sink), test)
 
 
+def test_a_script_is_loaded_again_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "change.py"
+    text = "n = 0\ndef change(record):\n    global n\n    n += 1\n    return {'n': n, 'by': %r, **record['more']}\n"
+    script.write_text(text % "old")
+    config = "[FILTER]\n    Name python\n    Match *\n    Script change.py\n"
+
+    async def test(it: Reloading, sink: HttpSink) -> None:
+        def made() -> list[tuple[int, str]]:
+            return [(r["n"], r["by"]) for r in map(json.loads, sink.lines()) if "by" in r]
+
+        peer = await connect(it.router)
+        peer.write(message("app", {"more": {}}) * 2)
+        await until(lambda: made() == [(1, "old"), (2, "old")], "what the old script made")
+        script.write_text(text.replace("def", "deaf") % "bad")
+        status, answer = await it.ask("POST")
+        assert (status, answer["status"]) == (400, -3)
+        assert "change.py:2:6: error[bad-script]: filter python: invalid syntax" in answer["problems"][0]
+        peer.write(message("app", {"more": {}}))
+        await until(lambda: made()[2:] == [(3, "old")], "what the old script makes")
+        script.write_text(text % "new")
+        assert await it.ask("POST") == (200, {"reload": "done", "status": 0})
+        peer.write(message("app", {"more": {}}) + message("app", {"mor": {}}))
+        await until(lambda: made()[3:] == [(1, "new")] and b'"mor":{}' in sink.bodies[-1], "what the new one makes")
+        assert 'pyrolens_filter_failed_records_total{name="python.0"} 1' in await it.get("/api/v2/metrics/prometheus")
+        peer.close()
+        assert await it.router.stop() == 0
+        assert "its records go on unchanged function=change" in it.router.said()
+        assert "change.py:5:" in it.router.said()
+
+    with_router(tmp_path, lambda sink: FORWARD + config + http(sink), test)
+
+
 def test_a_moved_port_and_a_moved_api(tmp_path: Path) -> None:
     first, second, api = free_port(), free_port(), free_port()
     tcp = "[INPUT]\n    Name tcp\n    Listen 127.0.0.1\n    Port %d\n"
