@@ -12,14 +12,17 @@ LOAD_SECONDS ?= 30
 JOBS ?= 2
 SHUTDOWN_RUNS ?= 100
 SECONDS ?= 60
+TORTURE_SECONDS ?= 150
 
-.PHONY: demo test conformance shutdown-race fuzz lint format bench bench-load docs picture clean help
+.PHONY: demo test conformance shutdown-race torture fuzz lint format bench bench-load docs picture clean help
 
 help:
 	@echo "make demo          the example task, run here from its task definition"
 	@echo "make test          every test"
 	@echo "make conformance   only the cases recorded from Fluent Bit, with the table"
 	@echo "make shutdown-race 100 shutdowns of tasks that still write; SHUTDOWN_RUNS=10 is quicker"
+	@echo "make torture       kills, reloads, failing destinations and disks, clocks that jump; TORTURE_SECONDS=150 for all of"
+	@echo "                   SCENARIOS='kill spool …', which SEED=N repeats"
 	@echo "make fuzz          what reads from outside, each for SECONDS=60; TARGETS='forward yaml' are some of them"
 	@echo "make lint          ruff and mypy"
 	@echo "make bench         CPU per event; PEER=/path/to/fluent-bit runs it beside ours, EVENTS=100000 is quicker"
@@ -39,6 +42,9 @@ conformance: $(READY)
 
 shutdown-race: $(READY)
 	SHUTDOWN_RUNS=$(SHUTDOWN_RUNS) $(BIN)/pytest tests/end_to_end/test_shutdown.py
+
+torture: $(READY)
+	nice -n 10 $(BIN)/python -m tests.torture --seconds $(TORTURE_SECONDS) $(if $(SEED),--seed $(SEED)) $(SCENARIOS)
 
 fuzz: $(READY)
 	@# atheris has wheels for some systems and versions of Python only; where there is none, this says so and is well

@@ -1,15 +1,19 @@
 """What is refused or given up is kept with its tag, time and reason."""
 
 import asyncio
+import errno
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyrolens.delivery.dead_letters import InFolder
+from pyrolens.delivery.dead_letters import InFolder, ToOutput
+from pyrolens.delivery.delivery import GONE
 from pyrolens.delivery.outcome import DELIVERED, Chunk, Limits, Outcome
+from pyrolens.delivery.receipt import Receipt
 from pyrolens.records.event import Event
 from tests.delivery.test_delivery import Run, Script
 
@@ -20,7 +24,7 @@ class Kept:
         self.fails = fails
         self.closed = 0
 
-    def put(self, tag: str, event: Event, reason: str) -> None:
+    def put(self, tag: str, event: Event, reason: str, receipt: Receipt | None) -> None:
         if self.fails:
             raise OSError("no space left on device")
         self.letters.append((tag, event, reason))
@@ -74,8 +78,6 @@ def test_what_cannot_be_encoded_is_kept() -> None:
     async def main() -> None:
         kept = Kept()
         books = run(sink := Script(), kept)
-        from pyrolens.delivery.receipt import Receipt
-
         books.delivery.door("t")([(5, {"other": 1}), (6, {"n": 2})], Receipt(1, lambda _: None))
         await books.end()
         assert [(tag, event) for tag, event, _ in kept.letters] == [("t", (5, {"other": 1}))]
@@ -95,12 +97,12 @@ def test_what_is_left_at_the_end_is_kept() -> None:
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         books.feed(3)
-        books.delivery.abandon("stopped")
+        books.delivery.leave()
         await books.delivery.close()
         assert sorted((r["n"], why) for _, (_, r), why in kept.letters) == [
-            (1, "stopped"),
-            (2, "stopped"),
-            (3, "stopped"),
+            (1, GONE),
+            (2, GONE),
+            (3, GONE),
         ]
 
     asyncio.run(main())
@@ -112,12 +114,88 @@ def test_a_dead_letter_that_cannot_be_kept_is_said() -> None:
         books.feed(1)
         await books.end()
         assert books.counters.counters == {}
-        assert [f["reason"] for level, _, f in books.log.lines if level == "error"] == [
-            "bad",
-            "no space left on device",
+        assert [(what.split(",")[-1], f["reason"]) for level, what, f in books.log.lines if level == "error"][1:] == [
+            (" and waits until it can", "no space left on device"),
+            (" and are lost", "no space left on device"),
         ]
+        assert books.settled == 0, "who sent it is not told that it arrived"
 
     asyncio.run(main())
+
+
+def test_a_dead_letter_waits_for_the_disk_and_its_batch_for_the_letter() -> None:
+    async def main() -> None:
+        kept = Kept(fails=True)
+        books = run(Script(lambda chunk: Outcome.reject(chunk, "bad")), kept)
+        books.feed(1)
+        books.feed(2)
+        await asyncio.wait_for(books.delivery.drain(), 60)
+        assert (books.settled, kept.letters) == (0, [])
+        assert sum(level == "error" and "waits" in what for level, what, _ in books.log.lines) == 1
+        kept.fails = False
+        books.delivery.flush()
+        assert [event[1]["n"] for _, event, _ in kept.letters] == [1, 2]
+        assert (books.settled, books.counters.counters) == (2, {"dead_letters": 2})
+        await books.end()
+
+    asyncio.run(main())
+
+
+def test_a_batch_is_settled_once_its_dead_letters_have_arrived_elsewhere() -> None:
+    async def main() -> None:
+        gate = asyncio.Event()
+        other = Run(sink := Script())
+        sink.gate = gate.wait  # type: ignore[assignment]
+        books = Run(Script(lambda chunk: Outcome.reject(chunk, "bad")))
+        books.delivery.dead = ToOutput(other.delivery.door, "first")
+        books.feed(1)
+        await asyncio.wait_for(books.delivery.drain(), 60)
+        other.delivery.flush()
+        assert books.settled == 0
+        gate.set()
+        await other.end()
+        assert (books.settled, sink.got) == (1, [b"1"])
+        await books.end()
+
+    asyncio.run(main())
+
+
+def test_a_line_that_was_not_written_to_its_end_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = InFolder(str(tmp_path), "x")
+    letters.put("t", (1, {"n": 1}), "why")
+    real, room = os.write, [10]
+
+    def full(fd: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = real(fd, data[: room[0]])
+        room[0] -= written
+        return written
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            letters.put("t", (2, {"n": 2}), "why")
+    letters.put("t", (3, {"n": 3}), "why")
+    letters.close()
+    file = tmp_path / "x.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[:30])  # the process ended
+    again = InFolder(str(tmp_path), "x")
+    again.put("t", (4, {"n": 4}), "why")
+    again.close()
+    assert [json.loads(line)["record"]["n"] for line in file.read_bytes().splitlines()] == [1, 3, 4]
+
+
+def test_what_no_json_can_hold_is_kept_as_text(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(3000):
+        deep = [deep]
+    letters = InFolder(str(tmp_path), "x")
+    letters.put("t", (1, {"deep": deep}), "why")
+    letters.close()
+    (line,) = (tmp_path / "x.jsonl").read_bytes().splitlines()
+    assert json.loads(line)["tag"] == "t"
 
 
 def test_a_folder_has_a_line_for_each_and_is_for_the_owner_only(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pyrolens.delivery.memory import cost
 from pyrolens.delivery.outcome import DELIVERED, Chunk, Limits, Outcome, Parcel
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy
-from pyrolens.delivery.spool import Spool
+from pyrolens.delivery.spool import PASSING, Spool
 from pyrolens.store.disk import Disk
 from pyrolens.store.log import Log
 from tests.delivery.test_delivery import Run, Script, numbers
@@ -21,7 +21,8 @@ from tests.store.broken import Broken
 
 
 def spool_in(folder: Path, disk: Disk | None = None, said: list[OSError | None] | None = None) -> Spool:
-    log = Log(folder, lambda what, why: None, disk, reads_own=True, most=500, aside=folder.parent / "damaged")
+    aside = folder.parent / "damaged"
+    log = Log(folder, lambda what, why: None, disk, reads_own=True, most=500, aside=aside, forgets=PASSING)
     log.open()
     return Spool(log, (lambda why: None) if said is None else said.append)
 
@@ -73,7 +74,7 @@ def test_the_next_run_begins_with_what_was_parked_and_in_order(tmp_path: Path) -
         await until(lambda: sink.calls)
         assert 0 < run.settled < 30
         run.feed(30)  # in a buffer
-        assert run.delivery.park() == 0
+        assert run.delivery.leave() == 0
         await run.delivery.close()
         assert run.settled == 31
         assert run.counters.counters["parked_records"] + 31 - run.fed > 0
@@ -127,7 +128,7 @@ def test_over_its_limit_the_oldest_go(tmp_path: Path, dead: bool) -> None:
         letters: list[int] = []
 
         class Letters:
-            def put(self, tag: str, event: Any, reason: str) -> None:
+            def put(self, tag: str, event: Any, reason: str, receipt: Receipt | None) -> None:
                 letters.append(event[1]["n"])
                 assert "storage.total_limit_size" in reason
 
@@ -211,7 +212,7 @@ def test_what_cannot_be_parked_is_named(tmp_path: Path) -> None:
         run = stored(Run(sink, limit=None), spool_in(tmp_path / "o", disk), share=10**6)
         run.feed(1, 2)
         disk.room = 60
-        assert run.delivery.park() == 1
+        assert run.delivery.leave() == 1
         await run.delivery.close()
 
     asyncio.run(main())
@@ -236,6 +237,72 @@ def test_a_receipt_that_waits_for_delivery_is_not_settled_by_the_disk(tmp_path: 
         assert settled == list(range(5))
 
     asyncio.run(main())
+
+
+def test_what_its_senders_still_have_is_nothing_to_the_next_run(tmp_path: Path) -> None:
+    """It is in the spool to save memory; after a crash its senders, who were told nothing, send it again."""
+
+    async def main() -> None:
+        sink = Script(lambda chunk: Outcome.again(chunk, "down", after=3600), Limits(items=1, calls=1))
+        run = stored(Run(sink, limit=None), spool_in(tmp_path / "o"))
+        for n in range(10):
+            receipt = Receipt(1, lambda _: None, firm=n % 2 == 0)
+            run.delivery.door("t")([(0, {"n": n})], receipt)
+            receipt.release()
+            run.delivery.flush()
+        assert run.counters.stored_records == 9
+        # a crash: nothing is closed
+        later = spool_in(tmp_path / "o")
+        assert later.records == 5
+        found = []
+        while (one := later.take()) is not None:
+            found += numbers(one[0].items)
+            for each in one[0].receipts:
+                each.release()
+        assert found == [1, 3, 5, 7, 9]
+        later.close()
+        assert not (tmp_path / "o").exists(), "nothing is left of it"
+        await run.delivery.close()
+
+    asyncio.run(main())
+
+
+def test_at_a_stop_they_are_left_to_their_senders(tmp_path: Path) -> None:
+    async def main(spool: Spool | None) -> dict[str, int]:
+        sink = Script(lambda chunk: Outcome.again(chunk, "down", after=3600), Limits(items=1, calls=1))
+        run = Run(sink, limit=None)
+        run.delivery.spool, run.delivery.share = spool, 10**6
+        settled: list[int] = []
+        for n in range(6):
+            receipt = Receipt(1, lambda _, n=n: settled.append(n), firm=n % 2 == 0)  # type: ignore[misc]
+            run.delivery.door("t")([(0, {"n": n})], receipt)
+            receipt.release()
+        assert run.delivery.leave() == (0 if spool else 3)
+        assert all(n % 2 for n in settled), "nobody is told that it arrived"
+        await run.delivery.close()
+        assert run.counters.dropped_records == (0 if spool else 3)
+        return run.counters.counters
+
+    assert asyncio.run(main(spool_in(tmp_path / "o"))) == {"unacknowledged_records": 3, "parked_records": 3}
+    assert spool_in(tmp_path / "o").records == 3
+    assert asyncio.run(main(None)) == {"unacknowledged_records": 3}
+
+
+def test_a_chunk_that_goes_to_disk_twice_is_still_its_senders(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path / "o")
+    settled: list[int] = []
+    receipt = Receipt(1, lambda _: settled.append(1), firm=True)
+    spool.put(Chunk("t", [b"1"], 1, 1, "1", 0, [receipt]))
+    found = spool.take()
+    assert found is not None
+    spool.put(found[0])
+    assert spool_in(tmp_path / "o").records == 0
+    found = spool.take()
+    assert found is not None
+    assert settled == []
+    for each in found[0].receipts:
+        each.release()
+    assert settled == [1]
 
 
 def test_what_cannot_be_understood_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:

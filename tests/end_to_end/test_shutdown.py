@@ -115,7 +115,7 @@ def test_the_rest_of_grace_is_kept_for_the_delivery(tmp_path: Path) -> None:
             took = asyncio.get_running_loop().time() - started
             assert 0.9 <= took < 10, "a second of two is for those who still write"
             assert "peers are still connected; what they write now is not read peers=1" in router.said()
-            assert stopped(router) == {"received": 1, "delivered": 1, "parked": 0, "dead_letters": 0, "lost": 0}
+            assert {key: n for key, n in stopped(router).items() if n} == {"received": 1, "delivered": 1}
             peer.close()
         assert numbers(sink, "app") == [0, 1]
         await sink.close()

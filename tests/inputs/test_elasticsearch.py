@@ -31,7 +31,7 @@ def sent(request: Request, **options: Any) -> tuple[Lent, Answer]:
     env = Lent("elasticsearch.0", "t")
     env.time = 7 * SECOND
     try:
-        return env, BulkApi(Elasticsearch(**options), env).answer(request)
+        return env, BulkApi(Elasticsearch(**options), env).answer(request, env.ingest)
     except RequestError as why:
         return env, Answer(why.status, why.text.encode())
 

@@ -32,7 +32,7 @@ def posted(asked: Request, **options: Any) -> tuple[Lent, Answer]:
     env.time = 7 * SECOND
     records = HttpRecords(Http(**options), env, Refusals(env))
     try:
-        return env, records.answer(asked)
+        return env, records.answer(asked, env.ingest)
     except RequestError as why:
         return env, Answer(why.status, why.text.encode())
 

@@ -331,6 +331,118 @@ def test_at_the_stop_what_was_sent_is_taken_or_refused(run: Run) -> None:
     run(check())
 
 
+def test_success_is_answered_once_all_is_stored(run: Run) -> None:
+    async def check() -> None:
+        env = Lent()
+        env.stores = True
+        source, connect = await started(env, tag_key="$t")
+        client, other = await connect(), await connect()
+        client.send(post(b'[{"a":1,"t":"x"},{"a":2,"t":"y"}]'))
+        client.send(post(b'{"a":3}') + HEALTH)
+        await env.until_events(2)
+        answer = asyncio.ensure_future(client.status())
+        assert await other.ask(HEALTH) == 200
+        for call in env.store[:1]:
+            call()
+        await asyncio.sleep(0.02)
+        assert not answer.done(), "the other half is not stored"
+        env.store[1]()
+        assert await answer == 201
+        await env.until_events(3)
+        env.store[2]()
+        assert [await client.status(), await client.status()] == [201, 200]
+        assert [r["a"] for r in env.records] == [1, 2, 3]
+        await source.stop()
+
+    run(check())
+
+
+@pytest.mark.parametrize(
+    ("stores", "ack_on", "waits"),
+    [(True, None, True), (True, "received", False), (False, None, False), (False, "delivered", True)],
+)
+def test_for_what_an_answer_waits(stores: bool, ack_on: str | None, waits: bool) -> None:
+    async def check() -> None:
+        env = Lent()
+        env.stores = stores
+        source, connect = await started(env, http={"ack_on": ack_on})
+        client = await connect()
+        client.send(post(b'{"a":1}'))
+        await env.until_events(1)
+        answer = asyncio.ensure_future(client.status())
+        if waits:
+            await asyncio.sleep(0.05)
+            assert not answer.done()
+            for call in [*env.store, *env.settle]:
+                call()
+        assert await answer == 201
+        await source.stop()
+
+    asyncio.run(check())
+
+
+def test_what_is_not_stored_in_time_is_answered_503_and_closed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http_server, "KEEPING", 0.1)
+
+    async def check() -> None:
+        env = Lent()
+        env.stores = True
+        source, connect = await started(env)
+        client = await connect()
+        client.send(post(b'{"a":1}') * 2)
+        assert await client.status() == 503
+        assert b"Retry-After: " in client.head
+        assert await client.status() == 0
+        env.store[0]()
+        assert len(env.records) == 1
+        await source.stop()
+
+    run(check())
+
+
+def test_an_answer_that_is_owed_comes_after_the_stop(run: Run) -> None:
+    async def check() -> None:
+        env = Lent()
+        env.stores = True
+        source, connect = await started(env)
+        client, gone = await connect(), await connect()
+        client.send(post(b'{"a":1}') * 2)
+        gone.send(post(b'{"a":2}'))
+        await env.until_events(2)
+        gone.writer.close()
+        await env.until(lambda: len(source.server.connections) == 1)
+        await source.stop()
+        assert len(env.records) == 2
+        for call in env.store:
+            call()
+        assert await client.status() == 201
+        assert b"Connection: close" in client.head
+        assert await client.status() == 0
+
+    run(check())
+
+
+def test_who_waits_for_an_answer_may_send_little_more(run: Run) -> None:
+    async def check() -> None:
+        env = Lent()
+        env.stores = True
+        source, connect = await started(env)
+        client = await connect()
+        client.send(post(b'{"a":1}'))
+        await env.until_events(1)
+        client.send(post(b'{"a":2}') * 100_000)
+        await asyncio.sleep(0.1)
+        (connection,) = source.server.connections
+        assert connection.reader.size < 2_000_000  # type: ignore[attr-defined]
+        env.store[0]()
+        await env.until_events(2)
+        client.writer.transport.abort()
+        await env.until(lambda: not source.server.connections)
+        await source.stop()
+
+    run(check())
+
+
 def test_who_does_not_read_its_answers_is_not_read(run: Run) -> None:
     async def check() -> None:
         env = Lent()

@@ -66,7 +66,7 @@ def sent(request: Request, **options: Any) -> tuple[Lent, Answer]:
     env.time = NOW
     otlp = Otlp(OpenTelemetry(**options), env, Refusals(env))
     try:
-        return env, otlp.answer(request)
+        return env, otlp.answer(request, env.ingest)
     except RequestError as why:
         return env, Answer(why.status, why.text.encode())
 

@@ -37,7 +37,7 @@ def sent(request: Request, **options: Any) -> tuple[Lent, Answer]:
     env.time = 7 * SECOND
     collector = Collector(Splunk(**options), env, Refusals(env))
     try:
-        return env, collector.answer(request)
+        return env, collector.answer(request, env.ingest)
     except RequestError as why:
         return env, Answer(why.status, why.text.encode())
 

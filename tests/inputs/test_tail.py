@@ -546,3 +546,21 @@ def test_timers_stop_with_the_input(tmp_path: Path) -> None:
             assert source.timer.cancelled()
 
     run(check())
+
+
+def test_a_file_that_appears_while_the_config_is_loaded_again_is_read_once(tmp_path: Path) -> None:
+    async def check() -> None:
+        async with tailing(tmp_path / "*.log") as (env, old):
+            later = Lent("tail.0", "t")
+            new = TailSource(tail(tmp_path / "*.log", read_from_head=True), later)
+            assert new.inherit(old)
+            append(tmp_path / "a.log", b"one\n")
+            old.scanned_at = -1e9  # its next look would find the file, too
+            await new.start()
+            old.resume()
+            await later.until_events(1)
+            await old.stop()
+            assert (logs(env), logs(later)) == ([], ["one"])
+            await new.stop()
+
+    run(check())

@@ -308,7 +308,11 @@ def test_a_note_that_cannot_be_written_is_written_later(tmp_path: Path) -> None:
     disk.room = 0
     log.settle(first)
     assert len(said) == 1
+    log.tend()
+    assert len(said) == 2
     disk.room = None
+    log.tend()
+    assert bodies(opened(tmp_path / "a")) == [b"second", b"third"]
     log.settle(second)
     assert bodies(opened(tmp_path / "a")) == [b"third"]
 

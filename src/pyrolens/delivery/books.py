@@ -1,10 +1,12 @@
 """What an output counts, says in the log and keeps of records that it does not deliver."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from pyrolens.delivery.dead_letters import DeadLetters
+from pyrolens.delivery.dead_letters import DeadLetters, Letter
 from pyrolens.delivery.outcome import Chunk, Origin, Outcome
+from pyrolens.delivery.receipt import Receipt, united
 from pyrolens.delivery.spool import Spool
 from pyrolens.plugin import Log
 
@@ -33,6 +35,10 @@ class Books:
         self.counters, self.log = counters, log
         self.dead = dead
         """Where records go that are refused or given up; None: nowhere."""
+        self.encoding = Receipt(0, lambda _: None)
+        """Of the batch that is being encoded."""
+        self._unburied: deque[Letter] = deque()
+        """Dead letters that could not be kept yet."""
         self._stored = 0, 0, 0
         """What the counters say of what is on disk."""
 
@@ -56,9 +62,30 @@ class Books:
         counters.stored_records += spool.records - records
         counters.stored_bytes += spool.size - size
 
-    def parked(self, records: int, size: int) -> None:
-        self.count("parked_records", records)
-        self.log.info("parked on disk; it is sent first after the next start", records=records, bytes=size)
+    # -- what is left at a stop ---------------------------------------------------------------------------------
+
+    def parked(self, chunks: Sequence[Chunk]) -> None:
+        if chunks:
+            records, size = totals(chunks)
+            self.count("parked_records", records)
+            self.log.info("parked on disk; it is sent first after the next start", records=records, bytes=size)
+
+    def left_to_senders(self, chunks: Sequence[Chunk]) -> None:
+        if chunks:
+            records, size = totals(chunks)
+            self.count("unacknowledged_records", records)
+            self.log.warning(
+                "not delivered and not acknowledged, so who sent it sends it again", records=records, bytes=size
+            )
+
+    def lost(self, chunks: Sequence[Chunk], reason: str) -> None:
+        if chunks:
+            records, size = totals(chunks)
+            self.counters.dropped_records += records
+            what = "lost" if self.dead is None else "kept as dead letters"
+            self.log.error(f"not delivered within Grace, and {what}", records=records, bytes=size)
+        for chunk in chunks:
+            self.keep_all(chunk, reason)
 
     # -- what becomes of calls ----------------------------------------------------------------------------------
 
@@ -84,13 +111,21 @@ class Books:
         self.keep(chunk, outcome.rejected)
         return records
 
-    def refuse(self, records: int, reason: str, origins: Sequence[Origin] = (), **where: object) -> None:
+    def refuse(
+        self,
+        records: int,
+        reason: str,
+        origins: Sequence[Origin] = (),
+        receipts: Sequence[Receipt] = (),
+        **where: object,
+    ) -> None:
+        """`receipts`: of what the origins came in."""
         self.counters.errors += 1
         self.counters.dropped_records += records
         self.counters.rejected_records += records
         self.log.error("the destination will never take these records", records=records, reason=reason, **where)
         for origin in origins:
-            self._bury(origin, reason)
+            self._bury(origin, reason, receipts)
 
     def given_up(self, chunk: Chunk, reason: str) -> None:
         self.counters.retries_failed += 1
@@ -120,15 +155,39 @@ class Books:
             # items that one record was made into, or one reading of metrics, are one dead letter
             found = {id(origin): (origin, reason) for i, reason in reasons.items() for origin in [chunk.origins[i]]}
             for origin, reason in found.values():
-                self._bury(origin, reason)
+                self._bury(origin, reason, chunk.receipts)
 
-    def _bury(self, origin: Origin, reason: str) -> None:
+    def _bury(self, origin: Origin, reason: str, receipts: Sequence[Receipt]) -> None:
+        """What it came in is not settled before it is kept."""
         if self.dead is None:
             return
-        tag, event = origin
-        try:
-            self.dead.put(tag, event, reason)
-        except OSError as error:
-            self.log.error("a dead letter cannot be kept", reason=str(error))
-        else:
-            self.count("dead_letters")
+        told = bool(self._unburied)
+        self._unburied.append(Letter(*origin, reason, united(receipts) if receipts else None))
+        if (why := self.bury()) and not told:
+            self.log.error("a dead letter cannot be kept, and waits until it can", reason=why)
+
+    def bury(self) -> str:
+        """Keep the dead letters that wait. Gives why that cannot be."""
+        while self._unburied:
+            letter = self._unburied[0]
+            if self.dead is not None:  # else a new config asks for none
+                try:
+                    self.dead.put(letter.tag, letter.event, letter.reason, letter.receipt)
+                except OSError as error:
+                    return error.strerror or str(error)
+                self.count("dead_letters")
+            self._unburied.popleft()
+            if letter.receipt is not None:
+                letter.receipt.release()
+        return ""
+
+    def close(self) -> None:
+        if why := self.bury():
+            self.log.error("dead letters cannot be kept, and are lost", records=len(self._unburied), reason=why)
+        if self.dead:
+            self.dead.close()
+
+
+def totals(chunks: Sequence[Chunk]) -> tuple[int, int]:
+    """Records and bytes."""
+    return sum(chunk.records for chunk in chunks), sum(chunk.size for chunk in chunks)

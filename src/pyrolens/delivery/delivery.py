@@ -20,7 +20,7 @@ from pyrolens.delivery.pace import Pace
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retries import Retries
 from pyrolens.delivery.retry import RetryPolicy
-from pyrolens.delivery.spool import FROM_DISK, Spool
+from pyrolens.delivery.spool import FROM_DISK, Spool, theirs
 from pyrolens.plugin import Log
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
@@ -68,7 +68,7 @@ class Delivery:
         self.calls = workers or sink.limits.calls
         """Calls that may be under way."""
         self.preserve_order = preserve_order
-        self._buffers: dict[Hashable, Buffer] = {}
+        self._buffers: dict[tuple[Hashable, bool], Buffer] = {}
         self._lanes = Lanes(1 if preserve_order else workers or 1)
         self._retries = Retries(self._due)
         self._under_way: dict[str, Chunk] = {}
@@ -103,9 +103,11 @@ class Delivery:
         return metrics_door(self.sink, tag, self.books, self._add)
 
     def _add(self, parcel: Parcel, receipt: Receipt) -> None:
-        buffer = self._buffers.get(parcel.key)
+        # what its senders still have is nothing that a later run needs, so it has chunks of its own
+        kind = parcel.key, receipt.theirs
+        buffer = self._buffers.get(kind)
         if buffer is None:
-            buffer = self._buffers[parcel.key] = Buffer(parcel.key, self.sink.limits)
+            buffer = self._buffers[kind] = Buffer(parcel.key, self.sink.limits)
         before = cost(buffer)
         for chunk in buffer.add(parcel, receipt):
             self._grow(cost(chunk) - before)
@@ -118,11 +120,13 @@ class Delivery:
         self.memory.add(size)
 
     def reject(self, events: list[Event], tag: str, reason: str) -> None:
-        """What OutputEnv.reject does."""
-        self.books.refuse(len(events), reason, [(tag, event) for event in events], tag=tag)
+        """What OutputEnv.reject does, within a call of encode."""
+        origins = [(tag, event) for event in events]
+        self.books.refuse(len(events), reason, origins, [self.books.encoding], tag=tag)
 
     def flush(self) -> None:
         """Send all that waits for company. To be called every now and then."""
+        self.books.bury()
         if self._on_disk:
             self._tend(self._on_disk)
         if self._buffers:
@@ -431,24 +435,21 @@ class Delivery:
         """All that are not delivered, but for the open ones."""
         return [*self._under_way.values(), *self._retries, *self._lanes]
 
-    def park(self) -> int:
-        """Keep on disk what is left in memory, to be sent first by the next run. Gives the records that could not be
-        kept; they are gone, but for dead letters."""
-        assert self.spool is not None
-        records, size = self.left()
-        lost = self.spool.park(self._take_out())
-        self._tell(self.spool)
-        missing = sum(chunk.records for chunk in lost)
-        if records > missing:
-            self.books.parked(records - missing, size)
-        for chunk in lost:
-            self.books.keep_all(chunk, GONE)
-        return missing
-
-    def abandon(self, reason: str = GONE) -> None:
-        """What is left becomes dead letters, if these are kept."""
-        for chunk in self._take_out():
-            self.books.keep_all(chunk, reason)
+    def leave(self) -> int:
+        """The router stops. What is left in memory and nobody else has is kept on disk, to be sent first by the next
+        run. Gives the records that could not be kept; they are gone, but for dead letters."""
+        spool, left = self.spool, self._take_out()
+        if spool is not None:
+            left += spool.waiting()
+        ours = [chunk for chunk in left if not theirs(chunk)]
+        lost = ours if spool is None else spool.park(ours)
+        if spool is not None:
+            self._tell(spool)
+        unkept = {chunk.id for chunk in lost}
+        self.books.left_to_senders([chunk for chunk in left if theirs(chunk)])
+        self.books.parked([chunk for chunk in ours if chunk.id not in unkept])
+        self.books.lost(lost, GONE)
+        return sum(chunk.records for chunk in lost)
 
     def _take_out(self) -> list[Chunk]:
         """Nothing more will be sent: what is left in memory."""
@@ -476,5 +477,4 @@ class Delivery:
         await self.sink.close()
         if self.spool:
             self.spool.close()
-        if self.dead:
-            self.dead.close()
+        self.books.close()

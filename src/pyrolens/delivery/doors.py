@@ -19,6 +19,7 @@ def door(sink: Sink, tag: str, books: Books, add: Add) -> Callable[[list[Event],
     encode = sink.encoder(tag)
 
     def accept(events: list[Event], receipt: Receipt) -> None:
+        books.encoding = receipt
         try:
             parcels = list(encode(events))
         except Exception as error:
@@ -26,7 +27,7 @@ def door(sink: Sink, tag: str, books: Books, add: Add) -> Callable[[list[Event],
                 for event in events:
                     accept([event], receipt)
             else:
-                books.refuse(1, unfit(error), [(tag, events[0])], tag=tag)
+                books.refuse(1, unfit(error), [(tag, events[0])], [receipt], tag=tag)
             return
         for parcel in parcels:
             add(parcel, receipt)
@@ -37,10 +38,11 @@ def door(sink: Sink, tag: str, books: Books, add: Add) -> Callable[[list[Event],
             accept_one((tag, event), receipt)
 
     def accept_one(origin: Origin, receipt: Receipt) -> None:
+        books.encoding = receipt
         try:
             parcels = list(encode([origin[1]]))
         except Exception as error:
-            books.refuse(1, unfit(error), [origin], tag=tag)
+            books.refuse(1, unfit(error), [origin], [receipt], tag=tag)
             return
         for parcel in parcels:
             add(parcel._replace(origins=[origin]), receipt)
@@ -52,11 +54,12 @@ def metrics_door(sink: TakesMetrics, tag: str, books: Books, add: Add) -> Callab
     encode = sink.metrics_encoder(tag)
 
     def accept(metrics: MetricSet, receipt: Receipt) -> None:
+        books.encoding = receipt
         origins = [] if books.dead is None else [(tag, as_record(metrics))]
         try:
             parcels = list(encode(metrics))
         except Exception as error:
-            books.refuse(len(metrics), unfit(error), origins, tag=tag)
+            books.refuse(len(metrics), unfit(error), origins, [receipt], tag=tag)
             return
         for parcel in parcels:
             add(parcel._replace(origins=origins) if origins else parcel, receipt)

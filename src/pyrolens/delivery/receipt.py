@@ -8,7 +8,7 @@ class Receipt:
 
     Whoever keeps a part of the batch (a chunk, a filter with memory) calls `hold`, and `release` when it is done."""
 
-    __slots__ = ("_settled", "firm", "owner", "pending", "size")
+    __slots__ = ("_settled", "firm", "owner", "pending", "size", "theirs")
 
     def __init__(
         self, size: int, settled: Callable[["Receipt"], None], owner: object = None, *, firm: bool = False
@@ -19,6 +19,9 @@ class Receipt:
         """Whose records may be dropped to make room for newer ones of the same owner; None: they may not."""
         self.firm = firm
         """That its records wait on disk for an output is not enough to settle it."""
+        self.theirs = firm
+        """Until it settles who sent its records has them, and sends them again after a crash: so nothing of it needs
+        to outlast this run."""
         self.pending = 1
         self._settled = settled
 
@@ -34,6 +37,12 @@ class Receipt:
             call()
 
         self._settled = both
+
+    def carry(self, other: "Receipt") -> None:
+        """Release the other one when this one settles, for its records go the same way from now on."""
+        self.firm = self.firm or other.firm
+        self.theirs = self.theirs and other.theirs
+        self.then(other.release)
 
     def release(self) -> None:
         self.pending -= 1
@@ -52,4 +61,6 @@ def united(receipts: Sequence[Receipt]) -> Receipt:
         for receipt in receipts:
             receipt.release()
 
-    return Receipt(0, settled)
+    one = Receipt(0, settled, firm=any(receipt.firm for receipt in receipts))
+    one.theirs = all(receipt.theirs for receipt in receipts)
+    return one

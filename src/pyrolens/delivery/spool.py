@@ -13,8 +13,10 @@ from pyrolens.delivery.receipt import Receipt
 from pyrolens.store.codec import pack, unpack
 from pyrolens.store.log import At, Log
 
-CHUNK = 3
-"""The kind of its frames."""
+CHUNK, THEIRS = 3, 4
+"""Kinds of its frames. THEIRS: nothing in it is acknowledged, so after a crash who sent it sends it again."""
+PASSING = frozenset({THEIRS})
+"""The kinds that are nothing to a later run."""
 
 FROM_DISK = "s"
 """The ids of chunks that were on disk begin with it."""
@@ -27,7 +29,7 @@ class Spool:
     the others, in memory."""
 
     def __init__(self, log: Log, trouble: Callable[[OSError | None], None] = lambda why: None) -> None:
-        """`log` reads its own."""
+        """`log` reads its own, and forgets what is PASSING."""
         self.log = log
         self._trouble = trouble
         self.unwritten: deque[tuple[Chunk, float]] = deque()
@@ -80,7 +82,7 @@ class Spool:
 
     def _write(self, chunk: Chunk, due: float) -> None:
         body = pack([*what_it_is(chunk), due])
-        at = self.log.append(CHUNK, chunk.records, body)
+        at = self.log.append(THEIRS if theirs(chunk) else CHUNK, chunk.records, body)
         firm = []
         for receipt in chunk.receipts:
             if receipt.firm:
@@ -101,7 +103,9 @@ class Spool:
                 self._trouble(None)
             return found
         at = frame.at
-        receipts = [Receipt(0, lambda _: self.log.settle(at)), *self._firm.pop(at, ())]
+        on_disk = Receipt(0, lambda _: self.log.settle(at))
+        on_disk.theirs = frame.kind == THEIRS
+        receipts = [on_disk, *self._firm.pop(at, ())]
         try:
             key, items, records, size, attempt, weights, origins, due = unpack(frame.body)
         except (ValueError, TypeError):
@@ -111,11 +115,16 @@ class Spool:
             key, items, records, size, f"{FROM_DISK}{next(_number):x}", attempt, receipts, weights, origins
         ), due
 
+    def waiting(self) -> list[Chunk]:
+        """Take out what waits in memory."""
+        found = [chunk for chunk, _ in self.unwritten]
+        self.unwritten.clear()
+        return found
+
     def park(self, chunks: list[Chunk]) -> list[Chunk]:
         """Keep chunks in front of all others, for the next run, and wait for the disk to confirm all that is there.
         Gives those that could not be kept."""
-        left = [*chunks, *(chunk for chunk, _ in self.unwritten)]
-        self.unwritten.clear()
+        left = [*chunks, *self.waiting()]
         lost: list[Chunk] = []
         self.log.to_front()
         for chunk in left:
@@ -128,6 +137,11 @@ class Spool:
 
     def close(self) -> None:
         self.log.close()
+
+
+def theirs(chunk: Chunk) -> bool:
+    """Who sent it has all of it still."""
+    return bool(chunk.receipts) and all(receipt.theirs for receipt in chunk.receipts)
 
 
 def what_it_is(chunk: Chunk) -> list[object]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from orjson import JSONDecodeError, loads
 
-from pyrolens.api import Event, InputEnv, Record
+from pyrolens.api import Event, Record
+from pyrolens.inputs._http_server import Take
 from pyrolens.inputs._json import NotJsonError, values
 from pyrolens.inputs._text import text_of
 from pyrolens.net.requests import Request, RequestError
@@ -99,10 +100,10 @@ def forwarded_for(request: Request) -> str:
     return request.headers.get("x-forwarded-for", "").partition(",")[0].strip()
 
 
-def hand_over(env: InputEnv, events: list[tuple[str, Event]], size: int) -> None:
-    """Ingest events with their tags, a batch for each tag."""
+def hand_over(take: Take, events: list[tuple[str, Event]], size: int) -> None:
+    """Hand over events with their tags, a batch for each tag."""
     batches: dict[str, list[Event]] = {}
     for tag, event in events:
         batches.setdefault(tag, []).append(event)
     for tag, batch in batches.items():
-        env.ingest(tag, batch, size * len(batch) // len(events))
+        take(tag, batch, size * len(batch) // len(events))

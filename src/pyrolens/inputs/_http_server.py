@@ -7,10 +7,11 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
-from pyrolens.api import InputEnv, Seconds, Size, opt
+from pyrolens.api import Event, InputEnv, Seconds, Size, opt
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import Connection, Server, ServerNet, ServerSource
 from pyrolens.inputs._tls import ServerTls, server_context, tls_print
@@ -27,7 +28,12 @@ WAIT = 5.0
 LINGER = 2.0
 """Seconds that what a refused client still sends is thrown away, so that it can read the answer."""
 
-Handle = Callable[[Request], Answer]
+KEEPING = 30.0
+"""Seconds that an answer waits for what ack_on says, before it is 503."""
+
+Take = Callable[[str, list[Event], int], None]
+"""Hands over a batch that a request brought: tag, events, bytes."""
+Handle = Callable[[Request, Take], Answer]
 
 
 def doubt_http2(text: str) -> str:
@@ -59,6 +65,12 @@ class HttpOptions:
         "Seconds without a request, or without the rest of one, after which a connection is closed; 0: none.",
         default=10.0,
         name="http_server.idle_timeout",
+    )
+    ack_on: Literal["received", "stored", "delivered"] | None = opt(
+        "When a request is answered with success: when its records are received; when they are on disk; or when all"
+        " outputs have them, and until then the client has them itself, so they are not put on disk here. What takes"
+        " more than 30 seconds is answered 503. stored with storage.type filesystem, else received. Not in Fluent Bit.",
+        default=None,
     )
     http2: NoHttp2 = opt("HTTP/2 is not spoken here.", default=False, aliases=["http_server.http2"])
 
@@ -115,8 +127,8 @@ HTTP_DIFFERS = (
 
 
 class HttpSource(ServerSource):
-    """An input that listens for HTTP. `handle` gives the answer of a request once its records are handed over; it may
-    raise RequestError."""
+    """An input that listens for HTTP. `handle` hands over the records of a request and gives the answer, which is sent
+    when they are where ack_on wants them; it may raise RequestError."""
 
     def __init__(
         self,
@@ -131,6 +143,7 @@ class HttpSource(ServerSource):
         tls: ServerTls | None,
     ) -> None:
         self.env, self.refuse, self.handle, self.http, self.net = env, refuse, handle, http, net
+        self.ack_on = http.ack_on or ("stored" if env.stores else "received")
         self.listen, self.port = listen, port
         self.tls = server_context(tls) if tls else None
         self.tls_print = tls_print(tls)
@@ -144,6 +157,33 @@ class HttpSource(ServerSource):
 
     def inherit(self, old: "HttpSource") -> bool:
         return self.tls_print == old.tls_print and self.server.inherit(old.server, (self.listen, self.port), peers=True)
+
+
+class Handed:
+    """The batches of one request, and the answer that waits for them."""
+
+    __slots__ = ("env", "reply", "waiting", "when")
+
+    def __init__(self, source: HttpSource) -> None:
+        self.env, self.when = source.env, source.ack_on
+        self.waiting = 1
+        """Batches that are not where they must be; one more until the answer is known."""
+        self.reply: Callable[[], None] = lambda: None
+
+    def take(self, tag: str, events: list[Event], size: int) -> None:
+        if self.when == "received":
+            self.env.ingest(tag, events, size)
+            return
+        self.waiting += 1
+        if self.when == "stored":
+            self.env.ingest(tag, events, size, stored=self.less)
+        else:
+            self.env.ingest(tag, events, size, delivered=self.less)
+
+    def less(self) -> None:
+        self.waiting -= 1
+        if not self.waiting:
+            self.reply()
 
 
 class HttpConnection(Connection):
@@ -162,6 +202,9 @@ class HttpConnection(Connection):
         self.stuck = False
         """The client does not read its answers."""
         self.answering = False
+        """A request was read and is not answered."""
+        self.owing: asyncio.TimerHandle | None = None
+        """Its answer waits until its records are kept."""
         self.peer: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -175,12 +218,24 @@ class HttpConnection(Connection):
         """Who waits with its next request has the answers of those before, and keeps what it cannot send."""
         return self.reader.begun or self.held is not None
 
+    @property
+    def owes(self) -> bool:
+        return self.owing is not None
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._let_go()
+        if self.owing is not None:
+            self.owing.cancel()
+            self.owing = None
 
     def inherit(self, old: "HttpConnection") -> bool:
-        if old.held or old.closing or self.source.http.buffer_max_size != old.source.http.buffer_max_size:
+        if (
+            old.held
+            or old.closing
+            or old.answering
+            or self.source.http.buffer_max_size != old.source.http.buffer_max_size
+        ):
             return False
         self.reader, self.continued, self.progress = old.reader, old.continued, old.progress
         self.peer = old.peer
@@ -193,6 +248,9 @@ class HttpConnection(Connection):
         if not reader.begun:
             self.heard, self.progress = now, 0
         reader.feed(data)
+        if self.answering:
+            self.transport.pause_reading()
+            return
         self._go_on()
         size = reader.size
         if size - self.progress >= PROGRESS:
@@ -205,7 +263,7 @@ class HttpConnection(Connection):
 
     def resume_writing(self) -> None:
         self.stuck = False
-        if self.held is None and not self.closing:
+        if self.held is None and not self.closing and not self.answering:
             self.transport.resume_reading()
             self._go_on()
 
@@ -233,8 +291,9 @@ class HttpConnection(Connection):
     def _answer(self, request: Request) -> None:
         request.peer = self.peer
         self.answering = True
+        handed = Handed(self.source)
         try:
-            answer = self.source.handle(request)
+            answer = self.source.handle(request, handed.take)
         except RequestError as why:
             # the request was read to its end, so others may follow
             self.source.refuse.say("refused a request", str(why))
@@ -244,12 +303,32 @@ class HttpConnection(Connection):
             # a defect of ours: what was not handed over is not acknowledged
             self.server.loop.call_exception_handler({"message": self.server.who, "exception": error})
             answer = Answer(500)
+        handed.reply = partial(self._reply, request, answer)
+        handed.less()
+        if self.answering:
+            self.owing = self.server.loop.call_later(KEEPING, self._not_kept)
+
+    def _reply(self, request: Request, answer: Answer) -> None:
+        late, self.owing = self.owing, None
         self.answering = False
-        keep = request.keep and self.source.net.keepalive
+        if self.closing or self.transport.is_closing():
+            return
+        keep = request.keep and self.source.net.keepalive and not self.server.stopped
         old = "keep-alive" in request.headers.get("connection", "").lower()
         self.transport.write(answer_bytes(answer, head=request.method == "HEAD", close=not keep, keep=keep and old))
         if not keep:
             self._close()
+        if late is not None:
+            late.cancel()
+            self.heard, self.progress = self.server.loop.time(), 0
+            if keep and not self.stuck:
+                self.transport.resume_reading()
+                self._go_on()
+
+    def _not_kept(self) -> None:
+        """What was handed over may still be kept, and then is there twice once the client has sent it again."""
+        self.owing = None
+        self._busy("the records are not stored yet, please try again later")
 
     def _turn_away(self, why: RequestError, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Answer what is no request that can be taken, and close."""
@@ -287,9 +366,8 @@ class HttpConnection(Connection):
         self.held = None
         self._busy()
 
-    def _busy(self) -> None:
-        retry = (("Retry-After", f"{WAIT:.0f}"),)
-        self._turn_away(RequestError(503, "the buffer is full, please try again later"), retry)
+    def _busy(self, why: str = "the buffer is full, please try again later") -> None:
+        self._turn_away(RequestError(503, why), (("Retry-After", f"{WAIT:.0f}"),))
 
     def pause(self) -> None:
         """Requests that are not there yet wait as soon as their head is, and what answers without taking records,
@@ -308,7 +386,7 @@ class HttpConnection(Connection):
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def overdue(self, now: float) -> str:
-        if self.held is not None or self.closing:
+        if self.held is not None or self.closing or self.answering:
             return ""
         if now - self.heard < self.server.net.io_timeout:
             return ""

@@ -57,6 +57,7 @@ class TailSource:
             # what they would have found next is new, and nothing that was there at the start
             finder.from_head = plan.read_from_head or plan.read_newly_discovered_files_from_head
             for other in others:
+                other.search_no_more()
                 self._take_files(other)
             finder.scan(plan.path, lambda path: any(other.finder.wants(path) for other in others))
             finder.from_head = plan.read_from_head
@@ -69,6 +70,12 @@ class TailSource:
         self.progress.inherit(old.progress)
         self._from.append(old)
         return True
+
+    def search_no_more(self) -> None:
+        """Another one finds what comes from now on; stop() will read what this one has still to read."""
+        if self.timer:
+            self.timer.cancel()
+            self.timer = None
 
     def _take_files(self, old: "TailSource") -> None:
         """Those that this one wants to read go on where the other one is."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pyrolens.api import Event, Input, InputEnv, Record, Source, group, opt, plugin
 from pyrolens.inputs._http_records import hand_over, json_stream
-from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource
+from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls
 from pyrolens.net.requests import Answer, Request, RequestError
@@ -82,14 +82,14 @@ class BulkApi:
         self.plan, self.env = plan, env
         self.tag_of = accessor(plan.tag_key) if plan.tag_key else None
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, take: Take) -> Answer:
         """Raises: RequestError."""
         path, method = request.path, request.method
         if not path.startswith("/"):
             raise RequestError(400, "invalid request")
         bulk = BULK.fullmatch(path)
         if bulk and method in ("POST", "PUT"):
-            return self._bulk(request, bulk[1])
+            return self._bulk(request, take, bulk[1])
         if method == "POST":
             raise RequestError(400, "invalid HTTP endpoint")
         if method == "HEAD":
@@ -113,7 +113,7 @@ class BulkApi:
         node = {"name": self.env.name, "version": plan.version, "http": http}
         return {"_nodes": {"total": 1, "successful": 1, "failed": 0}, "nodes": {"pyrolens": node}}
 
-    def _bulk(self, request: Request, index: str | None) -> Answer:
+    def _bulk(self, request: Request, take: Take, index: str | None) -> Answer:
         kind = request.headers.get("content-type")
         if kind is None or not KIND.match(kind):
             raise RequestError(400, "invalid 'Content-Type'" if kind else "header 'Content-Type' is not set")
@@ -125,9 +125,9 @@ class BulkApi:
             now, own = self.env.now(), self.env.tag
             events: list[Event] = [(now, record) for record in found]
             if self.tag_of is None:
-                self.env.ingest(own, events, len(body))
+                take(own, events, len(body))
             else:
-                hand_over(self.env, [(self._tag(event[1]) or own, event) for event in events], len(body))
+                hand_over(take, [(self._tag(event[1]) or own, event) for event in events], len(body))
         errors = "true" if "update" in actions or "delete" in actions else "false"
         items = ",".join([ITEMS[action] for action in actions])
         return Answer(200, f'{{"took":0,"errors":{errors},"items":[{items}]}}'.encode(), JSON, PRODUCT)

@@ -78,8 +78,8 @@ class Forward(Input):
     )
     ack_on: Literal["received", "stored", "delivered"] | None = opt(
         "When a peer that asks for it (the option chunk) is told that its records arrived: when they are received; when"
-        " they are on disk; or when all outputs have them. stored with storage.type filesystem, else received. Not in"
-        " Fluent Bit.",
+        " they are on disk; or when all outputs have them, and until then it has them itself, so they are not put on"
+        " disk here. stored with storage.type filesystem, else received. Not in Fluent Bit.",
         default=None,
     )
     join_partial_messages: bool | None = opt(

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyrolens.api import Event, Input, InputEnv, Pair, Record, Source, group, opt, plugin
 from pyrolens.inputs._http_records import SuccessCode, forwarded_for, hand_over, json_values, tag_key, tag_of_path
-from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource
+from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._text import text_of
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls
@@ -97,7 +97,7 @@ class HttpRecords:
             plan.successful_response_code, headers=[(pair.key, pair.value) for pair in plan.success_header]
         )
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, take: Take) -> Answer:
         """Raises: RequestError."""
         if not request.path.startswith("/"):
             raise RequestError(400, "invalid request")
@@ -111,10 +111,10 @@ class HttpRecords:
         body = self.plan.http.decoded(request)
         if not body:
             raise RequestError(400, "no payload found")
-        self._take(request, json_values(body) if kind in JSON else [form(body)], len(body))
+        self._take(request, take, json_values(body) if kind in JSON else [form(body)], len(body))
         return self.success
 
-    def _take(self, request: Request, found: list[Any], size: int) -> None:
+    def _take(self, request: Request, take: Take, found: list[Any], size: int) -> None:
         records: list[Record] = [value for value in found if type(value) is dict]
         if len(records) < len(found):
             if not records:
@@ -126,9 +126,9 @@ class HttpRecords:
         now, tag = self.env.now(), tag_of_path(request.path) or self.env.tag
         events: list[Event] = [(now, record) for record in records]
         if self.plan.tag_key:
-            hand_over(self.env, [(self.tag_of(event[1]) or tag, event) for event in events], size)
+            hand_over(take, [(self.tag_of(event[1]) or tag, event) for event in events], size)
         elif events:
-            self.env.ingest(tag, events, size)
+            take(tag, events, size)
 
     def _health(self) -> Answer:
         time = datetime.fromtimestamp(self.env.now() // SECOND, UTC)

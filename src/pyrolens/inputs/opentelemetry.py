@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from pyrolens.api import Event, Input, InputEnv, Source, group, opt, plugin
 from pyrolens.inputs._http_records import CODES, SuccessCode, json_values
-from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource
+from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take
 from pyrolens.inputs._otlp import NotOtlpError, Shape, read_json, read_protobuf
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls
@@ -100,7 +100,7 @@ class Otlp:
         assert plan.successful_response_code in CODES
         self.success = Answer(plan.successful_response_code)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, take: Take) -> Answer:
         """Raises: RequestError."""
         service = SERVICE.fullmatch(request.path)
         signal = PATHS.get(request.path)
@@ -115,7 +115,7 @@ class Otlp:
         if not request.body:
             raise RequestError(400, "invalid content-length")
         if signal == "traces" and self.plan.raw_traces and form == JSON:
-            return self._traces(request)
+            return self._traces(request, take)
         if signal != "logs":
             self.env.count(f"refused_{signal}")
             raise RequestError(501, f"only logs are taken here, and no {signal}")
@@ -127,7 +127,7 @@ class Otlp:
         except NotOtlpError as why:
             raise RequestError(400, "invalid request: deserialisation error", str(why)) from None
         if events:
-            self.env.ingest(self.plan.tag_of("v1_logs", self.env), events, len(body))
+            take(self.plan.tag_of("v1_logs", self.env), events, len(body))
         return self.success
 
     def _json(self, body: bytes) -> list[Event]:
@@ -136,12 +136,12 @@ class Otlp:
             raise NotOtlpError("this is no JSON object")
         return read_json(found[0], self.shape)
 
-    def _traces(self, request: Request) -> Answer:
+    def _traces(self, request: Request, take: Take) -> Answer:
         """Each request is a record."""
         body = self.plan.http.decoded(request)
         now = self.env.now()
         events: list[Event] = [(now, value) for value in json_values(body) if type(value) is dict]
         if not events:
             raise RequestError(400, "invalid request: deserialisation error", "this is no JSON object")
-        self.env.ingest(self.plan.tag_of("v1_traces", self.env), events, len(body))
+        take(self.plan.tag_of("v1_traces", self.env), events, len(body))
         return self.success

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from pyrolens.api import Event, Input, InputEnv, Pair, Record, Secret, Source, Stamp, group, opt, plugin
 from pyrolens.inputs._http_records import forwarded_for, hand_over, json_values
-from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource
+from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take
 from pyrolens.inputs._payload import peer_url
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._text import text_of
@@ -88,7 +88,7 @@ class Collector:
         headers = [(pair.key, pair.value) for pair in plan.success_header]
         self.success = said(200, "Success", 0, headers)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, take: Take) -> Answer:
         """Raises: RequestError."""
         path = request.path.lower()
         if request.method == "GET":
@@ -120,7 +120,11 @@ class Collector:
                 if not records:
                     return self._refuse(400, "Invalid data format", 6)
                 self.refuse("JSON that is not an object", len(found) - len(records))
-        self._take(request, records, given if given.lower().startswith(SCHEME) else "", len(body), is_json)
+        events = self._events(request, records, given if given.lower().startswith(SCHEME) else "", is_json)
+        if self.tag_of is not None and is_json:
+            hand_over(take, [(self._tag(event[1]), event) for event in events], len(body))
+        elif events:
+            take(self.env.tag, events, len(body))
         return self.success
 
     def _refused(self, given: str) -> Answer | None:
@@ -139,7 +143,7 @@ class Collector:
         self.refuse.say("refused a request", text)
         return said(status, text, code)
 
-    def _take(self, request: Request, records: list[Record], token: str, size: int, is_json: bool) -> None:
+    def _events(self, request: Request, records: list[Record], token: str, is_json: bool) -> list[Event]:
         plan, now = self.plan, self.env.now()
         if token and plan.store_token_in_metadata:
             now = Stamp(now, {"hec_token": token})
@@ -149,11 +153,7 @@ class Collector:
         if plan.add_remote_addr:
             address = {plan.remote_addr_key: forwarded_for(request) or peer_url("tcp", request.peer)}
             records = [{**record, **address} for record in records]
-        events: list[Event] = [(now, record) for record in records]
-        if self.tag_of is not None and is_json:
-            hand_over(self.env, [(self._tag(event[1]), event) for event in events], size)
-        elif events:
-            self.env.ingest(self.env.tag, events, size)
+        return [(now, record) for record in records]
 
     def _tag(self, record: Record) -> str:
         value = self.tag_of(record) if self.tag_of else None

@@ -93,7 +93,7 @@ class Memory:
             self.receipt.release()
         else:
             # what was remembered goes on with the batch being filtered, so it settles with that
-            now.receipt.then(self.receipt.release)
+            now.receipt.carry(self.receipt)
 
 
 class Pipeline:

@@ -150,7 +150,7 @@ class InputRuntime(PluginEnv):
             if done is not None:
                 receipt.then(done)
         metrics.open[receipt] = time.monotonic()
-        if self.store is not None:
+        if self.store is not None and not receipt.theirs:
             self.store.keep(tag, events, receipt, stored)
             stored = None
         self._pipeline.feed(tag, events, receipt, self._processors, self.way)
@@ -301,8 +301,11 @@ class InputStore:
         self._uncommitted.append(kept)
         return True
 
-    def _commit(self) -> None:
+    def _commit(self) -> bool:
+        """False: the disk confirms nothing."""
         batch, self._uncommitted = self._uncommitted, []
+        if not batch:
+            return True
         try:
             self.log.commit()
         except OSError as why:
@@ -313,9 +316,10 @@ class InputStore:
                     self.log.settle(at)
             self._waiting.extendleft(reversed(batch))
             self._fails(why)
-        else:
-            for kept in batch:
-                kept.done()
+            return False
+        for kept in batch:
+            kept.done()
+        return True
 
     def _fails(self, why: OSError) -> None:
         self._trouble(why)
@@ -331,7 +335,8 @@ class InputStore:
             elif not self._write(kept):
                 return
             self._waiting.popleft()
-        self._trouble(None)
+        if self._commit():
+            self._trouble(None)
 
     def close(self) -> None:
         """What could not be stored is forgotten here; outputs have what is left of it."""

@@ -54,6 +54,8 @@ class Tally(NamedTuple):
     dead_letters: int
     lost: int
     """Given up or refused, and kept nowhere."""
+    unacknowledged: int
+    """Left to who sent them."""
 
     def since(self, before: "Tally") -> "Tally":
         return Tally(*(now - then for now, then in zip(self, before, strict=True)))
@@ -407,23 +409,16 @@ class Router:
             self.storage.backlog.end()
         await self._within(ends, [d.drain() for d in deliveries])
         complete = True
-        for delivery, (records, size) in [(d, d.left()) for d in deliveries]:
-            if records and delivery.spool:
-                complete = False
-                records = delivery.park()
-            if records:
-                complete = False
-                delivery.counters.dropped_records += records
-                what = "lost" if delivery.dead is None else "kept as dead letters"
-                delivery.log.error(f"not delivered within Grace, and {what}", records=records, bytes=size)
-                delivery.abandon("not delivered before the router stopped")
+        for delivery in [d for d in deliveries if d.left()[0]]:
+            complete = False
+            delivery.leave()
         if not complete:
             # the dead letters of some may have come to others
             soon = asyncio.get_running_loop().time() + 1
             await self._within(soon, [d.drain() for d in deliveries if d.left()[0]])
             for delivery in deliveries:
-                if delivery.spool and delivery.left()[0]:
-                    delivery.park()
+                if delivery.left()[0]:
+                    delivery.leave()
         await self._close()
         since = self.tally().since(before)
         say = self.log.warning if since.lost else self.log.info
@@ -456,7 +451,8 @@ class Router:
         lost = sum(o.dropped_records for o in outputs) - dead
         received = sum(i.records for i in self.metrics.inputs.values())
         parked = sum(o.counters.get("parked_records", 0) for o in outputs)
-        return Tally(received, sum(o.records for o in outputs), parked, dead, lost)
+        left = sum(o.counters.get("unacknowledged_records", 0) for o in outputs)
+        return Tally(received, sum(o.records for o in outputs), parked, dead, lost, left)
 
     async def _within(self, ends: float, waits: Sequence[Coroutine[Any, Any, None]], moments: float = 0.0) -> None:
         """Run all of them until that time of the loop's clock, or until there is a hurry; and `moments` (seconds)

@@ -11,7 +11,7 @@ from typing import Any
 from pyrolens.config import Built, Service
 from pyrolens.delivery.delivery import Delivery
 from pyrolens.delivery.receipt import Receipt
-from pyrolens.delivery.spool import Spool
+from pyrolens.delivery.spool import PASSING, Spool
 from pyrolens.options import spec_of
 from pyrolens.plugin import Log, Output
 from pyrolens.problems import ConfigError, Problem
@@ -97,13 +97,18 @@ class Storage:
             partial(self._complain, f"{kind}/{name}"),
             self.folder.disk,
             reads_own=reads_own,
-            sync=self.service.storage_sync.lower() == "full",
-            aside=None if self.service.storage_delete_irrecoverable_chunks else self.folder.damaged,
+            sync=syncs(self.service),
+            aside=self._aside,
+            forgets=PASSING,
             later=lambda call: asyncio.get_running_loop().call_soon(call),
         )
         log.open()
         self._logs[f"{kind}/{name}"] = log
         return log
+
+    @property
+    def _aside(self) -> Path | None:
+        return None if self.service.storage_delete_irrecoverable_chunks else self.folder.damaged
 
     def _complain(self, where: str, what: str, why: OSError) -> None:
         self.said.warning(what, where=where, reason=why.strerror or str(why))
@@ -190,6 +195,10 @@ class Storage:
 
     def share_out(self, outputs: Sequence[tuple[Built[Output], Delivery]], service: Service, limit: int) -> None:
         """How much each output may hold in memory, and on disk. `limit`: memory_limit."""
+        self.service = service
+        for log in self._logs.values():
+            log.sync = syncs(service)
+            log.aside = self._aside
         share = (service.storage_max_chunks_up if service.storage_max_chunks_up > 0 else 128) * CHUNK
         if limit:
             share = min(share, int(limit * WAITING))
@@ -214,6 +223,7 @@ class Storage:
         if self._pressure is not None:
             self._pressure.tend()
         for where, log in self._logs.items():
+            log.tend()
             while log.damaged:
                 path, size = log.damaged.pop()
                 self.said.error(
@@ -338,6 +348,10 @@ class Backlog:
         if self._next:
             self._next.cancel()
             self._next = None
+
+
+def syncs(service: Service) -> bool:
+    return service.storage_sync.lower() == "full"
 
 
 def digest(plugin: Output) -> str:

@@ -49,17 +49,20 @@ class Log:
         sync: bool = False,
         most: int = MOST,
         aside: Path | None = None,
+        forgets: frozenset[int] = frozenset(),
         later: Callable[[Callable[[], None]], object] = lambda call: call(),
     ) -> None:
         """`reads_own`: what this run appends is given by next(), too. `sync`: for commit(). `aside`: the folder for
-        damaged segments; None: they are removed. `later`: puts off the writing of the journal, so that what settles
-        together is written together."""
+        damaged segments; None: they are removed. `forgets`: kinds of frames that are nothing
+        to a later run. `later`: puts off the writing of the journal, so that what settles together is written
+        together."""
         self.folder = folder
         self.disk = disk or Disk()
         self.reads_own = reads_own
         self.sync = sync
         self.most = most
         self.aside = aside
+        self.forgets = forgets
         self._complain = complain
         self._later = later
         self._open: Segment | None = None
@@ -100,7 +103,7 @@ class Log:
         at = 0
         while head := segment.head(at):
             at = head.end
-            if head.number not in done:
+            if head.number not in done and head.kind not in self.forgets:
                 self._count(segment, 1, head.records, head.length)
         self.torn += segment.torn
         segment.pending = segment.unread
@@ -163,9 +166,15 @@ class Log:
 
     def _created(self, number: int) -> Segment:
         path = self.folder / f"{number:020d}{SEGMENT}"
-        segment = self._segments[path] = Segment(path, self.disk)
+        segment = Segment(path, self.disk)
         if self.sync:
-            self.disk.sync_folder(self.folder)
+            try:
+                self.disk.sync_folder(self.folder)
+            except OSError:
+                with suppress(OSError):
+                    segment.remove()
+                raise
+        self._segments[path] = segment
         return segment
 
     def to_front(self) -> None:
@@ -221,7 +230,7 @@ class Log:
             segment.done = segment.settled_before()
         while segment.unread and (head := segment.head(segment.at)):
             segment.at = head.end
-            if head.number in segment.done:
+            if head.number in segment.done or (segment.old and head.kind in self.forgets):
                 continue
             body = segment.body(head)
             self._count(segment, -1, -head.records, -head.length)
@@ -257,6 +266,11 @@ class Log:
         if not self._scheduled:
             self._scheduled = True
             self._later(self.write_journals)
+
+    def tend(self) -> None:
+        """To be called every now and then: note what could not be noted before."""
+        if self._unwritten and not self._scheduled:
+            self.write_journals()
 
     def write_journals(self) -> None:
         self._scheduled = False
