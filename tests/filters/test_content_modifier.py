@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.msgpack import Ext
 
-from pyrolens.filters.content_modifier import ContentModifier, StopError, converted, hashed
+from pyrolens.filters.content_modifier import ContentModifier, MisfitError, converted, hashed
 from pyrolens.records.event import Event, Record, Stamp, metadata_of
 
 
@@ -50,9 +50,16 @@ def test_extract() -> None:
     }
 
 
-def test_what_does_not_fit_stops_the_rest() -> None:
-    events: list[Event] = [(1, {"a": "1"}), (2, {"a": "x"}), (3, {"a": "3"})]
-    assert run(events, action="convert", key="a", converted_type="int") == [(1, {"a": 1}), *events[1:]]
+@pytest.mark.parametrize("misfit", [{"a": "x"}, {"b": 1}, {"a": [1]}, {"a": {}}])
+def test_what_does_not_fit_stays_and_the_others_are_changed(misfit: dict[str, Any]) -> None:
+    events: list[Event] = [(1, {"a": "1"}), (2, misfit), (3, {"a": "3"})]
+    changed = [(1, {"a": 1}), (2, misfit), (3, {"a": 3})]
+    assert run(events, action="convert", key="a", converted_type="int") == changed
+
+
+@pytest.mark.parametrize("value", [[1], {}, {"a": "b"}])
+def test_lists_and_maps_have_no_hash(value: Any) -> None:
+    assert one({"m": value}, action="hash", key="m") == {"m": value}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,8 @@ def test_what_does_not_fit_stops_the_rest() -> None:
         (1.5, "string", "1.5"),
         (True, "string", "true"),
         (None, "string", "null"),
-        ({"a": 1}, "string", '{"a":1}'),
+        ("x", "double", 0.0),
+        ("", "double", 0.0),
     ],
 )
 def test_conversions(value: Any, kind: str, result: Any) -> None:
@@ -85,10 +93,11 @@ def test_conversions(value: Any, kind: str, result: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"), [("1x", "int"), ("4294967296", "int"), ("x", "double"), ([1], "int"), ({}, "boolean")]
+    ("value", "kind"),
+    [("1x", "int"), ("4294967296", "int"), ("1e999", "double"), (1e20, "int"), ([1], "string"), ({}, "boolean")],
 )
 def test_what_cannot_be_converted(value: Any, kind: str) -> None:
-    with pytest.raises(StopError):
+    with pytest.raises(MisfitError):
         converted(value, kind)
 
 
@@ -121,5 +130,5 @@ def test_mistakes(options: dict[str, Any], wrong: str) -> None:
 
 @pytest.mark.parametrize("value", [" \n\t\r\n ", Ext(5, b"\x01")])
 def test_what_is_no_number_stays(value: object) -> None:
-    with pytest.raises(StopError):
+    with pytest.raises(MisfitError):
         converted(value, "int")

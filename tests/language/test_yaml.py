@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yaml import SafeLoader
 
 from pyrolens.language import yaml
 from pyrolens.language.document import Document, Section
 from pyrolens.language.includes import Files
-from pyrolens.language.yaml_nodes import typed_scalar
+from pyrolens.language.yaml_nodes import LOADER, typed_scalar
 from pyrolens.problems import Problems
 
 
@@ -128,13 +129,18 @@ def test_types_of_plain_words(text: str, value: object) -> None:
         ("service:\n  storage: {path: x}\n", [(2, "service: storage must be a text, not a map")]),
         ("service:\n  telemetry: {metricz: {}}\n", [(2, "telemetry has no option 'metricz'")]),
         ("? [a]\n: b\n", [(1, "a list cannot be a key"), (2, " must be a map, not a text")]),
-        ("a: b\n c: d\n", [(2, "no YAML: mapping values are not allowed here")]),
+        ("a: b\n c: d\n", [(2, "no YAML: mapping values are not allowed in this context")]),
     ],
 )
 def test_mistakes_and_where(text: str, places: list[tuple[int, str]]) -> None:
     _, problems = parse(text)
     said = [(p.place.line, p.message) for p in problems.errors if p.place]
     assert [(line, m.removeprefix("this section")) for line, m in said] == places
+
+
+@pytest.mark.skipif(LOADER is SafeLoader, reason="this build of PyYAML is without libyaml")
+def test_a_tab_may_follow_the_colon() -> None:
+    assert plain(good("pipeline:\t\n  inputs:\t\n    - name: a\n").sections) == [("input", [("name", "a")])]
 
 
 def test_all_mistakes_are_told() -> None:

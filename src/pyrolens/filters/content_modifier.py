@@ -11,17 +11,16 @@ from typing import Any, Literal
 
 from pyrolens.api import Event, Filter, FilterEnv, Record, Stamp, Transform, opt, plugin
 from pyrolens.options import read_float
-from pyrolens.records.codecs.json import json_text
 from pyrolens.records.event import group_of, metadata_of
 from pyrolens.records.regex import compile_pattern
 
 Edit = Callable[[Record], Record]
-"""A record -> the new one, or the same when nothing changes. Raises: StopError."""
+"""A record -> the new one, or the same when nothing changes. Raises: MisfitError."""
 METADATA = ("metadata", "attributes")
 
 
-class StopError(Exception):
-    """The action does not fit the record: the records after it stay as they are."""
+class MisfitError(Exception):
+    """The action does not fit the record, which stays as it is."""
 
 
 @plugin("content_modifier")
@@ -29,7 +28,13 @@ class ContentModifier(Filter):
     """Change one field of each record. It is a processor: it stands below an input or an output in YAML."""
 
     only_processor = True
-    differs = ("The contexts of OpenTelemetry have no effect.",)
+    differs = (
+        "The contexts of OpenTelemetry have no effect.",
+        "A record that the action does not fit (convert of a field that is not there, convert or hash of a list or a "
+        "map, extract without a match) stays as it is, and those after it are changed; Fluent Bit loses all that come "
+        "after it in the chunk.",
+        "A number of 2^63 or more keeps its sign as a double, and a double that is too great for an int stays.",
+    )
 
     action: Literal["insert", "upsert", "delete", "rename", "hash", "extract", "convert"] = opt("What to do.")
     context: Literal[
@@ -90,7 +95,7 @@ class ContentModifier(Filter):
 
         def edit(record: Record) -> Record:
             if key not in record:
-                raise StopError
+                raise MisfitError
             return {**_without(record, key), key: converted(record[key], kind)}
 
         return edit
@@ -99,11 +104,11 @@ class ContentModifier(Filter):
 def _each(change: Callable[[int, Record], Event]) -> Transform:
     def transform(tag: str, events: list[Event]) -> list[Event]:
         out: list[Event] = []
-        try:
-            for ns, record in events:
-                out.append(change(ns, record))
-        except StopError:
-            out += events[len(out) :]
+        for event in events:
+            try:
+                out.append(change(*event))
+            except MisfitError:
+                out.append(event)
         return out
 
     return transform
@@ -134,7 +139,7 @@ def extractor(key: str, pattern: str) -> Edit:
         value = record.get(key)
         found = compiled.named(value) if isinstance(value, str) else None
         if found is None:
-            raise StopError
+            raise MisfitError
         new = dict(record)
         for name, text in found.items():
             if text is not None:
@@ -146,22 +151,22 @@ def extractor(key: str, pattern: str) -> Edit:
 
 
 def converted(value: Any, kind: str) -> Any:
-    """Raises: StopError for what cannot be of that kind."""
+    """Raises: MisfitError for what cannot be of that kind."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "surrogateescape")
     if isinstance(value, str):
         return _text(value, kind)
+    if value is not None and not isinstance(value, int | float):
+        raise MisfitError
     if kind == "string":
         return _as_text(value)
-    if value is not None and not isinstance(value, int | float):
-        raise StopError
     if kind == "boolean":
         return bool(value)
     if kind == "double":
         return float(value or 0)
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise StopError
+        if not abs(value) < 2**63:
+            raise MisfitError
         return int(math.copysign(math.floor(abs(value) + 0.5), value))
     return int(value or 0)
 
@@ -172,25 +177,26 @@ def _text(text: str, kind: str) -> Any:
     if kind == "boolean":
         return text.lower() == "true"
     if kind == "double":
-        if not re.match(r"\s*[+-]?(\.?[0-9]|inf|nan)", text, re.IGNORECASE):
-            raise StopError
-        return read_float(text)
+        number = read_float(text)
+        if math.isinf(number) and not re.match(r"\s*[+-]?inf", text, re.IGNORECASE):
+            raise MisfitError
+        return number
     if not re.fullmatch(r"\s*[+-]?[0-9]*", text):
-        raise StopError
+        raise MisfitError
     digits = text.strip(" +-\t")
     if digits.isspace():
-        raise StopError
+        raise MisfitError
     number = int(text) if digits else 0
     if not -(2**31) <= number < 2**32:
-        raise StopError
+        raise MisfitError
     return number
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: float | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
         return "null"
     if isinstance(value, float):
         return f"{value:.17g}"
-    return str(value) if isinstance(value, int) else json_text(value)
+    return str(value)

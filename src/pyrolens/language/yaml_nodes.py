@@ -15,6 +15,9 @@ from pyrolens.problems import Place, Problems
 
 SHOWN = 200
 DEEPEST = 100
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml, which Fluent Bit reads with too: it takes a few texts that PyYAML's own reader does not, such as a tab
+after the colon at a line's end. It is not there in every build of PyYAML."""
 
 
 @dataclass(slots=True)
@@ -81,7 +84,8 @@ class _Reader:
         self.lines = re.split(r"\r\n|[\n\r\x85\u2028\u2029]", self.text)
         out: list[Node] = []
         try:
-            events: Iterator[Any] = yaml.parse(self.text, Loader=yaml.SafeLoader)
+            # what is no UTF-8 is refused by the reader
+            events: Iterator[Any] = yaml.parse(self.text.encode("utf-8", "surrogatepass"), Loader=LOADER)
             for event in events:
                 if isinstance(event, yaml.DocumentStartEvent):
                     out.append(self._node(next(events), events, 0))
