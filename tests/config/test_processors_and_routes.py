@@ -182,3 +182,52 @@ class TestRoutes:
         assert [r.name for r in config(pipeline).inputs[0].routes] == ["f"]
         pipeline["inputs"][0]["routes"] = "all"
         assert refused(pipeline) == ["routes: expected a map with logs and a list below it"]
+
+
+CASES = """\
+pipeline:
+  inputs:
+    - name: dummy
+      routes:
+        LOGS:
+          - NAME: e
+            Condition:
+              OP: AND
+              Rules:
+                - {FIELD: $m, Op: EQ, VALUE: x}
+            TO:
+              Outputs: [one]
+      processors:
+        logs:
+          - name: grep
+            regex: a .
+            condition:
+              rules:
+                - {Field: $m, OP: eq, value: x}
+                - {field: $m, op: is, value: x}
+  outputs:
+    - name: "null"
+      alias: one
+    - name: "null"
+"""
+
+
+class TestWhatIsNested:
+    def said(self, text: str) -> list[tuple[str, int]]:
+        problems = Problems()
+        with pytest.raises(ConfigError) as caught:
+            build(read_text(text, "a.yaml", problems), problems, {})
+        return [(p.message, p.place.line) for p in caught.value.problems if p.severity == "error" and p.place]
+
+    def test_the_case_of_keys_does_not_count_and_the_wrong_rule_is_shown(self) -> None:
+        message = "condition: op is 'is': expected eq, neq, gt, lt, gte, lte, regex, not_regex, in or not_in"
+        assert self.said(CASES) == [(message, 20)]
+
+    def test_the_wrong_rule_of_a_route_is_shown(self) -> None:
+        text = CASES.replace("Op: EQ, VALUE: x", "Op: EQ")
+        assert [line for message, line in self.said(text) if "routes" in message] == [10]
+
+    def test_of_a_key_that_is_there_twice_the_first_counts(self) -> None:
+        text = CASES.replace("op: is,", "op: eq, op: is,")
+        problems = Problems()
+        assert build(read_text(text, "a.yaml", problems), problems, {}).inputs[0].routes[0].name == "e"

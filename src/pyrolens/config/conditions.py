@@ -28,10 +28,18 @@ NUMBERS: dict[str, Callable[[float, float], bool]] = {
 OPS = ("eq", "neq", "gt", "lt", "gte", "lte", "regex", "not_regex", "in", "not_in")
 
 
-def compile_condition(spec: Any) -> Holds:
-    """A condition as YAML gives it: `{op: and, rules: [{field: $a, op: eq, value: x}]}`.
+class MisplacedError(ValueError):
+    """What is wrong with a part of a condition or a route, and that part, which knows its place."""
 
-    Raises: ValueError("expected ...")."""
+    def __init__(self, message: str, part: Any) -> None:
+        super().__init__(message)
+        self.part = part
+
+
+def compile_condition(spec: Any) -> Holds:
+    """A condition as YAML gives it, its keys in small letters: `{op: and, rules: [{field: $a, op: eq, value: x}]}`.
+
+    Raises: ValueError("expected ..."), MisplacedError."""
     if not isinstance(spec, dict):
         raise ValueError("expected a map with op and rules")
     op = spec.get("op", "and")
@@ -40,7 +48,12 @@ def compile_condition(spec: Any) -> Holds:
     rules = spec.get("rules")
     if not isinstance(rules, list) or not rules:
         raise ValueError("expected rules, a list with at least one rule")
-    tests = [compile_rule(rule) for rule in rules]
+    tests = []
+    for rule in rules:
+        try:
+            tests.append(compile_rule(rule))
+        except ValueError as why:
+            raise MisplacedError(str(why), rule) from None
     if op.lower() == "and":
         return lambda ns, record: all(test(ns, record) for test in tests)
     return lambda ns, record: any(test(ns, record) for test in tests)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from pyrolens.config.conditions import OPS, compile_condition
+from pyrolens.config.conditions import OPS, MisplacedError, compile_condition
 from pyrolens.config.model import Built
 from pyrolens.language.document import Entry
+from pyrolens.language.yaml_nodes import any_case, place_of
 from pyrolens.plugin import Output
 from pyrolens.problems import Problems, nearest
 from pyrolens.records.routes import Holds, RouteRule
@@ -30,36 +31,38 @@ def read_routes(entry: Entry, outputs: Sequence[Built[Output]], problems: Proble
     names: set[str] = set()
     bound: set[int] = set()
 
-    def wrong(message: str, hint: str = "") -> None:
-        problems.error("bad-route", f"routes: {message}", entry.value_place, hint)
+    def wrong(message: str, part: Any, hint: str = "") -> None:
+        problems.error("bad-route", f"routes: {message}", place_of(part, entry.value_place), hint)
 
-    if not isinstance(entry.value, dict):
-        wrong("expected a map with logs and a list below it")
+    spec = any_case(entry.value)
+    if not isinstance(spec, dict):
+        wrong("expected a map with logs and a list below it", spec)
         return []
-    for signal, block in entry.value.items():
+    for signal, block in spec.items():
         kinds = str(signal).lower().replace(",", " ").replace("|", " ").replace("+", " ").split()
         if not kinds or any(k not in SIGNALS for k in kinds):
-            wrong(f"'{signal}' is no kind of data", nearest(str(signal), SIGNALS))
+            wrong(f"'{signal}' is no kind of data", spec, nearest(str(signal), SIGNALS))
             continue
         routes = block if isinstance(block, list) else [block]
         if not routes:
-            wrong(f"{signal} is an empty list")
+            wrong(f"{signal} is an empty list", spec)
         for route in routes:
             try:
                 name, targets, holds, default = read_route(route, kinds)
             except ValueError as why:
-                wrong(str(why))
+                wrong(str(why), why.part if isinstance(why, MisplacedError) else route)
                 continue
             if name in names:
-                wrong(f"there are two of the name '{name}'")
+                wrong(f"there are two of the name '{name}'", route)
             names.add(name)
+            place = place_of(route, entry.value_place)
             if "logs" not in kinds and "any" not in kinds:
                 message = f"routes: {name} has no effect: only logs have routes, and metrics go where Match says"
-                problems.warning("option-ignored", message, entry.value_place)
+                problems.warning("option-ignored", message, place)
                 continue
             if route.get("processors"):
                 message = f"routes: the processors of {name} have no effect"
-                problems.warning("option-ignored", message, entry.value_place, "put them below the output")
+                problems.warning("option-ignored", message, place, "put them below the output")
             numbers = []
             for target, fallback in targets:
                 number = _find(outputs, target)
@@ -67,10 +70,10 @@ def read_routes(entry: Entry, outputs: Sequence[Built[Output]], problems: Proble
                     number = _find(outputs, fallback)
                 if number is None:
                     hint = nearest(target, [o.label for o in outputs])
-                    problems.warning("no-output", f"routes: {name}: no output '{target}'", entry.value_place, hint)
+                    problems.warning("no-output", f"routes: {name}: no output '{target}'", place, hint)
                 elif number in bound:
                     message = f"routes: {name}: another route of this input has the output '{target}' already"
-                    problems.warning("no-output", message, entry.value_place, "each output has one route of an input")
+                    problems.warning("no-output", message, place, "each output has one route of an input")
                 else:
                     bound.add(number)
                     numbers.append(number)
@@ -108,14 +111,16 @@ def read_route(route: Any, kinds: Sequence[str]) -> tuple[str, list[tuple[str, s
         return name, targets, None, False
     try:
         holds, default = read_condition(route["condition"], kinds)
+    except MisplacedError as why:
+        raise MisplacedError(f"condition of {name}: {why}", why.part) from None
     except ValueError as why:
-        raise ValueError(f"condition of {name}: {why}") from None
+        raise MisplacedError(f"condition of {name}: {why}", route["condition"]) from None
     return name, targets, holds, default
 
 
 def read_condition(spec: Any, kinds: Sequence[str] = ("logs",)) -> tuple[Holds | None, bool]:
-    """(what it takes; None: all, whether it is a default). Raises: ValueError for what Fluent Bit refuses; a rule that
-    it accepts and cannot use takes nothing."""
+    """(what it takes; None: all, whether it is a default). Raises: ValueError or MisplacedError for what Fluent Bit
+    refuses; a rule that it accepts and cannot use takes nothing."""
     if not isinstance(spec, dict):
         raise ValueError("expected a map")
     default = str(spec.get("default", False)).lower()
@@ -131,7 +136,12 @@ def read_condition(spec: Any, kinds: Sequence[str] = ("logs",)) -> tuple[Holds |
         if is_default:
             return None, True
         raise ValueError("expected rules, a list with at least one rule")
-    checked = [_rule(rule, kinds) for rule in rules]
+    checked = []
+    for rule in rules:
+        try:
+            checked.append(_rule(rule, kinds))
+        except ValueError as why:
+            raise MisplacedError(str(why), rule) from None
     if any(rule is None for rule in checked):
         return _nothing, is_default
     try:

@@ -345,16 +345,18 @@ class _Builder:
         # only YAML has processors, and few of them
         from pyrolens.config.conditions import compile_condition
         from pyrolens.config.processors import conditional
+        from pyrolens.language.yaml_nodes import any_case, place_of
 
         made = self._plugin("filter", _flat(section), who="processor")
         condition = section.get("condition")
         holds = None
         if condition is not None:
             try:
-                holds = compile_condition(condition.value)
+                holds = compile_condition(any_case(condition.value))
                 slow.tell("condition", [condition], section.place, self.problems)
             except ValueError as why:
-                self.problems.error("bad-condition", f"condition: {why}", condition.value_place)
+                place = place_of(getattr(why, "part", None), condition.value_place)
+                self.problems.error("bad-condition", f"condition: {why}", place)
                 return None
         if made is None or self._inactive(section):
             return None

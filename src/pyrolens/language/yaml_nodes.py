@@ -5,7 +5,7 @@ Aliases and merge keys are no part of Fluent Bit's YAML. Source: Fluent Bit 5.1.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,8 +45,29 @@ class Node:
         if self.items is not None:
             return [n.typed for n in self.items]
         if self.pairs is not None:
-            return {k.text: v.typed for k, v in self.pairs}
+            return Map(((k.text or "", v.typed) for k, v in self.pairs), self.place)
         return typed_scalar(self.text or "") if self.plain else self.text
+
+
+class Map(dict[str, Any]):
+    """A map of a processor or a route. Of a key that is there twice, the first counts, as in Fluent Bit."""
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]], place: Place) -> None:
+        super().__init__()
+        self.place = place
+        for key, value in pairs:
+            self.setdefault(key, value)
+
+
+def any_case(value: Any) -> Any:
+    """The same with keys in small letters, all the way down: Fluent Bit does not look at their case."""
+    if isinstance(value, Map):
+        return Map(((key.lower(), any_case(inner)) for key, inner in value.items()), value.place)
+    return list(map(any_case, value)) if isinstance(value, list) else value
+
+
+def place_of(value: Any, otherwise: Place) -> Place:
+    return value.place if isinstance(value, Map) else otherwise
 
 
 WORDS = {"null": None, "false": False, "true": True}
