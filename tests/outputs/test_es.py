@@ -391,9 +391,9 @@ def test_a_node_that_is_down_costs_one_try(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("index mine", "up.conf: node 1: index cannot differ from node to node; use an output for each"),
-        ("port x", "node 1: port is 'x': a whole number is expected here"),
-        ("aws_auth on", "node 1: aws_region is needed, or AWS_REGION in the environment"),
+        ("index mine", "es: index cannot differ from node to node; use an output for each"),
+        ("port x", "es: port is 'x': a whole number is expected here"),
+        ("aws_auth on", "es: aws_region is needed, or AWS_REGION in the environment"),
     ],
 )
 def test_wrong_nodes(tmp_path: Path, line: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:

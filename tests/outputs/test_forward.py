@@ -328,10 +328,20 @@ def test_nodes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     [
         ("[NODE]\n    name x\n", "needs an [UPSTREAM] section"),
         ("[UPSTREAM]\n    name x\n", "has no [NODE]"),
-        ("[UPSTREAM]\n    name x\n[NODE]\n    name a\n    host b\n", "node 1 needs port"),
-        ("[UPSTREAM]\n    name x\n[NODE]\n    name a\n    host b\n    port c\n", "port is 'c'"),
+        (
+            "[UPSTREAM]\n    name x\n[NODE]\n    name a\n    host b\n",
+            "up.conf:3:1: error[bad-upstream]: forward: a node needs port",
+        ),
+        (
+            "[UPSTREAM]\n    name x\n[NODE]\n    name a\n    host b\n    port c\n",
+            "up.conf:6:10: error[bad-upstream]: forward: port is 'c'",
+        ),
         ("[UPSTREAM]\n    name x\n[NODE]\n    name a\n    host b\n    port 1\n    tls maybe\n", "tls is 'maybe'"),
-        ("[UPSTREAM]\n    name\n", "expected a section or `Key value`"),
+        (
+            "[UPSTREAM]\n    name x\n[NODE]\n    name a\n     host b\n    port 1\n",
+            "up.conf:5:1: error[syntax]: too much indentation",
+        ),
+        ("[UPSTREAM]\n    name\n", "up.conf:2:5: error[syntax]"),
         ("[UPSTREAM]\n    name x\n[NODE]\n    name a\n    host b\n    port 1\n    username u\n", "need shared_key"),
     ],
 )

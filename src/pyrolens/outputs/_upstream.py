@@ -8,8 +8,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from pyrolens.api import ConfigError, Log, OptionError, Output, Problem
-from pyrolens.options import Spec, read_value, spec_of
+from pyrolens.api import ConfigError, Log, OptionError, Output, Place, Problem
+from pyrolens.language import classic
+from pyrolens.language.document import Document, Section
+from pyrolens.language.includes import Files, UnreadableError, is_yaml, looks_classic
+from pyrolens.options import SECRET_NAME, Spec, masked, read_value, spec_of
+from pyrolens.problems import Problems
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 PLACE = frozenset(
@@ -26,26 +30,27 @@ AnyOutput = TypeVar("AnyOutput", bound=Output)
 
 @dataclass(frozen=True)
 class Node:
-    """A node as its file has it: keys in lower case, variables replaced."""
+    """A node as its file has it: keys in lower case, variables replaced, and where each stands."""
 
     output: str
-    file: str
-    number: int
+    place: Place
     keys: dict[str, str]
+    places: dict[str, Place]
 
-    def wrong(self, message: str) -> ConfigError:
-        return _wrong(self.output, f"{self.file}: node {self.number}{message}")
+    def wrong(self, message: str, key: str = "") -> ConfigError:
+        return _wrong(self.output, message, self.places.get(key, self.place))
 
     def read(self, spec: Spec) -> Any:
         """Raises: ConfigError."""
-        text = self.keys[spec.name.lower()]
+        key = spec.name.lower()
+        text = self.keys[key]
         try:
             if doubt := spec.kind.doubt(text):
                 raise ValueError(doubt.partition(", so ")[0])
             return read_value(spec, text)
         except ValueError as why:
             shown = "***" if spec.kind.secret else text
-            raise self.wrong(f": {spec.name} is '{shown}': {why}") from None
+            raise self.wrong(f"{spec.name} is '{shown}': {why}", key) from None
 
 
 def found_at(path: str | None, found: Callable[[str], str | None]) -> str | None:
@@ -60,22 +65,44 @@ def found_at(path: str | None, found: Callable[[str], str | None]) -> str | None
 
 def nodes_of_file(path: str, output: str) -> list[Node]:
     """In order. Raises: ConfigError."""
+    files, document, problems = Files(os.path.dirname(path)), Document(), Problems()
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
-    except OSError as why:
-        raise _wrong(output, f"upstream '{path}' cannot be read: {why.strerror}") from None
-    found = _of_yaml(text, path, output) if path.endswith((".yaml", ".yml")) else _of_classic(text, path, output)
+        text = files.read(path)
+    except UnreadableError as why:
+        raise _wrong(output, f"upstream: {why}", Place(path)) from None
+    if is_yaml(path) and not looks_classic(text):
+        from pyrolens.language import yaml  # only who has YAML pays for it
+
+        yaml.parse(text, path, files, document, problems)
+    else:
+        classic.parse(text, path, files, document, problems)
+    if problems.errors:
+        raise ConfigError(problems.errors)
+    upstreams = document.of("upstream")
+    if not upstreams or upstreams[0].get("name") is None:
+        place = upstreams[0].place if upstreams else Place(path)
+        raise _wrong(output, "upstream needs an [UPSTREAM] section with a name", place)
+    found = [*document.of("node"), *(node for upstream in upstreams for node in upstream.groups)]
     if not found:
-        raise _wrong(output, f"upstream '{path}' has no [NODE]")
-    nodes = []
-    for number, keys in enumerate(found, 1):
-        replaced = {k: VARIABLE.sub(lambda m: os.environ.get(m[1], ""), v) for k, v in keys.items()}
-        nodes.append(node := Node(output, path, number, replaced))
-        for needed in NEEDED:
-            if needed not in replaced:
-                raise node.wrong(f" needs {needed}")
-    return nodes
+        raise _wrong(output, "upstream has no [NODE]", upstreams[0].place)
+    return [_node(section, output) for section in found]
+
+
+def _node(section: Section, output: str) -> Node:
+    """Raises: ConfigError."""
+    keys: dict[str, str] = {}
+    places: dict[str, Place] = {}
+    for entry in section.entries:
+        key = entry.key.lower()
+        if key in PLACE and key in keys:
+            continue  # the first one counts
+        keys[key] = VARIABLE.sub(lambda m: os.environ.get(m[1], ""), str(entry.value))
+        places[key] = masked(entry.value_place, entry) if SECRET_NAME.search(key) else entry.value_place
+    node = Node(output, section.place, keys, places)
+    for needed in NEEDED:
+        if needed not in keys:
+            raise node.wrong(f"a node needs {needed}")
+    return node
 
 
 def with_node(options: AnyOutput, node: Node, honoured: Collection[str], log: Log) -> AnyOutput:
@@ -88,40 +115,10 @@ def with_node(options: AnyOutput, node: Node, honoured: Collection[str], log: Lo
         if spec.name.lower() in node.keys and spec.name.lower() in {*PLACE, *honoured}:
             (groups.setdefault(spec.group, {}) if spec.group else own)[spec.field] = node.read(spec)
     for key in sorted(node.keys.keys() - PLACE - {*honoured}):
-        log.warning(f"{key} of a node has no effect", upstream=node.file, node=node.number)
+        log.warning(f"{key} of a node has no effect", upstream=str(node.places[key]))
     made = {name: replace(getattr(options, name), **given) for name, given in groups.items()}
     return replace(options, **own, **made)
 
 
-def _of_classic(text: str, path: str, output: str) -> list[dict[str, str]]:
-    sections: list[tuple[str, dict[str, str]]] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        if stripped.startswith("["):
-            sections.append((stripped.strip("[]").lower(), {}))
-            continue
-        key, _, value = stripped.partition(" ")
-        if not sections or not value.strip():
-            raise _wrong(output, f"{path}:{number}: expected a section or `Key value`")
-        sections[-1][1][key.lower()] = value.strip()
-    upstream = next((entries for name, entries in sections if name == "upstream"), None)
-    if upstream is None or "name" not in upstream:
-        raise _wrong(output, f"upstream '{path}' needs an [UPSTREAM] section with a name")
-    return [entries for name, entries in sections if name == "node"]
-
-
-def _of_yaml(text: str, path: str, output: str) -> list[dict[str, str]]:
-    import yaml  # only here
-
-    try:
-        read: Any = yaml.load(text, Loader=yaml.BaseLoader)
-        servers = read["upstream_servers"]
-        return [{str(k).lower(): str(v) for k, v in n.items()} for s in servers for n in s["nodes"]]
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as why:
-        raise _wrong(output, f"upstream '{path}': expected upstream_servers with a list of nodes ({why})") from None
-
-
-def _wrong(output: str, message: str) -> ConfigError:
-    return ConfigError([Problem("bad-upstream", f"{output}: {message}")])
+def _wrong(output: str, message: str, place: Place) -> ConfigError:
+    return ConfigError([Problem("bad-upstream", f"{output}: {message}", place)])

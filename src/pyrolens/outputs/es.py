@@ -71,10 +71,10 @@ class Es(Output):
         nodes = []
         for node in nodes_of_file(self.upstream, self.name):
             for key in sorted(node.keys.keys() & OF_DOCUMENTS):
-                raise node.wrong(f": {key} cannot differ from node to node; use an output for each")
+                raise node.wrong(f"{key} cannot differ from node to node; use an output for each", key)
             options = with_node(plain, node, OF_NODES, log)
-            for _, message in options.check():
-                raise node.wrong(f": {message}")
+            for key, message in options.check():
+                raise node.wrong(message, key)
             nodes.append(options)
         return nodes
 

@@ -140,8 +140,8 @@ class Forward(Output):
         peers = []
         for node in nodes_of_file(self.upstream, self.name):
             options = with_node(plain, node, OF_NODES, log)
-            for _, message in options.check():
-                raise node.wrong(f": {message}")
+            for key, message in options.check():
+                raise node.wrong(message, key)
             peers.append(options._peer())
         return peers
 
