@@ -392,7 +392,7 @@ def test_a_node_that_is_down_costs_one_try(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("index mine", "es: index cannot differ from node to node; use an output for each"),
-        ("tls maybe", "up.conf:7:6: error[bad-upstream]: es: tls is 'maybe': expected on, off"),
+        ("tls maybe", "up.conf:7:6: error[bad-upstream]: es: tls is 'maybe': on or off is expected"),
         ("aws_auth on", "es: aws_region is needed, or AWS_REGION in the environment"),
     ],
 )
