@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "pipeline": CONTRACT,
     "delivery": {"store", *CONTRACT},
     "service": ENGINE,
-    "ecs": {"language", "net", "plugin", "problems"},
+    "ecs": {"language", "net", "options", "plugin", "problems"},
     "tools": {"ecs", "multiline", "remote", *ENGINE},
     "local": {"aws", "ecs", "remote", "tools", *ENGINE},
     "cli": {"ecs", "tools", "local", *ENGINE},

@@ -16,6 +16,8 @@ VERBS = {
     "init": ("pyrolens.tools.init", "fetch the config files that the environment names, then run"),
     "health": ("pyrolens.tools.health", "ask the router whether it is well, as a container's health check"),
     "render": ("pyrolens.tools.render", "print what ECS makes of a task definition"),
+    "inject": ("pyrolens.tools.inject", "add the router to a task definition"),
+    "eject": ("pyrolens.tools.eject", "print the whole config that a task's router has, as one file"),
     "convert": ("pyrolens.tools.convert", "print a config in the other language: classic or YAML"),
     "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),
 }

@@ -12,6 +12,7 @@ from pyrolens.aws.options import Aws
 from pyrolens.config import Built
 from pyrolens.local.destinations import Destination, destinations, records_of
 from pyrolens.local.embedded_aws import EmbeddedAws, Where
+from pyrolens.outputs._batches import Packing
 from pyrolens.problems import Place
 
 OTHER = "arn:aws:iam::210987654321:role/logs"
@@ -27,7 +28,8 @@ def aws() -> Iterator[EmbeddedAws]:
 
 def output(name: str, label: str, **options: Any) -> Any:
     who = {key: options.pop(key) for key in ("endpoint", "region", "role_arn") if key in options}
-    known = {"aws": Aws(**who), "auto_create_group": False, "compression": None}
+    packing = Packing(compression=options.pop("compression", None))
+    known = {"aws": Aws(**who), "auto_create_group": False, "packing": packing}
     return Built(SimpleNamespace(name=name, alias=label, **{**known, **options}), label, Place("x.conf"))
 
 

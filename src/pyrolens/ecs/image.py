@@ -47,6 +47,8 @@ class Image:
         self._folder, self._given, self._into, self._say = folder.absolute(), given, into, say
         self._made: dict[Path, Path] = {}
         """By local file: what is read instead."""
+        self.paths: dict[str, str] = {}
+        """By local file: its path in the image."""
 
     def local(self, path: str, place: Place | None = None, config: bool = True) -> Path:
         """What to read for a file of the image. `config`: it may name further files.
@@ -55,7 +57,8 @@ class Image:
         found, shown = self._find(path, place)
         if path != str(found):
             self._say(f"{path} is {shown}")
-        return self._read_instead(found) if config else found
+        self.paths[str(found)] = path
+        return self.read_instead(found) if config else found
 
     def original(self, text: str) -> str:
         """The text, where it names a copy, with the name of what it was made from."""
@@ -80,7 +83,8 @@ class Image:
         found = find(path, self._folder, self._given, place)
         return found, os.path.relpath(found)
 
-    def _read_instead(self, file: Path) -> Path:
+    def read_instead(self, file: Path) -> Path:
+        """The file, or a copy in which the paths are those of this machine. Raises: ConfigError."""
         if file in self._made:
             return self._made[file]
         lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)

@@ -15,9 +15,15 @@ def add_task_options(parser: argparse.ArgumentParser) -> None:
     shown = firelens.Task.__dataclass_fields__
     parser.add_argument("--task-id", metavar="ID", help=f"id of the task (default: {shown['id'].default})")
     parser.add_argument("--cluster", metavar="NAME", help=f"the cluster (default: {shown['cluster'].default})")
+    parser.add_argument("--instance", metavar="ID", help="the EC2 instance, for tasks on EC2")
+    add_form_options(parser)
+
+
+def add_form_options(parser: argparse.ArgumentParser) -> None:
+    """What a file leaves open."""
+    shown = firelens.Task.__dataclass_fields__
     parser.add_argument("--region", metavar="REGION", help=f"AWS region (default: {shown['region'].default})")
     parser.add_argument("--account", metavar="ID", help=f"AWS account (default: {shown['account'].default})")
-    parser.add_argument("--instance", metavar="ID", help="the EC2 instance, for tasks on EC2")
     parser.add_argument("--task", metavar="NAME", help="which task definition of the file: its resource or family")
     parser.add_argument(
         "--parameter",
@@ -52,18 +58,21 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
     return out
 
 
+def text_of(file: str) -> str:
+    """`-` is standard input. Raises: ConfigError."""
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as why:
+        reason = why.strerror if isinstance(why, OSError) else "it is not UTF-8"
+        raise ConfigError([Problem("no-file", f"cannot read {file}: {reason}")]) from None
+
+
 def load(file: str, asked: Asked | None = None) -> tuple[task_definition.TaskDefinition, Problems]:
     """A task definition with FireLens that ECS takes, and the warnings. `-` is standard input.
 
     Raises: ConfigError with all that ECS refuses."""
     problems = Problems()
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as why:
-        reason = why.strerror if isinstance(why, OSError) else "it is not UTF-8"
-        problems.error("no-file", f"cannot read {file}: {reason}")
-        raise ConfigError(problems) from None
-    definition = task_definition.read(text, "standard input" if file == "-" else file, problems, asked)
+    definition = task_definition.read(text_of(file), "standard input" if file == "-" else file, problems, asked)
     rules.check(definition, problems)
     problems.raise_if_any()
     if definition.router is None:

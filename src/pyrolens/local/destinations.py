@@ -165,7 +165,7 @@ def _destination(built: Built[Output], aws: EmbeddedAws) -> Destination:
     where = Where(who.region or aws.region, who.role_arn or "", who.external_id or "")
     if name in FIREHOSE:
         stream: str = plugin.delivery_stream
-        title, readable = f"S3, through Firehose {stream}", plugin.compression in (None, "gzip")
+        title, readable = f"S3, through Firehose {stream}", plugin.packing.compression in (None, "gzip")
         return DeliveryStream(title=title, outputs=[built], readable=readable, aws=aws, where=where, name=stream)
     group: str = plugin.log_group_name or ""
     template: str = getattr(plugin, "log_group_template", None) or ""

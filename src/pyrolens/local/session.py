@@ -16,10 +16,12 @@ from typing import Any
 from rich.console import Console
 
 from pyrolens.config import Config, load
-from pyrolens.ecs.firelens import HEALTH_PORT, Addresses, Setup, Started, Task, docker_name, set_up
+from pyrolens.ecs import effective
+from pyrolens.ecs.firelens import HEALTH_PORT, Addresses, Setup, Started, Task, docker_name
 from pyrolens.ecs.image import Image
+from pyrolens.ecs.init import USER_AGENT, InitError
 from pyrolens.ecs.rules import FORWARD_PORT
-from pyrolens.ecs.task_definition import TaskDefinition
+from pyrolens.ecs.task_definition import Container, TaskDefinition
 from pyrolens.local import demo
 from pyrolens.local.account import Sent, settle
 from pyrolens.local.copier import Copier, Message, random_id
@@ -28,15 +30,20 @@ from pyrolens.local.embedded_aws import EmbeddedAws
 from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, record_of
 from pyrolens.local.process_runtime import KEPT, ProcessRuntime, free_port
 from pyrolens.local.runtime import Launch, Running
+from pyrolens.local.secrets import Secrets, read_environment
 from pyrolens.local.story import Story
 from pyrolens.local.trace import Fate, Trace
-from pyrolens.problems import ConfigError, Problem
+from pyrolens.problems import ConfigError, Problem, Problems
 from pyrolens.service.books import FILE as BOOKS
+from pyrolens.tools.init import DONE
+from pyrolens.tools.run_arguments import read_arguments
 
 JOIN = "PYROLENS_JOIN_PARTIAL_MESSAGES"
 """Environment variable of the router: lines that the log driver has cut are made whole. The config that the agent
 writes cannot say it, so `up` does here, unless the task does."""
 REGION = "AWS_REGION"
+SECRET = "<secret "
+"""How the value of a variable begins that ECS fetches."""
 LONGEST_SOCKET = 100
 """Bytes of the path of a Unix socket; the system's own limit is 104 on macOS and 108 on Linux."""
 STOP_WITHIN = 30.0
@@ -60,6 +67,10 @@ class Asked:
     files: Mapping[str, str]
     demo: bool
     keep: bool
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """By variable, or by ARN or name."""
+    from_aws: bool = False
+    """Fetch secrets and config files from the real AWS."""
 
 
 def run(asked: Asked) -> int:
@@ -92,6 +103,7 @@ class Session:
         self.task = Task(asked.definition, **extra)
         router = asked.definition.router
         self.aws = EmbeddedAws(router.environment.get(REGION) or self.task.region if router else self.task.region)
+        self.secrets = Secrets(asked.secrets, dict(os.environ), asked.from_aws)
         self.runtime = ProcessRuntime(asked.folder, asked.commands)
         self.running: dict[str, Running] = {}
         self.router: Router | None = None
@@ -178,36 +190,35 @@ class Session:
 
     def _write_config(self) -> Setup:
         """The files as the agent lays them out, with this machine's addresses in them."""
-        router = self.task.definition.router
-        include = ""
-        options = router.firelens.options if router and router.firelens else {}
-        plain = set_up(self.task)
         config = Path(self.task.folder, "config")
         config.mkdir(parents=True)
         self.image = Image(self.asked.folder, self.asked.files, config, lambda text: self.story.say("Config", text))
-        if plain.include:
-            include = str(self.image.local(plain.include.path, options["config-file-value"].place))
         at = Addresses(
             socket=self.task.socket,
             listen="127.0.0.1",
             forward_port=free_port("127.0.0.1", [FORWARD_PORT, 0]),
             health_port=free_port("127.0.0.1", [HEALTH_PORT, 0]),
-            include=include,
         )
-        setup = set_up(self.task, at)
+        remote = self.secrets.fetch if self.asked.from_aws else None
+        self.fetch = effective.fetcher(self.asked.folder, self.asked.files, remote)
+        router = self.task.definition.router
+        environ = {**effective.metadata(self.task), **(self._given(router) if router else {})}
+        told = Told(self.story)
+        setup, self.plan = effective.write(self.task, at, self.image, config, environ, self.fetch, told)
         Path(self.task.socket).parent.mkdir()
-        self.config_file = config / "fluent.conf"
-        self.config_file.write_text(setup.config, encoding="utf-8", errors="surrogateescape")
         return setup
 
     def _read_config(self, setup: Setup) -> Config:
         """As the router will read it."""
         self.router_environment = self._environment(next(s for s in setup.containers if s.container is setup.router))
+        if effective.uses_init(self.router_environment):
+            self.router_environment |= {**effective.metadata(self.task), **USER_AGENT, DONE: "done"}
         joins = self.router_environment.setdefault(JOIN, "on")
         # plugins ask for these in the environment of the process: here it must be the router's, not the real one
         os.environ.update(self.aws.environment, **{JOIN: joins})
         try:
-            config = load(str(self.config_file), environ=self.router_environment)
+            arguments = read_arguments(self.plan.arguments, Problems())
+            config = load(arguments.config, arguments.sections, environ=self.router_environment)
         except ConfigError as error:
             raise ConfigError(self._of_the_user(p) for p in error.problems) from None
         for problem in config.warnings:
@@ -220,20 +231,32 @@ class Session:
         return replace(problem, place=replace(place, file=self.image.original(place.file))) if place else problem
 
     def _environment(self, started: Started) -> dict[str, str]:
-        secret = {s.name: f"<secret {s.source}>" for s in started.container.secrets}
+        secret = {s.name: f"{SECRET}{s.source}>" for s in started.container.secrets}
         added = {k: self._secret(k, v) for k, v in {**secret, **started.environment}.items()}
         execution = {"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"} if self.task.definition.fargate else {}
-        given = started.container.environment
+        given = self._given(started.container)
         regions = {name: given.get(name) or self.task.region for name in (REGION, "AWS_DEFAULT_REGION")}
         return {**given, **execution, **self.aws.environment, **regions, **added}
 
+    def _given(self, container: Container) -> dict[str, str]:
+        """What the task definition says: files of variables count less than variables. Raises: ConfigError."""
+        from_files: dict[str, str] = {}
+        for text in container.environment_files:
+            try:
+                data = self.fetch(text.text)
+            except InitError as why:
+                raise ConfigError([Problem("no-file", str(why), text.place, why.hint)]) from None
+            from_files = {**read_environment(data), **from_files}
+        return {**from_files, **container.environment}
+
     def _secret(self, name: str, value: str) -> str:
-        """ECS would fetch it; here it comes from the environment of this process."""
-        if not value.startswith("<secret "):
+        """ECS would fetch it; here it comes from where the user says. Raises: ConfigError."""
+        if not value.startswith(SECRET):
             return value
-        if name not in os.environ:
+        found = self.secrets.find(name, value.removeprefix(SECRET).removesuffix(">"))
+        if found is None:
             self.story.warn(f"secret {name}: not in the environment, so 'not-a-secret' stands in for it")
-        return os.environ.get(name, "not-a-secret")
+        return found if found is not None else "not-a-secret"
 
     # -- the containers -------------------------------------------------------------------------------------------
 
@@ -341,6 +364,20 @@ class Session:
         return 1 if account.wrong else 0
 
 
+class Told:
+    """The log of the init process, as a part of the story."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+
+    def info(self, event: str, **fields: object) -> None:
+        self.story.say("Init", " ".join([event, *(f"{key}={value}" for key, value in fields.items())]))
+
+    error = warning = info
+
+    def debug(self, event: str, **fields: object) -> None: ...
+
+
 class Router:
     """The router's process."""
 
@@ -355,7 +392,7 @@ class Router:
         session = self.session
         kept = {k: os.environ[k] for k in (*KEPT, "PATH", "PYTHONPATH") if k in os.environ}
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pyrolens", "run", "-c", str(session.config_file),
+            *(sys.executable, "-m", "pyrolens", "run", *session.plan.arguments),
             env={**kept, **session.router_environment, BOOKS: str(self.books_file)},
             cwd=session.asked.folder,
             stdin=asyncio.subprocess.DEVNULL,

@@ -22,6 +22,7 @@ def main(argv: Sequence[str]) -> int:
         parser.error(why.problems[0].message)
     try:
         from pyrolens.local import session
+        from pyrolens.local.secrets import read_secrets
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.partition(".")[0] not in EXTRA:
             raise
@@ -39,6 +40,8 @@ def main(argv: Sequence[str]) -> int:
             files=files,
             demo=args.demo,
             keep=args.keep,
+            secrets=read_secrets(args.secrets) if args.secrets else {},
+            from_aws=args.from_aws,
         )
         return session.run(asked)
     except ConfigError as error:
@@ -66,7 +69,15 @@ def arguments() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PATH=FILE",
-        help="the local file for a path in the router's container, where no Dockerfile tells it",
+        help="the local file for a path in the router's container, or for an object in S3 by its ARN",
+    )
+    parser.add_argument(
+        "--secrets", metavar="FILE", help="values of secrets: lines NAME=VALUE, or a JSON object; by variable or ARN"
+    )
+    parser.add_argument(
+        "--from-aws",
+        action="store_true",
+        help="fetch secrets and config files that are in AWS from there, with your credentials",
     )
     parser.add_argument(
         "--demo", action="store_true", help="send a fixed mix of requests to the task's port, then stop"

@@ -8,11 +8,15 @@ from functools import partial
 import pyrolens
 from pyrolens.config import Config, load
 from pyrolens.config.files import check_library
+from pyrolens.language.document import Entry
 from pyrolens.language.includes import is_elsewhere
-from pyrolens.problems import ConfigError, Problem, Problems
+from pyrolens.problems import ConfigError, Place, Problem, Problems
 from pyrolens.service.secrets import Mask, plugins_of, secrets_of
 from pyrolens.tools.run_arguments import RunArguments, read_arguments
 
+HTTP = "PYROLENS_HTTP_SERVER"
+"""Environment variable with the meaning of -H: for task definitions, which say what a health check asks, but should not
+need to know how the image starts the router."""
 HELP = """usage: pyrolens run [OPTION]…
 
   -c, --config=FILE        the config: classic, or YAML if it is named .yaml or .yml; also s3://bucket/key, ssm:/name
@@ -52,6 +56,9 @@ def main(argv: Sequence[str]) -> int:
     if args.action == "help":
         print(HELP)
         return 0
+    if os.environ.get(HTTP, "").lower() in ("on", "true", "1"):
+        here = Place("command line", text=HTTP)
+        args.sections[0].entries.append(Entry("http_server", "on", here, here))
     told, mask = 0, Mask()
     try:
         problems.raise_if_any()

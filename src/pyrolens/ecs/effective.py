@@ -1,0 +1,106 @@
+"""All that a task's router reads, put together on another machine: what the agent writes, the files of the image, what
+an init process would fetch.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pyrolens.ecs.firelens import Addresses, Setup, Task, set_up
+from pyrolens.ecs.image import Image
+from pyrolens.ecs.image_files import find
+from pyrolens.ecs.init import Fetch, InitError, Plan, prepare
+from pyrolens.ecs.init_sources import ignores_firelens, sources
+from pyrolens.language.includes import shown
+from pyrolens.plugin import Log
+from pyrolens.problems import ConfigError, Place, Problem
+
+
+def metadata(task: Task) -> dict[str, str]:
+    """The variables that an init process gets from the task metadata endpoint."""
+    definition = task.definition
+    return {
+        "AWS_REGION": task.region,
+        "AWS_AVAILABILITY_ZONE": f"{task.region}a",
+        "ECS_CLUSTER": task.cluster,
+        "ECS_TASK_ARN": task.arn,
+        "ECS_TASK_ID": task.id,
+        "ECS_FAMILY": definition.family,
+        "ECS_LAUNCH_TYPE": "FARGATE" if definition.fargate else "EC2",
+        "ECS_REVISION": str(definition.revision or 1),
+        "ECS_TASK_DEFINITION": definition.label,
+    }
+
+
+def uses_init(environ: Mapping[str, str]) -> bool:
+    """Whether the router is one that an init process starts."""
+    return bool(sources(environ) or ignores_firelens(environ))
+
+
+def fetcher(folder: Path, given: Mapping[str, str], remote: Callable[[str], bytes] | None) -> Fetch:
+    """Gives what is at an address: the local file that the user says, else what `remote` gets; without it, the only
+    file of that name in the folder of the task definition."""
+
+    def fetch(address: str) -> bytes:
+        if address in given:
+            return _bytes(given[address])
+        if remote is not None:
+            return remote(address)
+        base = os.path.basename(shown(address).partition("#")[0])
+        try:
+            return _bytes(str(find(f"/{base}", folder, {})))
+        except ConfigError:
+            message = f"{shown(address)} is not on this machine, and no file here is known to be it"
+            raise InitError(message, hint=f"say which: --file {shown(address)}=./{base}") from None
+
+    return fetch
+
+
+def _bytes(path: str) -> bytes:
+    """Raises: InitError."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as why:
+        raise InitError(f"{path} cannot be read: {why.strerror}") from None
+
+
+def write(
+    task: Task, at: Addresses, image: Image, into: Path, environ: Mapping[str, str], fetch: Fetch, log: Log
+) -> tuple[Setup, Plan]:
+    """The agent's config with all that it includes, in the folder. `environ`: of the router. Raises: ConfigError."""
+    plain = set_up(task)
+    options = plain.router.firelens.options if plain.router.firelens else {}
+    include = ""
+    if plain.include:
+        place = options["config-file-value"].place
+        include = str(_external(plain.include.path, plain.include.s3, place, image, into, fetch))
+    setup = set_up(task, replace(at, include=include))
+    config = into / "fluent.conf"
+    config.write_text(setup.config, encoding="utf-8", errors="surrogateescape")
+    if not uses_init(environ):
+        return setup, Plan(str(config), [])
+
+    def local(path: str) -> str:
+        try:
+            return str(image.local(path)) if not os.path.exists(path) else path
+        except ConfigError as error:
+            raise InitError(error.problems[0].message, hint=error.problems[0].hint) from None
+
+    try:
+        return setup, prepare(environ, into / "init", fetch, log, str(config), local)
+    except InitError as why:
+        raise ConfigError([Problem("init", reason, plain.router.place, why.hint) for reason in why.reasons]) from None
+
+
+def _external(path: str, s3: str, place: Place, image: Image, into: Path, fetch: Fetch) -> Path:
+    """The user's own file on this machine. Raises: ConfigError."""
+    if not s3:
+        return image.local(path, place)
+    try:
+        data = fetch(s3)
+    except InitError as why:
+        raise ConfigError([Problem("no-file", str(why), place, why.hint)]) from None
+    file = into / os.path.basename(path)
+    file.write_bytes(data)
+    return image.read_instead(file)
