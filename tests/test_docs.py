@@ -71,6 +71,10 @@ def test_an_example_is_accepted(block: Block, tmp_path: Path) -> None:
         if "containerDefinitions" not in json.loads(f"{{{block.text}}}" if part else block.text):
             return  # it is JSON, and that is all it says it is
         command = ["render", block.name]
+    elif block.language == "yaml" and "containerDefinitions" in block.text:
+        has_router = "firelensConfiguration" in block.text
+        command = ["render" if has_router else "inject", block.name]
+        command += [] if has_router else ["--image", "x", "--log", "Name=null"]
     else:
         option = "-R" if block.name.startswith("parsers") else "-c"
         command = ["run", "--dry-run", option, block.name]

@@ -113,7 +113,7 @@ def test_each_line_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
     found = dict(re.split(" +# ", line, maxsplit=1) for line in printed.splitlines() if "  # " in line)
     assert {
         "    Mem_Buf_Limit 32MB": "half of the router's memory 64 (t.json:23:11)",
-        "    Listen 127.0.0.1": "network mode awsvpc: the router is reached at the task's own interface (t.json:3:16)",
+        "    Listen 127.0.0.1": "network mode awsvpc: all containers share the loopback (t.json:3:16)",
         "    apikey ${apikey_0}": "secret log option of container 'app', which ECS puts into apikey_0 (t.json:15:9)",
         "apikey_0=<secret /dd>": "a secret log option; ECS fetches its value with the execution role",
         "router START": "added by the ECS agent: log driver awsfirelens",

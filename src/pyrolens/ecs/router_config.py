@@ -126,10 +126,8 @@ class Writer:
             made = [self._input("unix", "", {"path": socket}, "what containers print")]
         if mode not in ("bridge", "awsvpc"):
             return made
-        reach = "a container of its own" if mode == "bridge" else "the task's own interface"
-        address = Option(
-            where.listen, f"network mode {mode}: the router is reached at {reach}", self.definition.network_place
-        )
+        reach = "each container has an address" if mode == "bridge" else "all containers share the loopback"
+        address = Option(where.listen, f"network mode {mode}: {reach}", self.definition.network_place)
         listen, port = ("Listen", "Port") if self.fluentbit else ("bind", "port")
         options = {listen: address, port: Option(str(where.forward_port), "FLUENT_PORT of the containers")}
         made.append(self._input("forward", "", options, f"loggers in the application; network mode {mode}"))
