@@ -33,9 +33,9 @@ MetricsTransform = Callable[[str, MetricSet], MetricSet]
 Parse = Callable[[str], tuple[Record, int | None] | None]
 """Text -> (record, time in ns or None when the text names none), or None when the text does not fit."""
 
-ParseLines = Callable[[str, int, Callable[[str], Record]], list[Event] | None]
-"""(lines, each with its line feed; the time of those that name none; what becomes of those that do not fit) -> their
-events, as Parse would make them one by one. None: they have to be read so."""
+ParseLines = Callable[[bytes, int, Callable[[str], Record]], list[Event] | None]
+"""(lines in UTF-8, each with its line feed; the time of those that name none; what becomes of those that do not fit)
+-> their events, as Parse would make them one by one. None: they have to be read so."""
 
 Misfit = tuple[str, str] | OptionError
 """What is wrong with the options of a plugin: (option, message), or with a place of its own."""

@@ -142,7 +142,7 @@ def test_many_lines_are_read_as_each_of_them(regex: str, options: dict[str, Any]
         expected.append((7, {"raw": text}) if found is None else (7 if found[1] is None else found[1], found[0]))
     many = lines_parser(one)
     assert many
-    events = many("".join(f"{text}\n" for text in texts), 7, lambda line: {"raw": line})
+    events = many("".join(f"{text}\n" for text in texts).encode(), 7, lambda line: {"raw": line})
     if events is not None:
         assert events == expected
         assert [list(record) for _, record in events] == [list(record) for _, record in expected]
@@ -151,7 +151,7 @@ def test_many_lines_are_read_as_each_of_them(regex: str, options: dict[str, Any]
 def test_many_lines_that_all_fit_are_read_at_once() -> None:
     many = lines_parser(Regex(regex=CLOCK, **TIMED).compile(Lent()))
     assert many
-    text = "10:20:30 5 x\n10:20:31 5\nnodate 6 y\nnone\n"
+    text = b"10:20:30 5 x\n10:20:31 5\nnodate 6 y\nnone\n"
     events = many(text, 7, lambda line: {"raw": line})
     assert events is not None
     assert [record for _, record in events] == [{"n": "5", "m": "x"}, {"n": "5"}, {"n": "6", "m": "y"}, {"raw": "none"}]

@@ -33,7 +33,7 @@ class Shape(NamedTuple):
         many = lines_parser(parse) if parse and plain and not self.encoding else None
         for block in blocks:
             if many and not block.cut and b"\r" not in block.text:
-                made = many(text_of(block.text + b"\n"), now, lambda line: {key: line})
+                made = many(block.text + b"\n", now, lambda line: {key: line})
                 if made is not None:
                     events += made
                     continue

@@ -10,7 +10,7 @@ from pyrolens.api import Env, Lines, OptionError, Parse, Parser, Record, group, 
 from pyrolens.parsers._common import DIFFERS, LooseBool, TimeOptions
 from pyrolens.parsers._decoders import decoder, decoder_lines
 from pyrolens.records.regex import Pattern, PatternError, compile_pattern
-from pyrolens.records.times import MisfitError, ReadTime, Remembering
+from pyrolens.records.times import MisfitError, ReadTime
 from pyrolens.records.types import Convert, read_types
 
 
@@ -92,7 +92,8 @@ def reader(
     items = ", ".join(
         f"{name!r}: typed[{name!r}]({values[name]})" if name in typed else f"{name!r}: {values[name]}" for name in kept
     )
-    time = f"known.get({values[time_key]}) or when({values[time_key]}, now)" if timed else "now"
+    # neighbours mostly have the same time
+    time = f"ns if ({values[time_key]}) == last else (ns := when(last := {values[time_key]}, now))" if timed else "now"
     each_line = pattern.each_line()
 
     def when(text: str, now: int) -> int:
@@ -105,7 +106,7 @@ def reader(
 
     names: dict[str, Any] = {
         "match": pattern.match, "each_line": each_line, "typed": typed, "MisfitError": MisfitError,
-        "read": read, "known": read.known if isinstance(read, Remembering) else {}, "when": when,
+        "read": read, "when": when,
     }  # fmt: skip
     exec(
         f"""
@@ -122,10 +123,11 @@ def parse(text):
         return None
     return record, ns
 
-def lines(text, now, unread):
-    found = each_line(text)
+def lines(data, now, unread):
+    found = each_line(data)
     if found is None:
         return None
+    last = ns = None
     try:
         return [
             ({time}, {{{items}}}) if {full} else other({", ".join(groups)}, line, now, unread)

@@ -26,7 +26,7 @@ def test_the_same_as_character_by_character(text: str) -> None:
 
 @given(st.lists(TEXT, max_size=6))
 def test_many_lines(texts: list[str]) -> None:
-    lines = [json.dumps(text, ensure_ascii=False).encode() for text in texts]
+    lines = [json.dumps(text, ensure_ascii=False).encode() + b"\n" for text in texts]
     expected = list(map(slowly, lines))
     if not b"".join(lines).isascii():
         escape_all(lines)

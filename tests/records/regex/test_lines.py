@@ -45,7 +45,7 @@ def test_it_finds_what_each_line_by_itself_gives(written: str, lines: list[str])
     except PatternError:
         return
     find = pattern.each_line()
-    found = find("".join(line + "\n" for line in lines)) if find else None
+    found = find("".join(line + "\n" for line in lines).encode()) if find else None
     if found is None:
         return
     assert [row[:-1] for row in found] == [groups(pattern.find(line), pattern.groups) for line in lines]
@@ -60,10 +60,10 @@ def groups(found: Any, number: int) -> tuple[str, ...]:
 def test_the_usual_patterns_can_be_matched_so() -> None:
     access = compile_pattern(r'^(?<host>[^ ]*) (?<user>\S+) "(?<agent>[^"]*)"(?: (?<more>.*))?$').each_line()
     assert access
-    assert access('h u "a b" c\nh u "a\nx" "y"\n') is None, "the second match would take two lines"
+    assert access(b'h u "a b" c\nh u "a\nx" "y"\n') is None, "the second match would take two lines"
     found = compile_pattern(r"^(?<host>\w+) (?<user>\S+)(?: (?<more>.*))?$").each_line()
     assert found
-    assert found("h u c d\nno\n\nh ü\n") == [
+    assert found("h u c d\nno\n\nh ü\n".encode()) == [
         ("h", "u", "c d", ""), ("", "", "", "no"), ("", "", "", ""), ("h", "ü", "", "")
     ]  # fmt: skip
 
@@ -79,10 +79,10 @@ def test_what_is_slow_so_is_left_alone_for_a_while() -> None:
     WATCH.left = STORE
     find = compile_pattern('^(?<a>[^"]*)"$').each_line()
     assert find
-    ahead = "no quote at its end\n" * 20_000
+    ahead = b"no quote at its end\n" * 20_000
     first = find(ahead)
     assert first is None or len(first) == 20_000
-    assert [find('a"\n') for _ in range(PAUSE)] == [None] * PAUSE
-    assert find('a"\n') == [("a", "")]
+    assert [find(b'a"\n') for _ in range(PAUSE)] == [None] * PAUSE
+    assert find(b'a"\n') == [("a", "")]
     assert WATCH.left > 0, WATCH.left
     assert take_overruns() == {}, "no record is lost by it"

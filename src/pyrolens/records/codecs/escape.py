@@ -2,6 +2,7 @@ r"""JSON in ASCII: \uXXXX for the rest of Unicode."""
 
 import codecs
 import re
+from io import BytesIO
 from json.encoder import encode_basestring_ascii
 
 WRITTEN = re.compile("[^\ue000-\ue0ff]+")
@@ -22,11 +23,11 @@ def escaped(json: bytes) -> bytes:
 
 
 def escape_all(lines: list[bytes]) -> None:
-    """Put `escaped` in the place of lines of JSON that need it. With one call for all: the first escape of a call costs
-    more than all others."""
+    """Put `escaped` in the place of lines of JSON that need it, each with its newline. With one call for all: the first
+    escape of a call costs more than all others."""
     odd = [n for n, line in enumerate(lines) if not line.isascii()]
-    text = escaped(b"\n".join([lines[n] for n in odd]))
-    for n, line in zip(odd, text.split(b"\n"), strict=True):
+    text = escaped(b"".join([lines[n] for n in odd]))
+    for n, line in zip(odd, BytesIO(text), strict=True):
         lines[n] = line
 
 

@@ -22,8 +22,9 @@ from pyrolens.records.regex import budget, facts, scan
 from pyrolens.records.regex.danger import BOUNDED, Danger, danger_of, leads
 from pyrolens.records.regex.emit import FLAGS, NotExactError, Way, emit
 from pyrolens.records.regex.errors import PatternError
+from pyrolens.records.regex.firsts import is_wide
 from pyrolens.records.regex.lines import Found, each_line
-from pyrolens.records.regex.nodes import Alt, Anchor, Back, Call, Class, Group, Kind, Node, Seq, Text, walk
+from pyrolens.records.regex.nodes import Alt, Anchor, Back, Call, Class, Group, Node, Seq, Text, walk
 from pyrolens.records.regex.syntax import Flags, Parsed, parse
 
 __all__ = ["Pattern", "PatternError", "compile_pattern", "length_at_start"]
@@ -67,7 +68,7 @@ class Pattern:
         """The indexes of the values in which it occurs; values that are no text never match."""
         self._parsed = parsed
 
-    def each_line(self) -> Callable[[str], Found | None] | None:
+    def each_line(self) -> Callable[[bytes], Found | None] | None:
         """See lines.each_line. None where there are no groups, too."""
         node = self._parsed.node
         if not self.groups or self.danger or not from_line_start(node):
@@ -185,13 +186,9 @@ def needs_unicode(node: Node) -> bool:
     return any(
         (isinstance(n, Text | Class) and n.fold)
         or (isinstance(n, Anchor) and n.kind in "bB" and n.wide)
-        or (isinstance(n, Class) and _wide(n))
+        or (isinstance(n, Class) and is_wide(n))
         for n in walk(node)
     )
-
-
-def _wide(node: Class) -> bool:
-    return any(i.wide if isinstance(i, Kind) else isinstance(i, Class) and _wide(i) for i in (*node.items, *node.both))
 
 
 def _engine(node: Node, groups: int, way: Way, at_start: bool = False) -> Callable[[str], Match | None]:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from pyrolens.records.regex import sets
+from pyrolens.records.regex.firsts import ANYTHING, After, one_way
 from pyrolens.records.regex.nodes import (
     Absent,
     Alt,
@@ -47,9 +48,9 @@ class Way:
     """The text holds no line feed."""
 
 
-def emit(node: Node, way: Way = Way()) -> str:
-    """Raises: NotExactError."""
-    return Emitter(way).of(node)
+def emit(node: Node, way: Way = Way(), then: After = ANYTHING) -> str:
+    """`then`: what the pattern is written in front of. Raises: NotExactError."""
+    return Emitter(way).of(node, then=then)
 
 
 class Emitter:
@@ -58,8 +59,8 @@ class Emitter:
         self.closed: set[int] = set()
         self.behind = 0
 
-    def of(self, node: Node, follows: bool = False) -> str:
-        """`follows`: what comes next takes at least one character."""
+    def of(self, node: Node, follows: bool = False, then: After = ANYTHING) -> str:
+        """`follows`: what comes next takes at least one character. `then`: all that comes next."""
         match node:
             case Text(chars, fold):
                 return self.folded(chars) if fold else "".join(map(quote, chars))
@@ -68,13 +69,14 @@ class Emitter:
             case Dot(newline):
                 return "." if not newline and not self.way.line else "(?s:.)"
             case Seq(items):
-                return "".join(self.of(item, follows=takes(items[n + 1 :])) for n, item in enumerate(items))
+                rest = [items[n:] for n in range(1, len(items) + 1)]
+                return "".join(self.of(item, takes(r), (*r, *then)) for item, r in zip(items, rest, strict=True))
             case Alt(items):
-                return f"(?:{'|'.join(self.of(i) for i in items)})"
+                return f"(?:{'|'.join(self.of(i, then=then) for i in items)})"
             case Repeat():
-                return self.repeat(node)
+                return self.repeat(node, then)
             case Group(item, number):
-                inner = self.bare(item)
+                inner = self.bare(item, then)
                 self.closed.add(number)
                 return f"({inner})"
             case Atomic(item):
@@ -97,14 +99,15 @@ class Emitter:
             case Call() | Absent():
                 raise NotExactError(type(node).__name__)
 
-    def bare(self, node: Node) -> str:
+    def bare(self, node: Node, then: After = ANYTHING) -> str:
         """Inside of brackets of its own."""
-        return "|".join(self.of(i) for i in node.items) if isinstance(node, Alt) else self.of(node)
+        items = node.items if isinstance(node, Alt) else (node,)
+        return "|".join(self.of(i, then=then) for i in items)
 
-    def repeat(self, node: Repeat) -> str:
+    def repeat(self, node: Repeat, then: After) -> str:
         if node.least == 0 and node.most == 0 and not any(isinstance(n, Group) for n in walk(node)):
             return ""
-        inner = self.of(node.item)
+        inner = self.of(node.item, then=then if node.most == 1 else ANYTHING)
         single = isinstance(node.item, Class | Dot | Group | Alt | Atomic) or (
             isinstance(node.item, Text) and len(node.item.chars) == 1 and len(node.item.chars.casefold()) == 1
         )
@@ -123,6 +126,9 @@ class Emitter:
             # x*+ is the same by definition, but a possessive loop over more than one character tries wrong ways on
             # Python before 3.11.5, and may raise SystemError later as well
             return f"(?>{inner}{times})"
+        if node.how == "greedy" and not self.behind and one_way(node, then, self.way.ascii):
+            # `re` need not keep a way back that leads nowhere
+            return f"{inner}{times}+"
         return f"{inner}{times}?" if node.how == "lazy" else f"{inner}{times}"
 
     def look(self, node: Look) -> str:
