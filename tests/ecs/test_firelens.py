@@ -27,7 +27,8 @@ def started(mode: str, *containers: dict[str, Any], revision: int = 3, **task: s
     read_back = read(json.dumps(definition), "t.json", problems)
     rules.check(read_back, problems)
     problems.raise_if_any()
-    return set_up(Task(read_back, **{"id": "3de392df6bfa", "cluster": "shop", "region": "eu-west-1", **task}))
+    known: dict[str, Any] = {"id": "3de392df6bfa", "cluster": "shop", "region": "eu-west-1", **task}
+    return set_up(Task(read_back, **known))
 
 
 def test_the_config_in_awsvpc_mode_with_a_file_of_the_user() -> None:

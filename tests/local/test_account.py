@@ -4,12 +4,15 @@ from typing import Any
 from pyrolens.local.account import Row, Sent, settle
 from pyrolens.local.destinations import Destination
 from pyrolens.local.trace import Arrival, Fate
+from pyrolens.outputs._record_lines import RecordLines
+from pyrolens.outputs.kinesis_firehose import KinesisFirehose
 
 S3, LOGS, OUT = "S3", "CloudWatch Logs /errors", "out.0 (stdout)"
 
 
 def place(title: str, label: str, readable: bool = True, **options: Any) -> Destination:
-    built: Any = SimpleNamespace(label=label, plugin=SimpleNamespace(**options))
+    plugin = KinesisFirehose(delivery_stream="s", record=RecordLines(**options))
+    built: Any = SimpleNamespace(label=label, plugin=plugin)
     return Destination(title=title, outputs=[built], readable=readable)
 
 

@@ -33,6 +33,8 @@ class Task:
     data_dir: str = DATA_DIR
     router_address: str = "172.17.0.2"
     """Of the router in a bridge network."""
+    asynchronous: bool = True
+    """The agent's ECS_ENABLE_FIRELENS_ASYNC."""
 
     @property
     def partition(self) -> str:
@@ -181,7 +183,7 @@ def log_options(task: Task, container: Container) -> dict[str, str]:
     """Options of Docker's log driver fluentd (Docker 20.10 or newer)."""
     options = {
         "fluentd-address": f"unix://{task.socket}",
-        "fluentd-async": "true",
+        "fluentd-async": str(task.asynchronous).lower(),
         "fluentd-sub-second-precision": "true",
         "tag": tag(task, container),
     }

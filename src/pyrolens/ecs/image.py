@@ -22,21 +22,8 @@ MAIN = "/fluent-bit/etc"
 """Folder of the main file in the image: where relative paths count from."""
 PARSERS = re.compile(r"/fluent-bit/(?:parsers|etc)/parsers[\w-]*\.conf")
 """Files of parsers that the images of AWS and of Fluent Bit hold. The parsers are always there by name here."""
-CONFIGS = {
-    "/fluent-bit/configs/parse-json.conf": """\
-[SERVICE]
-    Flush 1
-    Grace 30
-
-[FILTER]
-    Name         parser
-    Match        *
-    Key_Name     log
-    Parser       json
-    Reserve_Data On
-""",
-}
-"""Files of the image aws-for-fluent-bit that do the same here."""
+FILES = Path(__file__).with_name("image_root")
+"""What the image of Pyrolens holds besides the program, from its root on."""
 
 
 class Image:
@@ -49,6 +36,8 @@ class Image:
         """By local file: what is read instead."""
         self.paths: dict[str, str] = {}
         """By local file: its path in the image."""
+        self.mounts: dict[str, Path] = {}
+        """Local file by its path in the image, of those that are looked for here."""
 
     def local(self, path: str, place: Place | None = None, config: bool = True) -> Path:
         """What to read for a file of the image. `config`: it may name further files.
@@ -70,17 +59,19 @@ class Image:
         """The local file, and what to call it."""
         if not path.startswith("/"):
             beside = self._folder / path
-            if beside.is_file():
-                return beside, os.path.relpath(beside)
             path = posixpath.join(MAIN, path)
+            if beside.is_file():
+                self.mounts[path] = beside
+                return beside, os.path.relpath(beside)
         if path not in self._given and not copies(path, self._folder):
             if os.path.isfile(path):
+                self.mounts[path] = Path(path)
                 return Path(path), path
             if (text := shipped(path)) is not None:
                 made = self._into / f"image{path.replace('/', '-')}"
                 made.write_text(text)
                 return made, "a file of our own" if text else "not needed: its parsers are always there"
-        found = find(path, self._folder, self._given, place)
+        found = self.mounts[path] = find(path, self._folder, self._given, place)
         return found, os.path.relpath(found)
 
     def read_instead(self, file: Path) -> Path:
@@ -108,4 +99,7 @@ class Image:
 
 def shipped(path: str) -> str | None:
     """What is there in the image, as far as it means something here; None: nothing is known of this path."""
-    return "" if PARSERS.fullmatch(path) else CONFIGS.get(path)
+    if PARSERS.fullmatch(path):
+        return ""
+    file = Path(os.path.normpath(FILES / path.lstrip("/")))
+    return file.read_text(encoding="utf-8") if file.is_relative_to(FILES) and file.is_file() else None

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pyrolens.ecs import firelens, rules, task_definition
 from pyrolens.ecs.forms import Asked
@@ -32,11 +33,17 @@ def add_form_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="of a CloudFormation template; may be given for each",
     )
+    parser.add_argument(
+        "--no-async",
+        action="store_false",
+        dest="asynchronous",
+        help="log drivers wait for the router, as with ECS_ENABLE_FIRELENS_ASYNC=false of the ECS agent",
+    )
 
 
-def task_options(args: argparse.Namespace) -> dict[str, str]:
+def task_options(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of firelens.Task that were given."""
-    given = {name: getattr(args, name) for name in ("cluster", "region", "account", "instance")}
+    given = {name: getattr(args, name) for name in ("cluster", "region", "account", "instance", "asynchronous")}
     given["id"] = args.task_id
     return {name: value for name, value in given.items() if value is not None}
 

@@ -7,7 +7,8 @@ where people see it only as a stopped task. All are found at once.
 import re
 from collections.abc import Mapping
 
-from pyrolens.ecs.task_definition import Container, TaskDefinition, Text, valid_name
+from pyrolens.ecs.reading import Text
+from pyrolens.ecs.task_definition import Container, TaskDefinition, valid_name
 from pyrolens.problems import Problems, nearest
 
 OUTPUT_KEY = {"fluentbit": "Name", "fluentd": "@type"}

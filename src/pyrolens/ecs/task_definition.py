@@ -4,25 +4,25 @@ In which forms it may be is in `ecs.forms`, what FireLens refuses in `ecs.rules`
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from pyrolens.ecs.forms import CONTAINERS, Asked, find, parse
+from pyrolens.ecs.reading import Reader, Text
+from pyrolens.ecs.settings import Settings, SettingsReader
 from pyrolens.language.json import Node
 from pyrolens.problems import Place, Problems
 
 FIRELENS = "awsfirelens"
 FireLensType = Literal["fluentbit", "fluentd"]
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text and where it stands."""
-
-    text: str
-    place: Place
-    key_place: Place
+ELSEWHERE = {
+    "efsVolumeConfiguration": "EFS",
+    "fsxWindowsFileServerConfiguration": "FSx",
+    "s3filesVolumeConfiguration": "S3",
+    "configuredAtLaunch": "EBS",
+}
+"""By member of a volume: what holds it on ECS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,10 @@ class Volume:
     host_path: str
     """"": none is said."""
     place: Place
+    elsewhere: str = ""
+    """Where it really is, such as EFS; "": on the host."""
+    driver: str = ""
+    driver_options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,12 @@ class Container:
     mounts: list[Mount] = field(default_factory=list)
     memory_place: Place | None = None
     """Of memoryReservation, else of memory."""
+    settings: Settings = field(default_factory=Settings)
+    """What only a container engine needs."""
+
+    @property
+    def checks_health(self) -> bool:
+        return self.health is not None and self.health.command not in ([], ["NONE"])
 
     @property
     def uses_firelens(self) -> bool:
@@ -178,64 +188,7 @@ def read(text: str, file: str, problems: Problems, asked: Asked | None = None) -
     return task
 
 
-T = TypeVar("T")
-SHAPES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
-
-
-class _Reader:
-    def __init__(self, problems: Problems) -> None:
-        self.problems = problems
-
-    def member(self, node: Node, key: str, shape: type[T]) -> Node | None:
-        """The member, if it is there and has that shape."""
-        found = node.get(key)
-        if found is None:
-            return None
-        if not isinstance(found.value, shape) or (shape is int and isinstance(found.value, bool)):
-            shown = repr(found.value) if isinstance(found.value, (str, int, float, bool)) else "something else"
-            self.problems.error("wrong-shape", f"{key} is {shown}: expected {SHAPES[shape]}", found.place)
-            return None
-        return found
-
-    def value(self, node: Node, key: str, default: T) -> T:
-        found = self.member(node, key, type(default))
-        return default if found is None else found.value
-
-    def each(self, node: Node, key: str, read: Callable[[Node], T | None]) -> list[T]:
-        """What `read` makes of each object of the list."""
-        found = self.member(node, key, list)
-        out: list[T] = []
-        for item in found.value if found else ():
-            if not isinstance(item.value, dict):
-                self.problems.error("wrong-shape", f"an item of {key} is no object", item.place)
-            elif (made := read(item)) is not None:
-                out.append(made)
-        return out
-
-    def texts(self, node: Node, key: str) -> list[str]:
-        found = self.member(node, key, list)
-        for item in (items := found.value if found else []):
-            if not isinstance(item.value, str):
-                self.problems.error("wrong-shape", f"an item of {key} is no text", item.place)
-        return [item.value for item in items if isinstance(item.value, str)]
-
-    def required(self, node: Node, key: str, who: str) -> Node | None:
-        found = self.member(node, key, str)
-        if found is None and node.get(key) is None:
-            self.problems.error("missing-member", f"{who} needs {key}", node.place)
-        return found
-
-    def options(self, node: Node, who: str) -> dict[str, Text]:
-        found = self.member(node, "options", dict)
-        out: dict[str, Text] = {}
-        for key, item in found.items() if found else ():
-            if isinstance(item.value, str):
-                out[key] = Text(item.value, item.place, item.key_place or item.place)
-            elif item.value is not None:
-                hint = f'write "{_as_text(item.value)}"' if isinstance(item.value, (int, float, bool)) else ""
-                self.problems.error("wrong-shape", f"option {key} of {who} is no text", item.place, hint)
-        return out
-
+class _Reader(Reader):
     def task(self, node: Node, containers: Node) -> TaskDefinition:
         compatible = {c.upper() for c in self.texts(node, "requiresCompatibilities")}
         platform = self.member(node, "runtimePlatform", dict) or Node({}, node.place)
@@ -288,6 +241,7 @@ class _Reader:
             stop_timeout=self.value(node, "stopTimeout", 0),
             mounts=self.each(node, "mountPoints", self.mount),
             memory_place=memory.place if (memory := node.get("memoryReservation") or node.get("memory")) else None,
+            settings=SettingsReader(self.problems).settings(node),
         )
         return made if name else None
 
@@ -324,7 +278,11 @@ class _Reader:
     def volume(self, node: Node) -> Volume | None:
         name = self.required(node, "name", "a volume")
         host = self.member(node, "host", dict) or Node({}, node.place)
-        return Volume(name.value, self.value(host, "sourcePath", ""), name.place) if name else None
+        docker = self.member(node, "dockerVolumeConfiguration", dict) or Node({}, node.place)
+        elsewhere = next((where for key, where in ELSEWHERE.items() if node.get(key)), "")
+        driver, options = self.value(docker, "driver", ""), self.texts_by_name(docker, "driverOpts")
+        path = self.value(host, "sourcePath", "")
+        return Volume(name.value, path, name.place, elsewhere, driver, options) if name else None
 
     def log(self, node: Node) -> LogConfiguration | None:
         found = self.member(node, "logConfiguration", dict)
@@ -361,10 +319,6 @@ def _mib(text: str) -> int:
         return int(float(found[1]) * (1024 if found[2] else 1)) if found else 0
     except ValueError:
         return 0
-
-
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def valid_name(name: str) -> bool:

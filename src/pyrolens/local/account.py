@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyrolens.local.destinations import Destination
+from pyrolens.local.destinations import Destination, option
 from pyrolens.local.trace import Arrival, Fate
 from pyrolens.records.event import Record
 
@@ -55,6 +55,8 @@ class Sent:
     """Found the driver's buffer full."""
     unsent: int
     """Still waited when the driver had to stop."""
+    by_docker: bool = False
+    """Some of the drivers are those of a Docker engine."""
 
 
 def settle(
@@ -121,6 +123,11 @@ def _against_books(account: Account, sent: Sent, books: Mapping[str, Any] | None
     reached = sent.lines - sent.refused - sent.unsent
     if received < reached:
         yield f"{reached} lines were sent to the router, and it read {received}"
+        if sent.by_docker:
+            yield (
+                "Docker's log driver throws away what still waits when a container ends, as on ECS; with --no-async, "
+                "as with the agent's ECS_ENABLE_FIRELENS_ASYNC=false, it does not"
+            )
     for label, entry in books["filters"].items():
         meant = account.dropped.get(label, 0)
         if entry["dropped"] < meant or (entry["dropped"] > meant and not account.others):
@@ -140,7 +147,7 @@ def _differences(
         what = f"{-difference} missing" if difference < 0 else f"{difference} too many"
         yield f"{destination.title}: {number} records expected, {len(records)} are there, {what}"
         return
-    reshaped = any(getattr(o.plugin, option, None) for o in destination.outputs for option in RESHAPING)
+    reshaped = any(option(o.plugin, name) for o in destination.outputs for name in RESHAPING)
     if reshaped or not all(_is_text(a.record) for a in wanted):
         return
     expected, found = Counter(_canonical(a.record) for a in wanted), Counter(map(_canonical_bytes, records))

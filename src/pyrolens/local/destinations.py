@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from pyrolens.aws.options import Aws
 from pyrolens.config import Built, Config
 from pyrolens.local.embedded_aws import EmbeddedAws, Where, missing
+from pyrolens.options import spec_of
 from pyrolens.plugin import Output
 
 LOGS = ("cloudwatch_logs", "cloudwatch")
@@ -105,9 +106,7 @@ class DeliveryStream(Destination):
         except ClientError as error:
             if not missing(error):
                 raise
-        location = {"CreateBucketConfiguration": {"LocationConstraint": self.where.region}}
-        s3 = self.aws.client("s3", self.where)
-        s3.create_bucket(Bucket=self.bucket, **(location if self.where.region != "us-east-1" else {}))
+        self.aws.create_bucket(self.bucket, self.where)
         role = f"arn:aws:iam::{self.where.account}:role/firehose"
         firehose.create_delivery_stream(
             DeliveryStreamName=self.name,
@@ -137,6 +136,14 @@ def records_of(body: bytes) -> list[bytes]:
         except (OSError, EOFError, zlib.error):
             return [body]
     return [line for line in body.split(b"\n") if line]
+
+
+def option(plugin: Output, name: str) -> Any:
+    """The value of an option, also of one that is in a group of options; None when there is none of that name."""
+    for spec in spec_of(type(plugin)):
+        if spec.name == name:
+            return getattr(getattr(plugin, spec.group) if spec.group else plugin, spec.field)
+    return None
 
 
 def destinations(config: Config, aws: EmbeddedAws) -> list[Destination]:

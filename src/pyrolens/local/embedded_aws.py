@@ -1,4 +1,4 @@
-"""An AWS of one's own on the loopback: moto's server in a thread, gone with the process."""
+"""An AWS of one's own on this machine: moto's server in a thread, gone with the process."""
 
 import logging
 from collections.abc import Mapping
@@ -39,9 +39,9 @@ class EmbeddedAws:
     _server: Any = None
     _clients: dict[tuple[str, Where], Any] = field(default_factory=dict)
 
-    def start(self) -> None:
+    def start(self, host: str = "127.0.0.1") -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self._server = ThreadedMotoServer(host, 0, verbose=False)
         self._server.start()
         host, port = self._server.get_host_and_port()
         self.url = f"http://{host}:{port}"
@@ -52,14 +52,21 @@ class EmbeddedAws:
             self._server = None
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """What makes an AWS client use this AWS and nothing else: no file or machine can give it real keys."""
+    def place(self) -> Mapping[str, str]:
+        """Where clients find it, without keys."""
         return {
-            **KEYS,
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What makes an AWS client use this AWS and nothing else: no file or machine can give it real keys."""
+        return {
+            **KEYS,
+            **self.place,
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         }
@@ -81,6 +88,20 @@ class EmbeddedAws:
                 service, region_name=where.region, endpoint_url=self.url, config=Config(proxies={}), **keys
             )
         return self._clients[service, where]
+
+    def create_bucket(self, bucket: str, where: Where) -> None:
+        location = {"CreateBucketConfiguration": {"LocationConstraint": where.region}}
+        self.client("s3", where).create_bucket(Bucket=bucket, **(location if where.region != "us-east-1" else {}))
+
+    def put_object(self, bucket: str, key: str, data: bytes) -> None:
+        """The bucket is made when it is not there."""
+        where = Where(self.region)
+        try:
+            self.create_bucket(bucket, where)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "BucketAlreadyOwnedByYou":
+                raise
+        self.client("s3", where).put_object(Bucket=bucket, Key=key, Body=data)
 
 
 def missing(error: ClientError) -> bool:

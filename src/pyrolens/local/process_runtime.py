@@ -65,9 +65,13 @@ class ProcessRuntime:
 
 
 class ProcessContainer:
-    def __init__(self, process: asyncio.subprocess.Process, output: Output, ports: Mapping[int, int]) -> None:
+    """`children`: a stop is for them, too. No health check runs: the commands of one are meant for an image."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, output: Output, ports: Mapping[int, int], children: bool = True
+    ) -> None:
         self.ports = ports
-        self._process = process
+        self._process, self._children = process, children
         self._end = asyncio.gather(
             _copy("stdout", process.stdout, output), _copy("stderr", process.stderr, output), process.wait()
         )
@@ -78,8 +82,25 @@ class ProcessContainer:
         *_, status = await asyncio.shield(self._end)
         return status
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._end.done()
+
+    async def healthy(self) -> bool:
+        return not self._end.done()
+
+    async def unhealthy(self) -> None:
+        await asyncio.Event().wait()
+
     async def stop(self, within: float) -> int:
-        self._signal(signal.SIGTERM)
+        if self._children:
+            self._signal(signal.SIGTERM)
+        elif not self._end.done():
+            self._process.terminate()
         await asyncio.wait([self._end], timeout=within)
         # also what it left behind: a child that still holds the output would keep us waiting for ever
         self.kill()

@@ -1,12 +1,10 @@
 """One run of `up`: everything is made, started, watched, stopped in the right order, and accounted for."""
 
 import asyncio
-import json
 import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,19 +15,23 @@ from rich.console import Console
 
 from pyrolens.config import Config, load
 from pyrolens.ecs import effective
-from pyrolens.ecs.firelens import HEALTH_PORT, Addresses, Setup, Started, Task, docker_name
+from pyrolens.ecs.firelens import HEALTH_PORT, Addresses, Setup, Started, Task, docker_name, set_up
 from pyrolens.ecs.image import Image
 from pyrolens.ecs.init import USER_AGENT, InitError
 from pyrolens.ecs.rules import FORWARD_PORT
 from pyrolens.ecs.task_definition import Container, TaskDefinition
 from pyrolens.local import demo
 from pyrolens.local.account import Sent, settle
+from pyrolens.local.containers import Containers, TaskStopsError
 from pyrolens.local.copier import Copier, Message, random_id
 from pyrolens.local.destinations import Destination, destinations
-from pyrolens.local.embedded_aws import EmbeddedAws
+from pyrolens.local.embedded_aws import KEYS, EmbeddedAws
+from pyrolens.local.endpoints import Endpoints, Known, now
 from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, record_of
-from pyrolens.local.process_runtime import KEPT, ProcessRuntime, free_port
-from pyrolens.local.runtime import Launch, Running
+from pyrolens.local.in_docker import InDocker
+from pyrolens.local.process_runtime import ProcessContainer, ProcessRuntime, free_port
+from pyrolens.local.router import READY_WITHIN, Router, start_process
+from pyrolens.local.runtime import Launch, Output, Running, Runtime
 from pyrolens.local.secrets import Secrets, read_environment
 from pyrolens.local.story import Story
 from pyrolens.local.trace import Fate, Trace
@@ -44,14 +46,16 @@ writes cannot say it, so `up` does here, unless the task does."""
 REGION = "AWS_REGION"
 SECRET = "<secret "
 """How the value of a variable begins that ECS fetches."""
+LOOPBACK = "127.0.0.1"
+BOOKS_NAME = "books.json"
+KILLED = 128 + signal.SIGKILL
+CREDENTIALS = {"AccessKeyId": KEYS["AWS_ACCESS_KEY_ID"], "SecretAccessKey": KEYS["AWS_SECRET_ACCESS_KEY"]}
 LONGEST_SOCKET = 100
 """Bytes of the path of a Unix socket; the system's own limit is 104 on macOS and 108 on Linux."""
 STOP_WITHIN = 30.0
 """Seconds that a container has to end, as in ECS."""
 SEND_WITHIN = 10.0
 """Seconds that a log driver has for what still waits."""
-READY_WITHIN = 20.0
-"""Seconds that the router has to listen, and the app of a demo."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Asked:
     definition: TaskDefinition
     folder: Path
     """Of the task definition."""
-    task: Mapping[str, str]
+    task: Mapping[str, Any]
     """Arguments of firelens.Task."""
     commands: Mapping[str, str]
     files: Mapping[str, str]
@@ -71,6 +75,10 @@ class Asked:
     """By variable, or by ARN or name."""
     from_aws: bool = False
     """Fetch secrets and config files from the real AWS."""
+    docker: bool = False
+    """Containers without a command of their own run in Docker."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """By container: what runs in Docker instead of its image; that of the router, too, which is a process without."""
 
 
 def run(asked: Asked) -> int:
@@ -83,11 +91,14 @@ def run(asked: Asked) -> int:
 
 @dataclass
 class Logged:
-    """A container that logs through the router: what it prints goes to its driver."""
+    """A container that logs through the router."""
 
     name: str
     tag: str
-    driver: FluentdDriver
+    docker_id: str
+    docker_name: str
+    driver: FluentdDriver | None
+    """Gets what it prints; None: the engine has one."""
     copiers: dict[str, Copier] = field(default_factory=lambda: {s: Copier(s) for s in ("stdout", "stderr")})
 
     def messages(self, source: str, data: bytes) -> list[Message]:
@@ -99,17 +110,21 @@ class Session:
         self.asked = asked
         self.story = Story(Console(), [c.name for c in asked.definition.containers])
         self.home = _home()
-        extra = {"id": secrets.token_hex(16), "data_dir": str(self.home), **asked.task}
+        extra: dict[str, Any] = {"id": secrets.token_hex(16), "data_dir": str(self.home), **asked.task}
         self.task = Task(asked.definition, **extra)
         router = asked.definition.router
         self.aws = EmbeddedAws(router.environment.get(REGION) or self.task.region if router else self.task.region)
         self.secrets = Secrets(asked.secrets, dict(os.environ), asked.from_aws)
-        self.runtime = ProcessRuntime(asked.folder, asked.commands)
-        self.running: dict[str, Running] = {}
+        self.processes = ProcessRuntime(asked.folder, asked.commands)
+        self.docker: InDocker | None = None
+        self.endpoints = Endpoints(self.task, {**CREDENTIALS, "Token": KEYS["AWS_SECRET_ACCESS_KEY"]}, self._stats)
+        self.containers: Containers | None = None
         self.router: Router | None = None
-        self.logged: list[Logged] = []
+        self.logged: dict[str, Logged] = {}
         self.fates: list[Fate] = []
         self.lines = 0
+        self.unsent = 0
+        """Lines that did not get to the router."""
         self.stop = asyncio.Event()
         self.ended_badly = ""
         """Why the run ended, when it was not meant to."""
@@ -128,10 +143,11 @@ class Session:
         try:
             return await self._run()
         finally:
-            for running in self.running.values():
-                running.kill()
-            if self.router:
-                self.router.kill()
+            if self.containers:
+                self.containers.kill()
+            if self.docker:
+                self.docker.close()
+            self.endpoints.stop()
             self.aws.stop()
             if self.asked.keep:
                 self.story.say("Kept", self.task.folder)
@@ -141,84 +157,139 @@ class Session:
     async def _run(self) -> int:
         self._check()
         self.story.say("Task", f"{self.task.arn} of {self.task.definition.label}")
-        await asyncio.to_thread(self.aws.start)
+        address = await self._open_docker() if self.asked.docker else LOOPBACK
+        await asyncio.to_thread(self.aws.start, address)
+        self.endpoints.start(address)
         self.story.say("Embedded AWS", f"at {self.aws.url}; nothing leaves this machine by way of AWS")
-        setup = self._write_config()
+        setup = self._write_config(address)
         config = self._read_config(setup)
         self.trace = Trace(config)
         places = destinations(config, self.aws)
         for place in places:
             for made in await asyncio.to_thread(place.prepare):
                 self.story.say("Made", made)
-        router = self.router = Router(self)
+        self.setup = setup
+        containers = self.containers = Containers(setup, self._start, self._stop)
         try:
-            await router.start()
-            try:
-                await self._start_containers(setup)
-                await self._watch(router)
-            finally:
-                unsent = await self._stop_containers(setup)
+            await self._watch(containers)
         finally:
-            await router.stop()
-        return await self._account(places, unsent, router)
+            self.story.say("Stopping", "each container when none needs it any more, the router last")
+            await containers.stop()
+        return await self._account(places)
+
+    # -- what can be known beforehand -----------------------------------------------------------------------------
+
+    def _in_docker(self, container: Container) -> bool:
+        if not self.asked.docker or container.name in self.asked.commands:
+            return False
+        return container is not self.task.definition.router or container.name in self.asked.images
 
     def _check(self) -> None:
         definition = self.task.definition
-        names = {c.name for c in definition.containers}
+        by_name = {c.name: c for c in definition.containers}
         found = [
-            Problem("no-container", f"--exec {n}: the task has no such container")
-            for n in self.asked.commands
-            if n not in names
+            Problem("no-container", f"{option} {name}: the task has no such container")
+            for option, names in (("--exec", self.asked.commands), ("--image", self.asked.images))
+            for name in names
+            if name not in by_name
         ]
+        for name in self.asked.images:
+            if name in self.asked.commands:
+                found.append(Problem("two-ways", f"'{name}' is given both --exec and --image: expected one of them"))
         router = definition.router
         if router and router.firelens and router.firelens.type != "fluentbit":
             message = f"up runs routers of type fluentbit; this one is {router.firelens.type}"
             found.append(Problem("router-type", message, router.firelens.type_place))
         for container in definition.containers:
-            if container is not router and (why := self.runtime.check(container)):
-                found.append(Problem("no-command", why, container.place))
+            if self._in_docker(container):
+                if not (self.asked.images.get(container.name) or container.image):
+                    message = f"container '{container.name}' has no image"
+                    found.append(Problem("no-image", message, container.place, f"--image {container.name}=…"))
+            elif container is not router and (why := self.processes.check(container)):
+                found.append(Problem("no-command", why, container.place, self._hint(container)))
+            for needed in container.depends_on:
+                other = by_name[needed.container]
+                if needed.condition == "HEALTHY" and self._in_docker(other) and not other.checks_health:
+                    message = f"'{other.name}' has no healthCheck, so it is never HEALTHY, and this waits for ever"
+                    found.append(Problem("depends-on", message, needed.place))
         if self.asked.demo and not self._demo_container():
             found.append(Problem("no-port", "--demo needs a container with a portMapping", definition.place))
         if found:
             raise ConfigError(found)
 
+    def _hint(self, container: Container) -> str:
+        return f"or run '{container.image}' with --docker" if container.image and not self.asked.docker else ""
+
     def _demo_container(self) -> str:
         router = self.task.definition.router
         return next((c.name for c in self.task.definition.containers if c.ports and c is not router), "")
 
-    # -- the router's config ------------------------------------------------------------------------------------
+    # -- Docker -----------------------------------------------------------------------------------------------------
 
-    def _write_config(self) -> Setup:
-        """The files as the agent lays them out, with this machine's addresses in them."""
-        config = Path(self.task.folder, "config")
-        config.mkdir(parents=True)
-        self.image = Image(self.asked.folder, self.asked.files, config, lambda text: self.story.say("Config", text))
+    async def _open_docker(self) -> str:
+        """Gives the address of this machine, as containers see it."""
+        definition = self.task.definition
+        router = definition.router
+        inside = [c for c in definition.containers if self._in_docker(c)]
+        # loggers in processes reach the router only where its port is published
+        mixed = router in inside and len(inside) < len(definition.containers)
+        self.docker = InDocker(self.task, self.asked.images, inside, mixed, self.endpoints, self.story)
+        await asyncio.to_thread(self.docker.open)
+        return self.docker.address
+
+    def _stats(self, id_: str) -> Any:
+        return self.docker.stats(id_) if self.docker else {}
+
+    # -- the router's config ----------------------------------------------------------------------------------------
+
+    def _write_config(self, address: str) -> Setup:
+        """The files as the agent lays them out. With a router in Docker there are two configs: that of its container,
+        and one with this machine's paths, by which its lines are followed."""
+        router = self.task.definition.router
+        inside = self.docker if router and self._in_docker(router) else None
+        config, here = (Path(self.task.folder, name) for name in ("config", "here" if inside else "config"))
+        for folder in {config, here, Path(self.task.socket).parent}:
+            folder.mkdir(parents=True)
+        self.image = Image(self.asked.folder, self.asked.files, here, lambda text: self.story.say("Config", text))
         at = Addresses(
             socket=self.task.socket,
-            listen="127.0.0.1",
-            forward_port=free_port("127.0.0.1", [FORWARD_PORT, 0]),
+            listen=address,
+            forward_port=free_port(address, [FORWARD_PORT, 0]),
             health_port=free_port("127.0.0.1", [HEALTH_PORT, 0]),
         )
         remote = self.secrets.fetch if self.asked.from_aws else None
         self.fetch = effective.fetcher(self.asked.folder, self.asked.files, remote)
-        router = self.task.definition.router
         environ = {**effective.metadata(self.task), **(self._given(router) if router else {})}
         told = Told(self.story)
-        setup, self.plan = effective.write(self.task, at, self.image, config, environ, self.fetch, told)
-        Path(self.task.socket).parent.mkdir()
+        setup, self.plan = effective.write(self.task, at, self.image, here, environ, self.fetch, told)
+        if inside is None:
+            self.forward = (at.forward_port, address)
+            return setup
+        self.forward = (FORWARD_PORT, "")
+        inside.give_files(environ, self.fetch, self.aws)
+        setup = set_up(self.task, Addresses(listen=inside.forward_listen))
+        text = setup.config.encode("utf-8", "surrogateescape")
+        (config / "fluent.conf").write_bytes(text)
+        if setup.include and setup.include.s3:
+            shutil.copy(here / Path(setup.include.path).name, config)
         return setup
 
     def _read_config(self, setup: Setup) -> Config:
         """As the router will read it."""
-        self.router_environment = self._environment(next(s for s in setup.containers if s.container is setup.router))
-        if effective.uses_init(self.router_environment):
-            self.router_environment |= {**effective.metadata(self.task), **USER_AGENT, DONE: "done"}
+        router = next(s for s in setup.containers if s.container is setup.router)
+        self.router_id = random_id()
+        self.router_environment = self._environment(router, self.router_id)
+        read = self.router_environment
+        if effective.uses_init(read):
+            read = {**read, **effective.metadata(self.task), **USER_AGENT, DONE: "done"}
+            if not self._in_docker(router.container):
+                self.router_environment = read
         joins = self.router_environment.setdefault(JOIN, "on")
         # plugins ask for these in the environment of the process: here it must be the router's, not the real one
         os.environ.update(self.aws.environment, **{JOIN: joins})
         try:
             arguments = read_arguments(self.plan.arguments, Problems())
-            config = load(arguments.config, arguments.sections, environ=self.router_environment)
+            config = load(arguments.config, arguments.sections, environ=read)
         except ConfigError as error:
             raise ConfigError(self._of_the_user(p) for p in error.problems) from None
         for problem in config.warnings:
@@ -230,13 +301,24 @@ class Session:
         place = problem.place
         return replace(problem, place=replace(place, file=self.image.original(place.file))) if place else problem
 
-    def _environment(self, started: Started) -> dict[str, str]:
-        secret = {s.name: f"{SECRET}{s.source}>" for s in started.container.secrets}
+    def _environment(self, started: Started, id_: str) -> dict[str, str]:
+        """`id_`: by which the metadata endpoint knows it."""
+        container = started.container
+        secret = {s.name: f"{SECRET}{s.source}>" for s in container.secrets}
         added = {k: self._secret(k, v) for k, v in {**secret, **started.environment}.items()}
         execution = {"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"} if self.task.definition.fargate else {}
-        given = self._given(started.container)
+        given = self._given(container)
         regions = {name: given.get(name) or self.task.region for name in (REGION, "AWS_DEFAULT_REGION")}
-        return {**given, **execution, **self.aws.environment, **regions, **added}
+        inside = self._in_docker(container)
+        aws = self.aws.environment
+        if inside and self.docker and self.docker.gives_credentials and not set(KEYS) & set(given):
+            aws = {**self.aws.place, **self.endpoints.credentials}
+        if "FLUENT_HOST" in added:
+            port, host = self.forward
+            if self.docker and not host:
+                host, port = self.docker.forward(inside)
+            added |= {"FLUENT_HOST": host, "FLUENT_PORT": str(port)}
+        return {**given, **execution, **aws, **regions, **added, **self.endpoints.metadata(id_)}
 
     def _given(self, container: Container) -> dict[str, str]:
         """What the task definition says: files of variables count less than variables. Raises: ConfigError."""
@@ -260,76 +342,130 @@ class Session:
 
     # -- the containers -------------------------------------------------------------------------------------------
 
-    async def _start_containers(self, setup: Setup) -> None:
-        for started in setup.start_order:
-            if started.container is setup.router:
-                continue
-            if self.stop.is_set():
-                return
-            await self._start(started)
-
-    async def _start(self, started: Started) -> None:
+    async def _start(self, started: Started) -> Running:
+        if started.container is self.setup.router:
+            return await self._start_router(started)
         container = started.container
+        inside = self._in_docker(container)
         number = random_id()
-        if started.log_options is not None:
-            name = docker_name(self.task, container, number[:20])
-            driver = FluentdDriver(DriverOptions.read(started.log_options), number, name)
-            logged = Logged(container.name, started.log_options["tag"], driver)
-            self.logged.append(logged)
+        name = docker_name(self.task, container, number[:20])
+        environment = self._environment(started, number)
+        logs = started.log_options
+        output: Output = _unheard
+        if logs is not None:
+            driver = None if inside else FluentdDriver(DriverOptions.read(logs), number, name)
+            logged = self.logged[container.name] = Logged(container.name, logs["tag"], number, name, driver)
 
             def output(source: str, data: bytes) -> None:
                 for message in logged.messages(source, data):
                     self._print(logged, message)
-        else:
 
-            def output(source: str, data: bytes) -> None:
-                """Its log does not go through the router."""
+        def made(id_: str) -> None:
+            if logs is not None:
+                logged.docker_id = id_
 
-        launch = Launch(container, number, self._environment(started), output)
+        launch = Launch(container, number, environment, output, name, logs, made=made)
         try:
-            running = self.running[container.name] = await self.runtime.start(launch)
+            running = await self._runtime(container).start(launch)
         except RuntimeError as why:
             raise ConfigError([Problem("not-started", str(why), container.place)]) from None
+        if not inside:
+            self._know(container, number, name, running)
         moved = [f"port {port} is at {at}" for port, at in running.ports.items() if port != at]
         self.story.say("Started", ", ".join([container.name, *moved]))
+        return running
+
+    async def _start_router(self, started: Started) -> Router:
+        container = started.container
+        name = docker_name(self.task, container, self.router_id[:20])
+        inside = self._in_docker(container) and self.docker
+        books = Path(self.task.socket).with_name(BOOKS_NAME) if inside else Path(self.task.folder, BOOKS_NAME)
+        router = self.router = Router(self.task.socket, books, self._show)
+
+        async def start(output: Output) -> Running:
+            if not inside:
+                environment = {**self.router_environment, BOOKS: str(books)}
+                return await start_process(self.plan.arguments, self.asked.folder, environment, output)
+            environment = {**self.router_environment, BOOKS: f"/var/run/{BOOKS_NAME}"}
+            binds = inside.router_binds(started.binds, self.image.mounts, self.task.socket)
+            return await inside.runtime.start(Launch(container, self.router_id, environment, output, name, None, binds))
+
+        try:
+            await router.start(start)
+        except RuntimeError as why:
+            raise ConfigError([Problem("not-started", str(why), container.place)]) from None
+        if not inside:
+            self._know(container, self.router_id, name, router)
+        process = router.running
+        what = f"process {process.pid}" if isinstance(process, ProcessContainer) else f"container {name}"
+        self.story.say("Router", f"{what} listens on {self.task.socket}")
+        return router
+
+    def _runtime(self, container: Container) -> Runtime:
+        return self.docker.runtime if self.docker and self._in_docker(container) else self.processes
+
+    def _know(self, container: Container, id_: str, name: str, running: Running) -> None:
+        """What the metadata endpoint says of a process."""
+        mode = self.task.definition.network_mode
+        self.endpoints.known[id_] = Known(
+            container, id_, name, mode, addresses=[LOOPBACK], ports=running.ports, started=now()
+        )
+
+    def _show(self, line: bytes) -> None:
+        text = line.decode("utf-8", "surrogateescape")
+        self.story.router(self.image.original(text).encode("utf-8", "surrogateescape"))
 
     def _print(self, logged: Logged, message: Message) -> None:
         self.lines += 1
-        driver = logged.driver
-        if not driver.log(message):
+        if logged.driver and not logged.driver.log(message):
             return
-        record = record_of(message, driver.container_id, driver.container_name)
+        record = record_of(message, logged.docker_id, logged.docker_name)
         fate = self.trace.follow(logged.tag, message.ns, record)
         self.fates.append(fate)
         self.story.line(logged.name, message, fate)
 
-    async def _watch(self, router: "Router") -> None:
+    async def _watch(self, containers: Containers) -> None:
         """Until Ctrl-C, the end of the demo, of an essential container, or of the router."""
-        essential = {c.name for c in self.task.definition.containers if c.essential}
-        ends = {
-            asyncio.create_task(running.wait()): f"container '{name}'"
-            for name, running in self.running.items()
-            if name in essential
-        }
-        router_end = asyncio.create_task(router.wait())
-        ends[router_end] = "the router"
+        end = asyncio.create_task(containers.end())
         stopped = asyncio.create_task(self.stop.wait())
-        work = [stopped, *([asyncio.create_task(self._demo())] if self.asked.demo else [])]
-        waits: list[asyncio.Task[Any]] = [*ends, *work]
+        work = asyncio.create_task(self._work(containers))
+        waits: list[asyncio.Task[Any]] = [end, stopped, work]
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
-        for task in done:
-            if task is router_end:
-                self.ended_badly = f"the router ended by itself, with status {task.result()}"
-            elif task in ends:
-                self.story.say("Ended", f"{ends[task]}, with status {task.result()}; the task stops")
-                if self.asked.demo:
-                    self.ended_badly = f"{ends[task]} ended before the demo did"
+        await asyncio.gather(*pending, return_exceptions=True)
+        if end in done:
+            unit, status = end.result()
+            how = "is unhealthy" if status is None else f"ended by itself, with status {status}"
+            if unit.started.container is self.setup.router:
+                self.ended_badly = f"the router {how}"
+                return
+            told = f"container '{unit.name}', with status {status}" if status is not None else f"'{unit.name}' {how}"
+            self.story.say("Ended" if status is not None else "Unhealthy", f"{told}; the task stops")
+            if status is None:
+                self.ended_badly = f"container '{unit.name}' is unhealthy"
+            elif self.asked.demo:
+                self.ended_badly = f"container '{unit.name}' ended before the demo did"
+        if work in done:
+            try:
+                work.result()
+            except TaskStopsError as why:
+                self.ended_badly = f"{why}; the task stops"
+
+    async def _work(self, containers: Containers) -> None:
+        """Comes back at the end of the demo. Raises: ConfigError, TaskStopsError."""
+        await containers.start()
+        if self.asked.demo:
+            await self._demo()
+        else:
+            await self.stop.wait()
 
     async def _demo(self) -> None:
         name = self._demo_container()
-        port = next(iter(self.running[name].ports.values()))
+        running = self.containers.units[name].running if self.containers else None
+        if running is None:
+            return
+        port = next(iter(running.ports.values()))
         if not await demo.wait_for(port, READY_WITHIN, lambda: not self.stop.is_set()):
             self.ended_badly = f"nothing listens on port {port}, so the demo has nobody to ask"
             return
@@ -339,29 +475,37 @@ class Session:
         if answered != meant:
             self.ended_badly = f"{meant - answered} requests of the demo got no answer"
 
-    async def _stop_containers(self, setup: Setup) -> int:
-        """In the reverse order of the start. Gives the number of lines that did not get to the router."""
-        self.story.say("Stopping", "the containers, then the router")
-        for started in reversed(setup.start_order):
-            running = self.running.get(started.container.name)
-            if running:
-                await running.stop(STOP_WITHIN)
-        within = SEND_WITHIN if self.router and self.router.alive else 0.0
-        return sum([await logged.driver.close(within) for logged in self.logged])
+    async def _stop(self, started: Started, running: Running) -> None:
+        within = float(started.container.stop_timeout) or STOP_WITHIN
+        if isinstance(running, Router) and not self._in_docker(started.container):
+            # its Grace may be as long as what ECS would give it, and this machine slower
+            within *= 2
+        status = await running.stop(within)
+        logged = self.logged.get(started.container.name)
+        if logged and logged.driver:
+            self.unsent += await logged.driver.close(SEND_WITHIN if self.router and self.router.alive else 0.0)
+        if status == KILLED:
+            self.story.warn(f"container '{started.container.name}' was killed: it did not end within {within:g} s")
 
     # -- the end --------------------------------------------------------------------------------------------------
 
-    async def _account(self, places: list[Destination], unsent: int, router: "Router") -> int:
+    async def _account(self, places: list[Destination]) -> int:
         held = not await self.trace.finish(SEND_WITHIN)
         arrived = [(place, await asyncio.to_thread(place.read)) for place in places]
-        sent = Sent(self.lines, sum(logged.driver.refused for logged in self.logged), unsent)
-        account = settle(sent, self.fates, self.trace.late, arrived, router.books(), self.trace.apart)
+        refused = sum(logged.driver.refused for logged in self.logged.values() if logged.driver)
+        sent = Sent(self.lines, refused, self.unsent, any(not logged.driver for logged in self.logged.values()))
+        books = self.router.books() if self.router else None
+        account = settle(sent, self.fates, self.trace.late, arrived, books, self.trace.apart)
         if held:
             account.wrong.append("a filter still held records at the end, so what it should let go is not known")
         if self.ended_badly:
             account.wrong.append(self.ended_badly)
         self.story.account(account)
         return 1 if account.wrong else 0
+
+
+def _unheard(source: str, data: bytes) -> None:
+    """Of a container whose log does not go through the router."""
 
 
 class Told:
@@ -376,91 +520,6 @@ class Told:
     error = warning = info
 
     def debug(self, event: str, **fields: object) -> None: ...
-
-
-class Router:
-    """The router's process."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.books_file = Path(session.task.folder, "books.json")
-        self._process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Gives back when it listens on the task's socket. Raises: ConfigError when it does not."""
-        session = self.session
-        kept = {k: os.environ[k] for k in (*KEPT, "PATH", "PYTHONPATH") if k in os.environ}
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pyrolens", "run", *session.plan.arguments),
-            env={**kept, **session.router_environment, BOOKS: str(self.books_file)},
-            cwd=session.asked.folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
-        self._reading = asyncio.create_task(self._read())
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + READY_WITHIN
-        while not await _listens(session.task.socket):
-            if self._process.returncode is not None or loop.time() > ends or session.stop.is_set():
-                await self.stop()
-                raise ConfigError([Problem("router", "the router did not start; its log above says why")])
-            await asyncio.sleep(0.02)
-        session.story.say("Router", f"process {self._process.pid} listens on {session.task.socket}")
-
-    async def _read(self) -> None:
-        reader = self._process.stdout if self._process else None
-        copier = Copier("router")
-        while reader and (data := await reader.read(65536)):
-            for message in copier.feed(data):
-                self._show(message)
-        for message in copier.end():
-            self._show(message)
-
-    def _show(self, message: Message) -> None:
-        text = message.line.decode("utf-8", "surrogateescape")
-        self.session.story.router(self.session.image.original(text).encode("utf-8", "surrogateescape"))
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    async def wait(self) -> int:
-        return await self._process.wait() if self._process else 0
-
-    async def stop(self) -> None:
-        """SIGTERM, and time for what it holds: its own Grace decides. Stopping twice does no harm."""
-        if self._process and self.alive:
-            self._process.terminate()
-            try:
-                await asyncio.wait_for(self._process.wait(), 2 * STOP_WITHIN)
-            except TimeoutError:
-                self._process.kill()
-        if self._reading:
-            await self._reading
-
-    def kill(self) -> None:
-        """At once. It may have ended already."""
-        if self._process and self.alive:
-            self._process.kill()
-
-    def books(self) -> dict[str, Any] | None:
-        try:
-            books: dict[str, Any] = json.loads(self.books_file.read_bytes())
-        except (OSError, ValueError):
-            return None
-        return books
-
-
-async def _listens(path: str) -> bool:
-    try:
-        _, writer = await asyncio.open_unix_connection(path)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def _home() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyrolens.ecs.load import add_task_options, asked_for, load, pairs, task_options
 from pyrolens.problems import ConfigError
 
-EXTRA = {"boto3", "botocore", "moto", "rich", "flask", "flask_cors", "werkzeug"}
+EXTRA = {"boto3", "botocore", "docker", "moto", "requests", "rich", "flask", "flask_cors", "werkzeug"}
 """Top-level packages that come with pyrolens[local]."""
 
 
@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> int:
     parser = arguments()
     args = parser.parse_args(argv)
     try:
-        commands, files = pairs(args.exec), pairs(args.file)
+        commands, files, images = pairs(args.exec), pairs(args.file), pairs(args.image)
     except ConfigError as why:
         parser.error(why.problems[0].message)
     try:
@@ -42,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
             keep=args.keep,
             secrets=read_secrets(args.secrets) if args.secrets else {},
             from_aws=args.from_aws,
+            docker=args.docker or bool(images),
+            images=images,
         )
         return session.run(asked)
     except ConfigError as error:
@@ -63,6 +65,18 @@ def arguments() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME='COMMAND'",
         help="start this for a container instead of its command; may be given for each",
+    )
+    parser.add_argument(
+        "--docker",
+        action="store_true",
+        help="run the containers in the Docker engine of this machine; those with --exec stay processes",
+    )
+    parser.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="NAME=IMAGE",
+        help="run this image for a container, with --docker; the router is a process unless it is given one",
     )
     parser.add_argument(
         "--file",
