@@ -10,7 +10,7 @@ import pytest
 from pyrolens.config import load
 from pyrolens.local.embedded_aws import KEYS, EmbeddedAws, Where
 from pyrolens.problems import ConfigError
-from pyrolens.remote import RemoteError, fetch, fetch_text, fetch_value, fetching, read_address
+from pyrolens.remote import RemoteError, fetch, fetch_bytes, fetch_value, fetching, read_address
 from tests.net.servers import Request, answer, serving
 from tests.remote.aws import embedded, put_object
 
@@ -26,7 +26,7 @@ def aws() -> Iterator[EmbeddedAws]:
 def test_an_object_by_each_of_its_names(aws: EmbeddedAws) -> None:
     put_object(aws, "conf", "a dir/näme+1.conf", CONFIG)
     for text in ("s3://conf/a dir/näme+1.conf", "arn:aws:s3:::conf/a dir/näme+1.conf"):
-        assert fetch_text(text, aws.environment) == CONFIG
+        assert fetch_bytes(text, aws.environment).decode() == CONFIG
 
 
 @pytest.mark.parametrize(
@@ -41,16 +41,16 @@ def test_an_object_by_each_of_its_names(aws: EmbeddedAws) -> None:
 def test_what_is_not_there_is_said_with_a_way_out(aws: EmbeddedAws, address: str, message: str, hint: str) -> None:
     put_object(aws, "conf", "x", "")
     with pytest.raises(RemoteError, match=message) as caught:
-        fetch_text(address, aws.environment)
+        fetch_bytes(address, aws.environment)
     assert hint in caught.value.hint
 
 
 def test_a_checksum_is_checked(aws: EmbeddedAws) -> None:
     put_object(aws, "conf", "sum.conf", CONFIG)
     right = hashlib.sha256(CONFIG.encode()).hexdigest()
-    assert fetch_text(f"s3://conf/sum.conf#sha256={right}", aws.environment) == CONFIG
+    assert fetch_bytes(f"s3://conf/sum.conf#sha256={right}", aws.environment).decode() == CONFIG
     with pytest.raises(RemoteError, match=right):
-        fetch_text(f"s3://conf/sum.conf#sha256={'0' * 64}", aws.environment)
+        fetch_bytes(f"s3://conf/sum.conf#sha256={'0' * 64}", aws.environment)
 
 
 def test_parameters_and_secrets(aws: EmbeddedAws) -> None:
@@ -60,7 +60,7 @@ def test_parameters_and_secrets(aws: EmbeddedAws) -> None:
     both = secrets.create_secret(Name="both", SecretString='{"user": "u", "port": 1}')["ARN"]
     got = [fetch_value(v, aws.environment) for v in ("/r/key", plain, f"{both}:user::", f"{both}:port::")]
     assert got == ["s3cret", "pw", "u", "1"]
-    assert fetch_text("ssm:/r/key", aws.environment) == "s3cret"
+    assert fetch_bytes("ssm:/r/key", aws.environment) == b"s3cret"
     with pytest.raises(RemoteError, match="member 'none'"):
         fetch_value(f"{both}:none::", aws.environment)
 

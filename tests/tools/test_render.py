@@ -130,6 +130,15 @@ def test_each_line_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert [ln["why"] for ln in lines if "Mem_Buf" in ln["line"]] == ["half of the router's memory 64"]
 
 
+def test_what_an_init_process_adds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    variables = {"aws_fluent_bit_init_s3_10": "s3://b/last", "aws_fluent_bit_init_file_2": "/first.conf"}
+    task = copy.deepcopy(TASK)
+    task["containerDefinitions"][1]["environment"] = [{"name": n, "value": v} for n, v in variables.items()]
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    assert render.main([str(tmp_path / "task.json")]) == 0
+    assert "# an init process adds, in this order:\n/first.conf\ns3://b/last\n" in capsys.readouterr().out
+
+
 def with_file(kind: str, value: str) -> str:
     task = copy.deepcopy(TASK)
     options = {"config-file-type": kind, "config-file-value": value}
@@ -159,7 +168,7 @@ def test_the_extra_file_is_downloaded(
         assert render.main([str(tmp_path / "task.json"), "--files"]) == 1
         err = capsys.readouterr().err
         assert "task.json:1:" in err
-        assert "NoSuchBucket" in err
+        assert "NoSuch" in err
         put_object(aws, "conf", "x.conf", "[SERVICE]\n    Flush 1\n")
         assert render.main([str(tmp_path / "task.json"), "--files", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["include"] == {

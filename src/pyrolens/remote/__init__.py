@@ -2,6 +2,6 @@
 
 from pyrolens.remote.address import Address, read_address
 from pyrolens.remote.errors import RemoteError
-from pyrolens.remote.fetching import fetch, fetch_bytes, fetch_text, fetch_value
+from pyrolens.remote.fetching import fetch, fetch_bytes, fetch_text, fetch_value, refetch
 
-__all__ = ["Address", "RemoteError", "fetch", "fetch_bytes", "fetch_text", "fetch_value", "read_address"]
+__all__ = ["Address", "RemoteError", "fetch", "fetch_bytes", "fetch_text", "fetch_value", "read_address", "refetch"]

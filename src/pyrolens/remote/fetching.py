@@ -54,9 +54,42 @@ def fetch_bytes(text: str, environ: Mapping[str, str] | None = None) -> bytes:
     return _run(lambda: fetch(address, environ))
 
 
-def fetch_text(text: str, environ: Mapping[str, str] | None = None) -> str:
+def fetch_text(text: str) -> str:
     """The same as text, with bytes that are not UTF-8 as surrogates."""
-    return fetch_bytes(text, environ).decode("utf-8", "surrogateescape")
+    _asked.add(text)
+    found = _ready.pop(text, None)
+    if isinstance(found, RemoteError):
+        raise found
+    return (found if found is not None else fetch_bytes(text)).decode("utf-8", "surrogateescape")
+
+
+_asked: set[str] = set()
+"""Addresses of which the text was asked for: a config that is loaded again will name most of them again."""
+_ready: dict[str, bytes | RemoteError] = {}
+"""What came of them meanwhile."""
+
+
+async def refetch() -> None:
+    """Fetch again, beside all else that goes on, what was asked for before; the next fetch_text of each gives it."""
+
+    async def one(text: str) -> None:
+        try:
+            _ready[text] = await fetch(read_address(text))
+        except RemoteError as why:
+            _ready[text] = why
+
+    _ready.clear()
+    asked = [text for text in _asked if _is_address(text)]
+    _asked.clear()
+    await asyncio.gather(*map(one, asked))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        read_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def fetch_value(source: str, environ: Mapping[str, str] | None = None) -> str:

@@ -4,7 +4,6 @@ Source: Amazon S3 API Reference, GetObject, and its answers for buckets of anoth
 so neither s3:GetBucketLocation nor the ownership of the bucket is needed.
 """
 
-import os
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -52,12 +51,12 @@ async def get(address: Address, environ: Mapping[str, str]) -> bytes:
     if reply.ok:
         return reply.body
     why = f"{address.text} cannot be read: {reply.reason}"
-    raise RemoteError(why, _hint(address, reply, region), again=may_help(reply))
+    raise RemoteError(why, _hint(address, reply, region), again=may_help(reply, environ))
 
 
-def may_help(reply: Reply) -> bool:
+def may_help(reply: Reply, environ: Mapping[str, str]) -> bool:
     """Whether another try may get another answer."""
-    nobody = reply.status == 0 and reply.reason.startswith("no AWS credentials") and ROLE not in os.environ
+    nobody = reply.status == 0 and reply.reason.startswith("no AWS credentials") and ROLE not in environ
     return (reply.status == 0 or reply.status >= 500 or reply.throttled) and not nobody
 
 

@@ -68,7 +68,7 @@ async def _call(
         await client.close()
     if not reply.ok:
         why = f"{address.text} cannot be read: {reply.reason}"
-        raise RemoteError(why, _hint(operation, service, reply), again=may_help(reply))
+        raise RemoteError(why, _hint(operation, service, reply), again=may_help(reply, environ))
     return reply.json()
 
 

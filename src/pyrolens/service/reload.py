@@ -7,7 +7,7 @@ whose options are the same go on as they are; the deliveries of others finish be
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -25,11 +25,15 @@ AGAIN = 5.0
 
 
 class Reloader:
-    """Has the router that runs. `load`: reads the config again. Raises: ConfigError."""
+    """Has the router that runs. `load`: reads the config again. Raises: ConfigError. `fetch`: gets ready what it needs
+    from other machines, so that it does not keep everything waiting."""
 
-    def __init__(self, router: Router, load: Callable[[], Config] | None) -> None:
+    def __init__(
+        self, router: Router, load: Callable[[], Config] | None, fetch: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self.router = router
         self.load = load
+        self.fetch = fetch
         self._task: asyncio.Task[Reloaded] | None = None
         self._lend(router)
 
@@ -70,6 +74,8 @@ class Reloader:
         old = self.router
         old.log.info("loading the config again")
         try:
+            if self.fetch:
+                await self.fetch()
             config = load()
             new = Router(config, old)
             for problem in config.warnings:

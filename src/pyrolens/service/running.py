@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pyrolens.config import Config
@@ -12,22 +12,26 @@ from pyrolens.service.reload import Reloader, tidy
 from pyrolens.service.router import Router
 
 
-def run(config: Config, load: Callable[[], Config] | None = None) -> int:
-    """Run until SIGTERM or SIGINT. `load`: reads the config again; None: there is nothing to read. Gives the exit
-    status."""
+def run(
+    config: Config, load: Callable[[], Config] | None = None, fetch: Callable[[], Awaitable[None]] | None = None
+) -> int:
+    """Run until SIGTERM or SIGINT. `load`: reads the config again; None: there is nothing to read. `fetch`: see
+    Reloader. Gives the exit status."""
     router = Router(config)
     import uvloop  # the router's own loop: imported where it is used
 
     # Records are freed by their reference counts; the collector would only search them for nothing.
     tidy()
     gc.set_threshold(100_000, 50, 100)
-    return uvloop.run(_until_signal(router, load))
+    return uvloop.run(_until_signal(router, load, fetch))
 
 
-async def _until_signal(router: Router, load: Callable[[], Config] | None) -> int:
+async def _until_signal(
+    router: Router, load: Callable[[], Config] | None, fetch: Callable[[], Awaitable[None]] | None
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    reloader = Reloader(router, load)
+    reloader = Reloader(router, load, fetch)
     loop.set_exception_handler(lambda _, context: unexpected(reloader.router, context))
     signals = 0
 

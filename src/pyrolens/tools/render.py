@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pyrolens.ecs import firelens
 from pyrolens.ecs.image import Image
+from pyrolens.ecs.init_sources import ignores_firelens, sources
 from pyrolens.ecs.load import add_task_options, asked_for, load, pairs, task_options
 from pyrolens.ecs.router_config import Line
 from pyrolens.ecs.task_definition import HealthCheck
@@ -90,6 +91,10 @@ def as_text(setup: firelens.Setup, explain: bool = False, external: str | None =
     parts = [f"# config of the router '{router.name}': {firelens.CONFIG_PATH[kind]}\n{config}"]
     if setup.include and setup.include.s3:
         parts.append(f"# {setup.include.path} is downloaded from {setup.include.s3}\n")
+    if fetched := sources(router.environment):
+        listed = "".join(f"{s.value}\n" for s in fetched)
+        left_out = ignores_firelens(router.environment)
+        parts.append(f"# an init process {'uses only' if left_out else 'adds'}, in this order:\n{listed}")
     if setup.include and external is not None:
         parts.append(f"# {setup.include.path}\n\n{external}")
     for started in setup.containers:
@@ -178,6 +183,7 @@ def as_json(setup: firelens.Setup, explain: bool = False, external: str | None =
         "config": setup.config,
         **({"explained": lines} if explain else {}),
         "include": include,
+        "init": [s.value for s in sources(setup.router.environment)],
         "containers": {
             started.container.name: {
                 "log_driver": None

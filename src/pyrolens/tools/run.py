@@ -1,6 +1,7 @@
 """pyrolens run: the router, with the command line of Fluent Bit."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -64,7 +65,11 @@ def main(argv: Sequence[str]) -> int:
         problems.raise_if_any()
         if args.action == "sosreport":
             raise ConfigError([Problem("bad-option", "-S: there is no such report", None, "see pyrolens check")])
+        # while something is fetched: a process 1 without a handler of its own ignores a stop
+        before = signal.signal(signal.SIGTERM, _ended) if is_elsewhere(args.config or "") else None
         config = _load(args, problems)
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
         mask.add(secrets_of(plugins_of(config)))
         told = tell(config.warnings, mask)
         if args.action == "dry-run":
@@ -77,14 +82,17 @@ def main(argv: Sequence[str]) -> int:
         from pyrolens.service import running
 
         args.workdir = None  # it is where we are now
-        return running.run(config, partial(_again, args))
+        return running.run(config, partial(_again, args), _refetch)
     except ConfigError as error:
         tell(error.problems[told:] if told and error.problems[:told] == config.warnings else error.problems, mask)
         return 1
 
 
-def _load(args: RunArguments, problems: Problems) -> Config:
+def _ended(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
+
+def _load(args: RunArguments, problems: Problems) -> Config:
     for path, place in args.libraries:
         check_library(path, place, problems)
     for path, place in args.parsers_files:
@@ -115,6 +123,13 @@ def _again(args: RunArguments) -> Config:
     config = _load(args, Problems())
     make_storage(config)
     return config
+
+
+async def _refetch() -> None:
+    if "pyrolens.remote" in sys.modules:  # else nothing has come from elsewhere
+        from pyrolens.remote import refetch
+
+        await refetch()
 
 
 def make_storage(config: Config) -> None:
