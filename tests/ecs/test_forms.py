@@ -220,7 +220,12 @@ def test_of_several_the_one_with_a_router_or_the_one_that_is_asked_for() -> None
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ('resource "aws_ecs_task_definition" "app" {\n}\n', "in Terraform's language", "terraform show -json"),
+        ('resource "aws_ecs_task_definition" "app" {\n}\n', "no task definition", ""),
+        (
+            'resource "aws_ecs_task_definition" "app" {\n  container_definitions = module.x.json\n}\n',
+            "container_definitions is module.x.json",
+            "terraform show -json",
+        ),
         ("just text", "no JSON, and no YAML", ""),
         ("a: [", "no YAML", ""),
         ("containerDefinitions: 3\n", "expected an object with containerDefinitions", ""),

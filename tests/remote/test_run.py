@@ -86,8 +86,8 @@ def test_a_stop_ends_it_while_it_waits_for_a_config(tmp_path: Path) -> None:
                 return await asyncio.wait_for(process.wait(), 30)
 
     assert asyncio.run(stopped("run", "-c", "s3://b/x.conf")) == 143
-    os.environ["aws_fluent_bit_init_s3_1"] = "s3://b/x.conf"
+    os.environ["AWS_FLUENT_BIT_INIT_S3_1"] = "s3://b/x.conf"
     try:
         assert asyncio.run(stopped("init", "--dir", str(tmp_path / "init"))) == 143
     finally:
-        del os.environ["aws_fluent_bit_init_s3_1"]
+        del os.environ["AWS_FLUENT_BIT_INIT_S3_1"]

@@ -128,7 +128,7 @@ class _Resolver:
         if shown not in self.told:
             self.told.add(shown)
             message = f"{what} is known only once the stack is there: it is shown as {shown}"
-            self.problems.warning("stack-value", message, at.place, "--parameter NAME=VALUE says what a parameter is")
+            self.problems.warning("stack-value", message, at.place, f"--parameter {what}=VALUE says what it is")
         return shown
 
     def text(self, node: Node | None) -> str:
@@ -164,7 +164,8 @@ class _Resolver:
 
     def _attribute(self, argument: Node) -> Node:
         parts = [self.text(n) for n in argument.value] if isinstance(argument.value, list) else [str(argument.value)]
-        return Node(self.unknown(".".join(parts), argument), argument.place)
+        name = ".".join(parts)
+        return Node(self.parameters.get(name) or self.unknown(name, argument), argument.place)
 
     def _sub(self, argument: Node) -> Node:
         own: dict[str, Node] = {}
@@ -180,7 +181,7 @@ class _Resolver:
             if name in own:
                 return self.text(own[name])
             if "." in name:
-                return self.unknown(name, argument)
+                return self.parameters.get(name) or self.unknown(name, argument)
             return str(self.name(name, argument))
 
         return Node(VARIABLE.sub(put, str(template.value)), argument.place)

@@ -1,22 +1,21 @@
 """The forms in which people have a task definition, each brought into the one in which ECS takes it.
 
 What `register-task-definition` takes and what `describe-task-definition` prints, as JSON or YAML; a list of containers
-alone; a CloudFormation template (also what CDK, Copilot and SAM make) or the properties of its resource; what
-`terraform show -json` prints, and a state.
+alone; a CloudFormation template (also what CDK, Copilot and SAM make) or the properties of its resource; Terraform's
+files, what `terraform show -json` prints, and a state.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pyrolens.ecs import cloudformation
+from pyrolens.ecs import cloudformation, terraform
 from pyrolens.language import json, yaml_nodes
 from pyrolens.language.json import Node
 from pyrolens.problems import ConfigError, Place, Problem, Problems, nearest
 
 CONTAINERS = "containerDefinitions"
-TERRAFORM = "aws_ecs_task_definition"
 SNAKE = {
     "family": "family",
     "revision": "revision",
@@ -55,13 +54,15 @@ class Form:
     warnings: Problems = field(default_factory=Problems)
 
 
-def parse(text: str, file: str, problems: Problems) -> Node:
-    """JSON, or YAML where the text does not begin as JSON does. Raises: ConfigError."""
+def parse(text: str, file: str, problems: Problems, asked: Asked | None = None) -> Node:
+    """Terraform's language, JSON, or YAML where the text does not begin as JSON does. Raises: ConfigError."""
+    parameters = asked.parameters if asked else {}
+    if terraform.is_terraform(text):
+        return terraform.read(text, file, parameters, problems)
+    if terraform.is_part(text):
+        return terraform.read_part(text, file, parameters, problems)
     if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         return json.parse(text, file, problems)
-    if TERRAFORM in text and re.search(r"^\s*(resource|module|data|locals)\b.*\{\s*$", text, re.MULTILINE):
-        hint = "terraform show -json prints it as JSON, once there is a plan or a state"
-        raise ConfigError([Problem("task-definition", f"{file} is in Terraform's language", Place(file, 1, 1), hint)])
     found = Problems()
     nodes = yaml_nodes.documents(text, file, found)
     found.raise_if_any()
@@ -149,7 +150,8 @@ def _forms(root: Node, file: str, asked: Asked) -> Iterator[Form]:
                 yield from _of_stack(root, name, resource, asked)
     else:
         for name, attributes in _terraform(root):
-            yield Form("terraform", _of_terraform(attributes), name=name)
+            if attributes.get("container_definitions"):
+                yield Form("terraform", _of_terraform(attributes), name=name)
 
 
 def _of_stack(root: Node, name: str, resource: Node, asked: Asked) -> Iterator[Form]:
@@ -194,18 +196,18 @@ def _terraform(root: Node) -> Iterator[tuple[str, Node]]:
             return
     listed = root.get("resources")
     for resource in listed.value if listed and isinstance(listed.value, list) else ():
-        if _text(resource, "type") == TERRAFORM:
+        if _text(resource, "type") == terraform.TYPE:
             instances = resource.get("instances")
             for instance in instances.value if instances else ():
                 if attributes := instance.get("attributes"):
-                    yield f"{TERRAFORM}.{_text(resource, 'name')}", attributes
+                    yield f"{terraform.TYPE}.{_text(resource, 'name')}", attributes
 
 
 def _of_module(module: Node) -> Iterator[tuple[str, Node]]:
     resources, below = module.get("resources"), module.get("child_modules")
     for resource in resources.value if resources else ():
         values = resource.get("values")
-        if _text(resource, "type") == TERRAFORM and values:
+        if _text(resource, "type") == terraform.TYPE and values:
             yield _text(resource, "address"), values
     for inner in below.value if below else ():
         yield from _of_module(inner)
@@ -215,7 +217,7 @@ def _of_terraform(attributes: Node) -> Node:
     members = {SNAKE[key]: value for key, value in attributes.items() if key in SNAKE and value.value is not None}
     containers = attributes.get("container_definitions")
     if containers and isinstance(containers.value, str):
-        members[CONTAINERS] = _inner(containers)
+        members[CONTAINERS] = terraform.containers(containers)
     elif containers:
         members[CONTAINERS] = containers
     platform = attributes.get("runtime_platform")
@@ -223,23 +225,3 @@ def _of_terraform(attributes: Node) -> Node:
         system = platform.value[0].get("operating_system_family")
         members["runtimePlatform"] = Node({"operatingSystemFamily": system} if system else {}, platform.place)
     return Node(members, attributes.place)
-
-
-def _inner(text: Node) -> Node:
-    """JSON within a text: everything in it has the text's place. Raises: ConfigError."""
-    try:
-        found = json.parse(text.value, text.place.file)
-    except ConfigError as error:
-        message = f"container_definitions: {error.problems[0].message}"
-        raise ConfigError([Problem("json-syntax", message, text.place)]) from None
-    return _at(found, text.place)
-
-
-def _at(node: Node, place: Place) -> Node:
-    value = node.value
-    below: Callable[[Node], Node] = lambda inner: _at(inner, place)  # noqa: E731
-    if isinstance(value, dict):
-        value = {key: below(inner) for key, inner in value.items()}
-    elif isinstance(value, list):
-        value = [below(inner) for inner in value]
-    return Node(value, place, place if node.key_place else None)

@@ -31,7 +31,7 @@ def add_form_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="of a CloudFormation template; may be given for each",
+        help="of a CloudFormation template or of Terraform's files; may be given for each",
     )
     parser.add_argument(
         "--no-async",

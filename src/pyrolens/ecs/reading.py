@@ -1,5 +1,6 @@
 """Reading the members of a JSON object that has places: each with the shape that it must have."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ class Text:
 
 
 T = TypeVar("T")
+UNKNOWN = re.compile(r"<.+>")
+"""Stands for what a template does not know, of which a warning has told already."""
 SHAPES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
 
@@ -30,7 +33,7 @@ class Reader:
     def member(self, node: Node, key: str, shape: type[T]) -> Node | None:
         """The member, if it is there and has that shape."""
         found = node.get(key)
-        if found is None:
+        if found is None or (shape is not str and UNKNOWN.fullmatch(str(found.value))):
             return None
         if not isinstance(found.value, shape) or (shape is int and isinstance(found.value, bool)):
             shown = repr(found.value) if isinstance(found.value, (str, int, float, bool)) else "something else"

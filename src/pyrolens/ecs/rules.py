@@ -131,7 +131,7 @@ def _external(task: TaskDefinition, options: Mapping[str, Text], problems: Probl
         problems.error("config-file", message, value.place, "keep your file under another name, such as extra.conf")
     if kind.text == "s3" and task.fargate:
         message = "config-file-type is 's3', which Fargate does not know; the task would not start"
-        hint = "put the file into the router's image, and use file; or let pyrolens init fetch it: aws_fluent_bit_init_s3_1"
+        hint = "put the file into the router's image, and use file; or let pyrolens init fetch it"
         problems.error("config-file", message, kind.place, hint)
 
 

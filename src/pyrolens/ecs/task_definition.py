@@ -180,7 +180,7 @@ def read(text: str, file: str, problems: Problems, asked: Asked | None = None) -
 
     Raises: ConfigError when the text is no JSON or YAML, or no task definition at all."""
     found = Problems()
-    form = find(parse(text, file, problems), file, asked or Asked(), found)
+    form = find(parse(text, file, found, asked), file, asked or Asked(), found)
     containers = form.node.get(CONTAINERS) or form.node
     task = _Reader(found).task(form.node, containers)
     for problem in sorted(found, key=lambda p: (p.place.line, p.place.column) if p.place else (0, 0)):

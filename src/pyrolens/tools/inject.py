@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         wanted = wanted_of(args)
         file = "standard input" if args.task_definition == "-" else args.task_definition
-        root = forms.parse(text_of(args.task_definition), file, problems)
+        root = forms.parse(text_of(args.task_definition), file, problems, asked_for(args))
         form = forms.find(root, file, asked_for(args), Problems())
         made, told = inject(root, form, wanted)
         text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
