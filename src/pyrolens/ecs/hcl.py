@@ -226,7 +226,7 @@ class _Reader:
             arguments = self.items(")", depth)
             source = " ".join(self.text[start : self.at].split())
             made: Expression = Call(found[0], arguments, source, self.place(start, self.at))
-            return self.source(start) if self.ahead((".")) or self.ahead("[") else made
+            return self.source(start) if self.ahead(".") or self.ahead("[") else made
         if found[0] in WORDS and not self.ahead("."):
             return Literal(WORDS[found[0]], self.place(start, self.at))
         while step := re.compile(r"\.(?:[A-Za-z_][\w-]*|\*|\d+)|\[[^\]\n]*\]").match(self.text, self.at):

@@ -17,6 +17,12 @@ def add_task_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task-id", metavar="ID", help=f"id of the task (default: {shown['id'].default})")
     parser.add_argument("--cluster", metavar="NAME", help=f"the cluster (default: {shown['cluster'].default})")
     parser.add_argument("--instance", metavar="ID", help="the EC2 instance, for tasks on EC2")
+    parser.add_argument(
+        "--no-async",
+        action="store_false",
+        dest="asynchronous",
+        help="log drivers wait for the router, as with ECS_ENABLE_FIRELENS_ASYNC=false of the ECS agent",
+    )
     add_form_options(parser)
 
 
@@ -32,12 +38,6 @@ def add_form_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="of a CloudFormation template or of Terraform's files; may be given for each",
-    )
-    parser.add_argument(
-        "--no-async",
-        action="store_false",
-        dest="asynchronous",
-        help="log drivers wait for the router, as with ECS_ENABLE_FIRELENS_ASYNC=false of the ECS agent",
     )
 
 
