@@ -431,4 +431,45 @@ def test_what_cannot_be_stored_waits_in_memory(tmp_path: Path) -> None:
 
 
 def test_what_a_chunk_costs() -> None:
-    assert cost(Chunk("t", [b"12", b"3"], 2, 3, "1", receipts=[Receipt(0, lambda _: None)])) == 3 + 120 + 600
+    assert cost(Chunk("t", [b"12", b"3"], 2, 3, "1", receipts=[Receipt(0, lambda _: None)])) == 3 + 200 + 800
+
+
+def test_what_is_kept_for_dead_letters_counts_as_memory() -> None:
+    class Letters:
+        def put(self, tag: str, event: Any, reason: str, receipt: Receipt | None) -> None: ...
+
+        def close(self) -> None: ...
+
+    def used(record: dict[str, Any], dead: bool) -> int:
+        run = Run(Script())
+        run.delivery.dead = Letters() if dead else None
+        receipt = Receipt(1, lambda _: None)
+        run.delivery.door("t")([(0, {"n": n, **record}) for n in range(100)], receipt)
+        return run.delivery.used
+
+    large = {"labels": {str(n): [n] for n in range(20)}}
+    assert used({}, dead=False) == used(large, dead=False) < 12_000
+    assert used({}, dead=True) > 100 * 300
+    assert used(large, dead=True) - used({}, dead=True) > 100 * 20 * 100
+
+
+def test_items_with_and_without_their_records_do_not_mix() -> None:
+    """As after a config is loaded again that asks for dead letters."""
+
+    async def main() -> None:
+        kept: list[int] = []
+
+        class Letters:
+            def put(self, tag: str, event: Any, reason: str, receipt: Receipt | None) -> None:
+                kept.append(event[1]["n"])
+
+            def close(self) -> None: ...
+
+        run = Run(Script(lambda chunk: Outcome.reject(chunk, "bad")))
+        run.feed(1, 2)
+        run.delivery.dead = Letters()
+        run.feed(3, 4)
+        await run.end()
+        assert (kept, run.counters.dropped_records, run.settled) == ([3, 4], 4, 2)
+
+    asyncio.run(main())

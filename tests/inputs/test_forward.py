@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pyrolens.api import ConfigError, Pair
 from pyrolens.inputs._server import ServerNet
 from pyrolens.inputs.forward import Forward, ForwardSource
+from pyrolens.records import frames
 from pyrolens.records.event import SECOND, metadata_of
 from tests.inputs.lent import Lent, run, soon
 
@@ -567,5 +568,32 @@ def test_a_bomb_of_many_small_members_takes_no_time() -> None:
             await peer.send(pack(["t", 1, {"n": 1}]))
             await router.env.until_events(1)
             assert time.monotonic() - begun < 20  # it was minutes once
+
+    run(check())
+
+
+@pytest.mark.parametrize("mode", ["forward", "packed", "gzip", "message", "many"])
+def test_what_would_fill_the_memory_is_refused_alone(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps and arrays of one byte each take a hundred times that once they are decoded."""
+    monkeypatch.setattr(frames, "MOST_CONTAINERS", 1000)
+    entries = pack([1, {}]) * 600
+    bad = {
+        "forward": b"\x92\xa1t\xdc" + (600).to_bytes(2, "big") + entries,
+        "packed": pack(["t", entries]),
+        "gzip": pack(["t", gzip.compress(entries), {"compressed": "gzip"}]),
+        "message": pack(["t", 1, {"a": [[]] * 1200}]),
+        "many": b"",
+    }[mode]
+    good = pack(["t", 1, {"n": 1, "text": "\u00e9" * 2000, "more": [[1]] * 400}])
+    # read one by one when there are many of them, and none of them is too much
+    many = pack(["t", 2, {"m": [[]] * 100}]) * (30 if mode == "many" else 0)
+
+    async def check() -> None:
+        async with running() as router:
+            peer = await router.connect()
+            await peer.send(bad + good + many)
+            await router.env.until_events(31 if mode == "many" else 1)
+            assert router.env.counts.get("refused_records", 0) == (0 if mode == "many" else 1)
+            assert router.env.records[0]["n"] == 1
 
     run(check())

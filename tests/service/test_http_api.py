@@ -101,7 +101,7 @@ CHUNKS = {"total": 0, "up": 0, "down": 0, "busy": 0, "busy_size": "0b"}
 STATUS = {"overlimit": False, "mem_size": "0b", "mem_limit": "0b"}
 STORAGE = {
     "storage_layer": {
-        "chunks": {"total_chunks": 1, "mem_chunks": 1, "fs_chunks": 0, "fs_chunks_up": 0, "fs_chunks_down": 0}
+        "chunks": {"total_chunks": 0, "mem_chunks": 0, "fs_chunks": 0, "fs_chunks_up": 0, "fs_chunks_down": 0}
     },
     "input_chunks": {"dummy.0": {"status": STATUS, "chunks": CHUNKS}, "d2": {"status": STATUS, "chunks": CHUNKS}},
 }
@@ -140,6 +140,63 @@ def test_json(path: str, expected: Any) -> None:
         assert (status, headers["Content-Type"], json.loads(body)) == (200, "application/json", expected)
 
     with_api(test)
+
+
+def with_chunks() -> Metrics:
+    metrics = counted()
+    memory, stored, backlog = metrics.input("dummy.0"), metrics.input("d2"), metrics.input("storage_backlog.2")
+    memory.open = dict.fromkeys(range(2), 0.0)
+    memory.unsettled, memory.limit, memory.paused = 2000, 2000, False
+    stored.open, stored.stores, stored.unsettled = {1: 0.0}, True, 500
+    backlog.open, backlog.stores, backlog.unread = {1: 0.0}, True, 7
+    metrics.output("bad").stored_chunks = 4
+    return metrics
+
+
+def test_chunks_in_memory_and_on_disk() -> None:
+    def chunks(up: int, down: int = 0, size: str = "0b") -> dict[str, object]:
+        return {"total": up + down, "up": up, "down": down, "busy": up, "busy_size": size}
+
+    async def test(ask: Ask) -> None:
+        layer = {"total_chunks": 15, "mem_chunks": 2, "fs_chunks": 13, "fs_chunks_up": 2, "fs_chunks_down": 11}
+        _, _, body = await ask("/api/v1/storage")
+        assert json.loads(body) == {
+            "storage_layer": {
+                "chunks": layer,
+            },
+            "input_chunks": {
+                "dummy.0": {
+                    "status": {"overlimit": True, "mem_size": "2.0K", "mem_limit": "2.0K"},
+                    "chunks": chunks(2, 0, "2.0K"),
+                },
+                "d2": {"status": {**STATUS, "mem_size": "500b"}, "chunks": chunks(1, 0, "500b")},
+                "storage_backlog.2": {"status": STATUS, "chunks": chunks(1, 7)},
+            },
+        }  # fmt: skip
+        _, _, body = await ask("/api/v2/metrics/prometheus")
+        for line in (
+            b"fluentbit_storage_chunks 15", b"fluentbit_storage_mem_chunks 2", b"fluentbit_storage_fs_chunks_down 11",
+            b'fluentbit_input_storage_chunks_up{name="dummy.0"} 2',
+            b'fluentbit_input_storage_overlimit{name="dummy.0"} 1',
+            b'fluentbit_input_storage_chunks_down{name="storage_backlog.2"} 7',
+            b'fluentbit_input_storage_chunks_busy_bytes{name="d2"} 500',
+        ):  # fmt: skip
+            assert line in body.splitlines()
+
+    with_api(test, HttpApi(Options(), with_chunks()))
+
+
+def test_where_chunks_are_no_metrics_nothing_tells_of_them() -> None:
+    metrics = with_chunks()
+    metrics.storage = False
+
+    async def test(ask: Ask) -> None:
+        assert (await ask("/api/v1/storage"))[0] == 404
+        _, _, body = await ask("/api/v2/metrics/prometheus")
+        assert b"fluentbit_storage_chunks" not in body
+        assert b"fluentbit_input_storage_overlimit" in body
+
+    with_api(test, HttpApi(Options(), metrics))
 
 
 def test_about_and_plugins() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator
 from itertools import count
 from typing import Any
 
+from pyrolens.delivery.memory import weight
 from pyrolens.delivery.outcome import Chunk, Limits, Origin, Parcel
 from pyrolens.delivery.receipt import Receipt
 
@@ -13,7 +14,7 @@ _number = count(1)
 class Buffer:
     """The open chunk of one key. Never holds more than a call may carry, but for a single item that is larger."""
 
-    __slots__ = ("items", "key", "limits", "origins", "receipts", "records", "size", "weights")
+    __slots__ = ("items", "key", "limits", "origin_size", "origins", "receipts", "records", "size", "weights")
 
     def __init__(self, key: Hashable, limits: Limits) -> None:
         self.key = key
@@ -27,6 +28,7 @@ class Buffer:
         self.size = 0
         self.weights: list[int] | None = None
         self.origins: list[Origin] | None = None
+        self.origin_size = 0
 
     def add(self, parcel: Parcel, receipt: Receipt) -> Iterator[Chunk]:
         """Take a parcel in; yields the chunks that became full."""
@@ -62,7 +64,9 @@ class Buffer:
             self.weights = weights + ([1] * len(items) if records == len(items) else [records])
         if origins:
             # where they are kept, each parcel is made of a single record
-            self.origins = [*(self.origins or []), *origins[:1] * len(items)]
+            if self.origins is None:
+                self.origins, self.origin_size = [], weight(origins[0])
+            self.origins += origins[:1] * len(items)
         self.items += items
         self.records += records
         self.size += size
@@ -81,6 +85,7 @@ class Buffer:
             self.receipts,
             self.weights,
             self.origins,
+            self.origin_size,
         )
         self._clear()
         return chunk

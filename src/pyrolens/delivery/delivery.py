@@ -68,7 +68,7 @@ class Delivery:
         self.calls = workers or sink.limits.calls
         """Calls that may be under way."""
         self.preserve_order = preserve_order
-        self._buffers: dict[tuple[Hashable, bool], Buffer] = {}
+        self._buffers: dict[tuple[Hashable, bool, bool], Buffer] = {}
         self._lanes = Lanes(1 if preserve_order else workers or 1)
         self._retries = Retries(self._due)
         self._under_way: dict[str, Chunk] = {}
@@ -104,7 +104,7 @@ class Delivery:
 
     def _add(self, parcel: Parcel, receipt: Receipt) -> None:
         # what its senders still have is nothing that a later run needs, so it has chunks of its own
-        kind = parcel.key, receipt.theirs
+        kind = parcel.key, receipt.theirs, parcel.origins is None
         buffer = self._buffers.get(kind)
         if buffer is None:
             buffer = self._buffers[kind] = Buffer(parcel.key, self.sink.limits)

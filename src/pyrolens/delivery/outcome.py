@@ -61,6 +61,8 @@ class Chunk:
     weights: list[int] | None = None
     """Records of each item; None: one each."""
     origins: list[Origin] | None = None
+    origin_size: int = 0
+    """Bytes of memory that each of them takes, more or less."""
 
     def records_of(self, indexes: Sequence[int]) -> int:
         return sum(self.weights[i] for i in indexes) if self.weights else len(indexes)
@@ -71,7 +73,9 @@ class Chunk:
         weights = [self.weights[i] for i in indexes] if self.weights else None
         origins = [self.origins[i] for i in indexes] if self.origins else None
         size = self.size * len(items) // len(self.items)
-        return Chunk(self.key, items, records, size, self.id, self.attempt, self.receipts, weights, origins)
+        return Chunk(
+            self.key, items, records, size, self.id, self.attempt, self.receipts, weights, origins, self.origin_size
+        )
 
 
 @dataclass(frozen=True, slots=True)

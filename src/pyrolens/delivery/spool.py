@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
 
+from pyrolens.delivery.memory import weight
 from pyrolens.delivery.outcome import Chunk
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.store.codec import pack, unpack
@@ -112,7 +113,16 @@ class Spool:
             self.log.settle(at)
             raise ValueError(f"{frame.records} records on disk cannot be understood") from None
         return Chunk(
-            key, items, records, size, f"{FROM_DISK}{next(_number):x}", attempt, receipts, weights, origins
+            key,
+            items,
+            records,
+            size,
+            f"{FROM_DISK}{next(_number):x}",
+            attempt,
+            receipts,
+            weights,
+            origins,
+            weight(origins[0]) if origins else 0,
         ), due
 
     def waiting(self) -> list[Chunk]:

@@ -59,6 +59,8 @@ class Protocol:
         """The events in their order, neighbours of one tag together.
         Raises: NotForwardError, once what came before has been given."""
         try:
+            if len(whole.data) > frames.MOST_CONTAINERS and frames.crowded(whole.data):
+                raise ValueError
             messages = frames.decode_messages(whole)
             first = messages[0].tag
             tags = [m.tag for m in messages]
@@ -105,6 +107,7 @@ class Protocol:
 
     def _message(self, frame: bytes) -> Batch:
         """One message of any mode. Raises: ValueError with the reason, NotForwardError."""
+        self._not_crowded(frame)
         try:
             message = frames.MESSAGE.decode(frame)
             if message.tag:
@@ -173,7 +176,15 @@ class Protocol:
         """The values of a payload, and what is wrong behind them. Raises: ValueError."""
         if 0 < self.limit < len(data):
             raise ValueError(f"its payload is larger than {self.limit} bytes")
-        return frames.cut(decompressed(data, options.get("compressed"), self.limit))
+        data = decompressed(data, options.get("compressed"), self.limit)
+        self._not_crowded(data)
+        return frames.cut(data)
+
+    @staticmethod
+    def _not_crowded(data: bytes) -> None:
+        """Raises: ValueError."""
+        if frames.crowded(data):
+            raise ValueError(f"it has more than {frames.MOST_CONTAINERS} maps and arrays")
 
     def _metrics(self, payload: str | bytes, options: dict[str, Any]) -> tuple[MetricSet, ...]:
         """Raises: ValueError."""

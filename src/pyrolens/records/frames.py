@@ -6,6 +6,7 @@ is faster than any streaming decoder, because no Python runs per value.
 Source: Forward Protocol Specification v1; src/flb_log_event_decoder.c (Fluent Bit 5.1.1).
 """
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -26,6 +27,11 @@ CANNOT = (msgspec.MsgspecError, ValueError, TypeError, AttributeError, Recursion
 TOO_DEEP = 200
 """Levels of nesting that a value may have."""
 
+
+MOST_CONTAINERS = 1_000_000
+"""Maps and arrays of one message: an empty one is one byte, and some hundred in memory."""
+NO_CONTAINERS = bytes(n for n in range(256) if not (0x80 <= n <= 0x9F or 0xDC <= n <= 0xDF))
+"""The bytes that begin no map and no array."""
 
 TOO_LARGE = "a message is larger than"
 
@@ -105,6 +111,36 @@ class Frames:
         self.waiting += len(data)
         if 0 < self._limit < self.waiting and not self.broken:
             self.broken = f"{TOO_LARGE} {self._limit} bytes"
+
+
+def crowded(data: bytes) -> bool:
+    """Whether there are more than MOST_CONTAINERS maps and arrays in it, of which values would take a hundred times its
+    size."""
+    if len(data) <= MOST_CONTAINERS or len(data.translate(None, NO_CONTAINERS)) <= MOST_CONTAINERS:
+        return False
+    # what may begin one may be text as well, so it has to be read; nothing is kept
+    left = [MOST_CONTAINERS]
+
+    def count(_: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise _CrowdedError
+
+    try:
+        for _ in msgpack.Unpacker(
+            io.BytesIO(data), raw=True, strict_map_key=False, list_hook=count, object_pairs_hook=count,
+            ext_hook=lambda code, inner: None,
+        ):  # fmt: skip
+            pass
+    except _CrowdedError:
+        return True
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError):
+        pass  # who decodes it says why
+    return False
+
+
+class _CrowdedError(Exception):
+    pass
 
 
 def cut(data: bytes) -> tuple[Whole, str]:

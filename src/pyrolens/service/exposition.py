@@ -12,6 +12,7 @@ from pyrolens import __version__
 from pyrolens.records.codecs.prometheus import escaped
 from pyrolens.records.event import SECOND
 from pyrolens.records.metrics import Family, Kind, MetricSet, Sample, spaces_of
+from pyrolens.service.chunks import of_all, of_input
 from pyrolens.service.metrics import SCRAPES, Metrics
 
 COMPATIBLE = "5.1.1"
@@ -92,6 +93,20 @@ def _old_names() -> Iterable[tuple[str, str, str]]:
     yield from (("output", key, help_) for key, (_, help_) in OUTPUT.items())
 
 
+ALL_CHUNKS = {
+    "total_chunks": "Total number of chunks in the storage layer.",
+    "mem_chunks": "Total number of memory chunks.",
+    "fs_chunks": "Total number of filesystem chunks.",
+    "fs_chunks_up": "Total number of filesystem chunks up in memory.",
+    "fs_chunks_down": "Total number of filesystem chunks down.",
+}
+INPUT_CHUNKS = {
+    "total": ("chunks", "Total number of chunks."),
+    "up": ("chunks_up", "Total number of chunks up in memory."),
+    "down": ("chunks_down", "Total number of chunks down."),
+    "busy": ("chunks_busy", "Total number of chunks in a busy state."),
+    "busy_size": ("chunks_busy_bytes", "Total number of bytes used by chunks in a busy state."),
+}
 Rows = list[tuple[tuple[str, ...], float]]
 """Values of labels, and what is read there."""
 
@@ -149,10 +164,23 @@ def _gauges(metrics: Metrics) -> Iterable[Found]:
     yield "fluentbit_build_info", "gauge", "Build version information.", ("hostname", "version", "os"), build
     for name, attribute, about in (
         ("ingestion_paused", "paused", "Is the input paused or not?"),
-        ("storage_overlimit", "paused", "Is the input memory usage overlimit ?."),
+        ("storage_overlimit", "over_limit", "Is the input memory usage overlimit ?."),
         ("storage_memory_bytes", "unsettled", "Memory bytes used by the chunks."),
     ):
         yield f"fluentbit_input_{name}", "gauge", about, ("name",), _rows(inputs, attribute)
+    if metrics.storage:
+        yield from _chunks(metrics)
+
+
+def _chunks(metrics: Metrics) -> Iterable[Found]:
+    everywhere = of_all(metrics)
+    for key, about in ALL_CHUNKS.items():
+        name = "chunks" if key == "total_chunks" else key
+        yield f"fluentbit_storage_{name}", "gauge", about, (), [((), everywhere[key])]
+    counted = {one.name: of_input(one) for one in metrics.inputs.values()}
+    for key, (name, about) in INPUT_CHUNKS.items():
+        rows: Rows = [((label,), chunks[key]) for label, chunks in counted.items()]
+        yield f"fluentbit_input_storage_{name}", "gauge", about, ("name",), rows
 
 
 def _own(metrics: Metrics) -> Iterable[Found]:

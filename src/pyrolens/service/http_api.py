@@ -20,6 +20,7 @@ from pyrolens import __version__
 from pyrolens.net.http_server import Answer, HttpServer, Request
 from pyrolens.plugin import names
 from pyrolens.records.codecs.prometheus import plain_text, prometheus_text
+from pyrolens.service.chunks import of_all, of_input
 from pyrolens.service.exposition import COMPATIBLE, all_metrics, as_json, old_prometheus
 from pyrolens.service.health import Health
 from pyrolens.service.metrics import Metrics
@@ -200,16 +201,16 @@ class HttpApi:
         return _json({"plugins": {"inputs": names("input"), "filters": names("filter"), "outputs": names("output")}})
 
     def _storage(self, _: Request) -> Answer:
-        chunks = sum(o.waiting_chunks for o in self.metrics.outputs.values())
-        inputs = {
-            m.name: {
-                "status": {"overlimit": m.paused, "mem_size": size(m.unsettled), "mem_limit": size(m.limit)},
-                "chunks": {"total": 0, "up": 0, "down": 0, "busy": 0, "busy_size": "0b"},
+        if not self.metrics.storage:
+            return Answer(404)
+        inputs = {}
+        for m in self.metrics.inputs.values():
+            chunks: dict[str, object] = {**of_input(m)}
+            inputs[m.name] = {
+                "status": {"overlimit": m.over_limit, "mem_size": size(m.unsettled), "mem_limit": size(m.limit)},
+                "chunks": {**chunks, "busy_size": size(m.unsettled)},
             }
-            for m in self.metrics.inputs.values()
-        }
-        layer = {"total_chunks": chunks, "mem_chunks": chunks, "fs_chunks": 0, "fs_chunks_up": 0, "fs_chunks_down": 0}
-        return _json({"storage_layer": {"chunks": layer}, "input_chunks": inputs})
+        return _json({"storage_layer": {"chunks": of_all(self.metrics)}, "input_chunks": inputs})
 
     async def _reloaded(self, coming: Awaitable[Reloaded]) -> Answer:
         return self._told(await coming)

@@ -97,7 +97,7 @@ class InputRuntime(PluginEnv):
     async def start(self) -> None:
         """Raises: ConfigError."""
         metrics = self.metrics
-        metrics.limit = self.limit
+        metrics.limit, metrics.stores = self.limit, self.stores
         if metrics.paused:
             metrics.resume()  # the one before it was
         await self.source.start()
@@ -119,6 +119,7 @@ class InputRuntime(PluginEnv):
         self._pipeline, self._processors, self._parsers = new._pipeline, new._processors, new._parsers
         self.of_metrics, self.router = new.of_metrics, new.router
         self.stores, self.store, self.ring = new.stores, new.store, new.ring
+        self.metrics.stores = new.stores
         self.press, self.pauses_over_limit = new.press, new.pauses_over_limit
 
     def ingest(

@@ -25,6 +25,8 @@ class InputMetrics:
         "plugin",
         "records",
         "resumes",
+        "stores",
+        "unread",
         "unsettled",
     )
 
@@ -45,6 +47,10 @@ class InputMetrics:
         """When it was paused the last time, on the monotonic clock."""
         self.paused_before = 0.0
         """Seconds that it was paused for before that."""
+        self.stores = False
+        """What is not settled is on disk, too."""
+        self.unread = 0
+        """Batches that are on disk alone."""
         self.open: dict[Any, float] = {}
         """What is not settled yet, in order of arrival, and when it came in, on the monotonic clock."""
         self.counters: Counters = {}
@@ -59,6 +65,10 @@ class InputMetrics:
         self.paused = False
         self.paused_before += time.monotonic() - self.paused_at
         self.resumes += 1
+
+    @property
+    def over_limit(self) -> bool:
+        return 0 < self.limit <= self.unsettled
 
     @property
     def paused_seconds(self) -> float:
@@ -161,6 +171,8 @@ class Metrics:
         self.outputs: dict[str, OutputMetrics] = {}
         self.router: Counters = {"regex_over_budget": 0}
         """Of what no plugin does: Match_Regex and the conditions of routes."""
+        self.storage = True
+        """Whether chunks are among the metrics (storage.metrics)."""
         self.reloads = 0
         self.log_lines: Counters = dict.fromkeys(("error", "warn", "info", "debug", "trace"), 0)
 

@@ -33,8 +33,8 @@ from pyrolens.service.secrets import plugins_of, secrets_of
 from pyrolens.service.storage import Storage
 
 T = TypeVar("T")
-BACKLOG = "storage_backlog.0"
-"""What Fluent Bit calls what brings back the records of earlier runs."""
+BACKLOG = "storage_backlog"
+"""What Fluent Bit calls the input that brings back the records of earlier runs; it comes behind all others."""
 KEPT_FOR_DELIVERY = 0.2
 """Of Grace, but at least a second: then no more is read from peers that have not closed."""
 LOOK = 0.02
@@ -102,6 +102,7 @@ class Router:
         """Bytes of memory when nothing waits."""
         limit = memory_limit(service.memory_limit, limit_of_container(), self.baseline)
         self.pressure = Pressure(self.memory, limit, self.log)
+        self.metrics.storage = service.storage_metrics
         for env, made in zip(self.inputs, config.inputs, strict=True):
             env.press = self.pressure
             env.pauses_over_limit = env.stores and made.pauses_over_limit
@@ -121,7 +122,8 @@ class Router:
             return before.storage
         if service.storage_path is None:
             return None
-        return Storage(service, self._log("storage"), self.metrics.input(BACKLOG))
+        backlog = self.metrics.input(f"{BACKLOG}.{len(self.inputs)}", BACKLOG)
+        return Storage(service, self._log("storage"), backlog)
 
     def open_storage(self, deliveries: Sequence[Delivery]) -> None:
         """Give each input its store, and these deliveries their spools. Raises: ConfigError."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
@@ -258,6 +259,7 @@ class Backlog:
         self.most = most
         self.said = said
         self.metrics = metrics
+        metrics.stores = True
         self.ways: Mapping[str, Feed] = {}
         """By the label of an input: the way of its batches."""
         self.other: Feed = lambda tag, events, receipt: None
@@ -274,6 +276,10 @@ class Backlog:
     def add(self, label: str, log: StoreLog) -> None:
         if log.unread:
             self._logs.append((label, log))
+            self._count()
+
+    def _count(self) -> None:
+        self.metrics.unread = sum(log.unread for _, log in self._logs)
 
     @property
     def records(self) -> int:
@@ -314,6 +320,7 @@ class Backlog:
             if frame is not None:
                 self._feed(label, log, frame.kind, frame.body, frame.at)
         self._logs = [one for one in self._logs if one[1].unread]
+        self._count()
         if self._logs:
             self._soon()
         else:
@@ -332,11 +339,14 @@ class Backlog:
         metrics.unsettled += len(body)
 
         def settled(receipt: Receipt) -> None:
+            metrics.open.pop(receipt, None)
             metrics.unsettled -= receipt.size
             log.settle(at)
             self._soon()
 
-        self.ways.get(label, self.other)(tag, events, Receipt(len(body), settled))
+        receipt = Receipt(len(body), settled)
+        metrics.open[receipt] = time.monotonic()
+        self.ways.get(label, self.other)(tag, events, receipt)
 
     async def finish(self) -> None:
         """Returns when all is read."""
