@@ -30,12 +30,24 @@ def all_cases() -> Iterator[Found]:
                 yield Found(kind, path.stem, case)
 
 
+class Difference(NamedTuple):
+    reason: str
+    test: str
+    """Of what we do instead: FILE::NAME, below tests."""
+    cases: list[str]
+
+
+def differences() -> list[Difference]:
+    listed = tomllib.loads((HERE / "known_differences.toml").read_text())["difference"]
+    return [Difference(**each) for each in listed]
+
+
 def known_differences() -> dict[str, str]:
     """Case -> why we differ. Raises: ValueError for a case that is listed twice."""
     known: dict[str, str] = {}
-    for difference in tomllib.loads((HERE / "known_differences.toml").read_text()).get("difference", []):
-        for case in difference["cases"]:
+    for difference in differences():
+        for case in difference.cases:
             if case in known:
                 raise ValueError(f"{case} is listed twice")
-            known[case] = difference["reason"]
+            known[case] = difference.reason
     return known

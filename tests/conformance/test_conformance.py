@@ -3,11 +3,13 @@
 A case that is listed in known_differences.toml must differ: once it passes, it has to leave the list.
 """
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.conformance.cases import Found, all_cases, known_differences
+from tests.conformance.cases import Found, all_cases, differences, known_differences
 from tests.conformance.pool import Pool
 
 CASES = list(all_cases())
@@ -30,6 +32,13 @@ def test_case(found: Found, pool: Pool, record_property: Callable[[str, object],
 
 def test_each_known_difference_is_a_case() -> None:
     assert set(KNOWN) - {found.id for found in CASES} == set()
+
+
+@pytest.mark.parametrize("test", sorted({difference.test for difference in differences()}))
+def test_each_known_difference_has_its_test(test: str) -> None:
+    file, _, name = test.partition("::")
+    tree = ast.parse((Path(__file__).parents[1] / file).read_text())
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def test_ids_are_unique() -> None:

@@ -89,6 +89,17 @@ def test_authorization(options: dict[str, Any], expected: str | None) -> None:
     assert request.headers.get("authorization") == expected
 
 
+def test_names_are_written_as_they_are_and_requests_shown_if_wanted(capfdbinary: Any) -> None:
+    """As Fluent Bit writes them, which leaves names out that would have to be escaped."""
+    batch = events({"id": "é"})
+    options = {"index": "idx-ü", "id_key": "id", "suppress_type_name": True, "trace_output": True}
+    _, (request,) = sent(make(**options), vendors.bulk(), batch)
+    action, document = request.body.decode().splitlines()
+    assert action == '{"create":{"_index":"idx-ü","_id":"é"}}'
+    assert document.endswith('"id":"\\u00e9"}')
+    assert capfdbinary.readouterr().out == request.body
+
+
 def test_gzip() -> None:
     _, (request,) = sent(make(compress=True), vendors.bulk(), TWO)
     assert request.headers["content-encoding"] == "gzip"

@@ -13,6 +13,7 @@ from pyrolens.aws.signer import Signer, error_code
 from pyrolens.aws.xml import xml_value
 from pyrolens.delivery.outcome import Chunk, Outcome
 from pyrolens.net import Client, NetError, Response
+from pyrolens.net.body import Body
 
 THROTTLED = frozenset(
     {
@@ -129,7 +130,7 @@ class AwsClient:
         method: str,
         target: str,
         headers: list[Header],
-        body: bytes,
+        body: Body,
         *,
         read: Callable[[Response], Reply] = read_reply,
         seconds: float = CALL_SECONDS,

@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from pyrolens.net.body import Body, checksum
+
 
 class Credentials(NamedTuple):
     """Keys, and when they end (seconds since the epoch), if they do."""
@@ -62,7 +64,7 @@ def sign(
     method: str,
     target: str,
     headers: list[Header],
-    body: bytes,
+    body: Body,
     now: float | None = None,
 ) -> list[Header]:
     """The headers and those that sign them. All of `headers` are signed, Host among them, so they must reach the
@@ -71,7 +73,7 @@ def sign(
     stamp = time.strftime("%Y%m%dT%H%M%SZ", moment)
     day = stamp[:8]
     out = [*headers, ("x-amz-date", stamp)]
-    digest = hashlib.sha256(body).hexdigest()
+    digest = checksum(body, hashlib.sha256()).hexdigest()
     if service == "s3":
         out.append(("x-amz-content-sha256", digest))
     if credentials.token:

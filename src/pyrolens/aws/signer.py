@@ -14,6 +14,7 @@ from pyrolens.aws.credentials import Cache
 from pyrolens.aws.sign import Credentials, Header, sign, without_secrets
 from pyrolens.aws.xml import xml_value
 from pyrolens.net import Client, NetError, Response
+from pyrolens.net.body import Body
 from pyrolens.plugin import Log
 
 TOLERATED = 240.0
@@ -101,7 +102,7 @@ class Signer:
         method: str,
         target: str,
         headers: Sequence[Header],
-        body: bytes,
+        body: Body,
         *,
         unsigned: Sequence[Header] = (),
         seconds: float,

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from pyrolens.net.body import PIECE, Body, pieces
 from pyrolens.net.connect import Place, connect
 from pyrolens.net.errors import NetError
 from pyrolens.net.tls import context
 from pyrolens.net.wire import Answer, Headers, Response, request_head
-
-SLICE = 256 * 1024
-"""Bytes handed to the transport at once; the next slice waits until the kernel has taken most of it."""
 
 
 def header_names(headers: Headers) -> set[str]:
@@ -91,7 +89,7 @@ class Connection(asyncio.Protocol):
                 said = "in the middle of an answer" if started else "without an answer"
                 self._waiter.set_exception(NetError(f"connection closed {said}", unanswered=not started))
 
-    async def exchange(self, head: bytes, body: bytes, still: float) -> tuple[Response, bool]:
+    async def exchange(self, head: bytes, body: Body, still: float) -> tuple[Response, bool]:
         """Send, and wait for the answer and whether the connection can be used again.
 
         `still`: seconds without progress after which it fails; 0: never. Raises: NetError."""
@@ -104,13 +102,13 @@ class Connection(asyncio.Protocol):
         watch = self._watch(loop, still) if still else None
         sent = False
         try:
-            if len(body) <= SLICE:
+            if isinstance(body, bytes) and len(body) <= PIECE:
                 transport.write(head + body)
             else:
                 transport.write(head)
-                view = memoryview(body)
-                for start in range(0, len(body), SLICE):
-                    transport.write(view[start : start + SLICE])
+                for piece in pieces(body):
+                    transport.write(piece)
+                    # the next piece waits until the kernel has taken most of it
                     if self._room:
                         await self._room
                     if waiter.done():
@@ -168,7 +166,7 @@ class Client:
         """Value of the Host header."""
 
     async def request(
-        self, method: str, target: str, headers: Headers = (), body: bytes = b"", *, timeout: float = 0.0
+        self, method: str, target: str, headers: Headers = (), body: Body = b"", *, timeout: float = 0.0
     ) -> Response:
         """The answer, whatever its status. `timeout`: seconds for all of it; 0: none. Raises: NetError."""
         lines = list(headers)
@@ -184,7 +182,7 @@ class Client:
         except TimeoutError:
             raise NetError(f"{self.place.address}: no answer in {timeout:g} seconds") from None
 
-    async def _send(self, head: bytes, body: bytes) -> Response:
+    async def _send(self, head: bytes, body: Body) -> Response:
         connection = self._take()
         if connection is not None:
             try:
@@ -195,7 +193,7 @@ class Client:
         _, connection = await connect(self.place, lambda: Connection(self._forget))
         return await self._exchange(connection, head, body)
 
-    async def _exchange(self, connection: Connection, head: bytes, body: bytes) -> Response:
+    async def _exchange(self, connection: Connection, head: bytes, body: Body) -> Response:
         self._busy.add(connection)
         try:
             answer, keep = await connection.exchange(head, body, self.place.net.io_timeout)

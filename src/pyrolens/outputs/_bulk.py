@@ -30,6 +30,7 @@ from pyrolens.outputs._post import (
     poster,
     valid_target,
 )
+from pyrolens.outputs._standard_out import write_out
 from pyrolens.records.accessor import MISSING, accessor
 from pyrolens.records.codecs import Json, json_value, pack, second_text
 from pyrolens.records.event import SECOND, Record
@@ -43,7 +44,6 @@ Hash = Callable[[bytes], str]
 BULK_IGNORED = {
     **IGNORED,
     "buffer_size": WHOLE_ANSWERS,
-    "trace_output": "an output stdout for the same tags shows the records",
     "trace_error": "the reason of each failure is always logged",
 }
 BULK_DIFFERS = (
@@ -94,6 +94,8 @@ class Bulk:
     replace_dots: bool = opt("Dots in the names of fields become underscores.", default=False)
     current_time_index: bool = opt("The index and the time field are of the time of sending.", default=False)
 
+    trace_output: bool = opt("Print the body of each request on standard output, too.", default=False)
+
     def mistakes(self, aws: Identity) -> Iterable[tuple[str, str]]:
         if self.write_operation in ("update", "upsert") and not (self.id_key or self.generate_id):
             yield "write_operation", f"write_operation {self.write_operation} needs id_key or generate_id"
@@ -135,7 +137,7 @@ class Documents:
         place = {"_index": index}
         if not self.options.suppress_type_name:
             place["_type"] = self.options.type
-        return json_value({self.action: place})[:-2]
+        return json_value({self.action: place}, escape_unicode=False)[:-2]
 
     def lines(self, tag: str) -> Lines:
         options, each = self.options, self.json.each
@@ -166,7 +168,7 @@ class Documents:
                     index = index_of(times[n], events[n][1])
                 else:
                     index = static if id_ is None else options.index
-                place = b"" if id_ is None else b',"_id":' + json_value(id_)
+                place = b"" if id_ is None else b',"_id":' + json_value(id_, escape_unicode=False)
                 out.append(b"".join((self.head(index), place, b"}}\n", before, body, after)))
             return out
 
@@ -301,8 +303,9 @@ class BulkSink(PostSink):
     def __init__(self, env: OutputEnv, documents: Documents, servers: Sequence[Server]) -> None:
         options = documents.options
         self.servers, self.turns = servers, cycle(servers)
-        self.type = b"" if options.suppress_type_name else b',"_type":' + json_value(options.type)
+        self.type = b"" if options.suppress_type_name else b',"_type":' + json_value(options.type, escape_unicode=False)
         """As an action holds it."""
+        self.trace = options.trace_output
         self.untyped = False
         """A server has said that it takes no types."""
         if options.aws_service_name == "aoss" and not options.suppress_type_name:
@@ -314,12 +317,14 @@ class BulkSink(PostSink):
     async def deliver(self, chunk: Chunk) -> Outcome:
         server = next(self.turns)
         try:
+            if self.trace:
+                await write_out(self.body(chunk))
             answer = await server.send(self.body(chunk))
             if answer.status == 400 and NO_TYPES in answer.body and self.type and not self.untyped:
                 self.untyped = True
                 self.env.log.warning("the server refuses types, so none are sent from now on: set suppress_type_name")
                 answer = await server.send(self.body(chunk))
-        except (NetError, CredentialsError) as why:
+        except (NetError, CredentialsError, OSError) as why:
             return Outcome.again(chunk, str(why))
         return self.outcome(chunk, answer)
 

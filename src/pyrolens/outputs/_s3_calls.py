@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 from pyrolens.aws import AwsClient, Reply
 from pyrolens.aws.client import read_xml
 from pyrolens.aws.xml import xml_value
+from pyrolens.net.body import Body, checksum
 from pyrolens.outputs._s3_key import path_of
 
 Headers = list[tuple[str, str]]
@@ -22,7 +23,7 @@ class Bucket:
         self.client, self.name = client, name
         self._headers, self._md5 = headers, md5
 
-    async def put(self, key: str, body: bytes) -> Reply:
+    async def put(self, key: str, body: Body) -> Reply:
         reply = await self._send("PUT", key, "", body, [*self._headers, *self._sum(body)])
         # something on the way may say 200, too
         return reply if not reply.ok or reply.headers.get("etag") else Reply(0, "", "the answer has no ETag")
@@ -33,7 +34,7 @@ class Bucket:
         found = xml_value(reply.body.decode("utf-8", "replace"), "UploadId") if reply.ok else ""
         return (reply, found) if found or not reply.ok else (Reply(0, "", "the answer has no UploadId"), "")
 
-    async def part(self, key: str, upload: str, number: int, body: bytes) -> tuple[Reply, str]:
+    async def part(self, key: str, upload: str, number: int, body: Body) -> tuple[Reply, str]:
         """The ETag of the part, or ""."""
         reply = await self._send("PUT", key, f"partNumber={number}&{_id(upload)}", body, self._sum(body))
         found = reply.headers.get("etag", "").strip('"') if reply.ok else ""
@@ -51,15 +52,16 @@ class Bucket:
         known = not reply.ok or b"CompleteMultipartUploadResult" in reply.body
         return reply if known else Reply(0, "", "the answer does not say that the upload is complete")
 
-    async def _send(self, method: str, key: str, query: str, body: bytes, headers: Headers) -> Reply:
+    async def _send(self, method: str, key: str, query: str, body: Body, headers: Headers) -> Reply:
         target = path_of(self.name, key) + (f"?{query}" if query else "")
         seconds = 60.0 + len(body) / SLOWEST
         return await self.client.send(method, target, headers, body, read=read_xml, seconds=seconds)
 
-    def _sum(self, body: bytes) -> Headers:
+    def _sum(self, body: Body) -> Headers:
         if not self._md5:
             return []
-        return [("Content-MD5", base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode())]
+        digest = checksum(body, hashlib.md5(usedforsecurity=False)).digest()
+        return [("Content-MD5", base64.b64encode(digest).decode())]
 
 
 def _id(upload: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pyrolens.api import DELIVERED, Chunk, ConfigError, Encode, Event, Limits, Outcome, OutputEnv, Parcel, Problem
 from pyrolens.aws import Reply
 from pyrolens.delivery.retry import RetryPolicy
+from pyrolens.net.body import Body
 from pyrolens.outputs._s3_calls import Bucket
 from pyrolens.outputs._s3_key import KeyFormat
 from pyrolens.outputs._s3_store import Store, Stored, StoreInUseError, Upload
@@ -312,8 +313,8 @@ class S3Sink:
             self.store.used -= lost
             if lost:
                 self.env.log.error("a stored file lacks its end", file=str(file.path), lost_bytes=lost)
-        data = await asyncio.to_thread(file.data)
-        body = await asyncio.to_thread(self.pack, data) if self.pack else data
+        pack = self.pack
+        body: Body = await asyncio.to_thread(lambda: pack(file.data())) if pack else file.body()
         rules, upload = self.rules, lane.upload
         if file.size == 0:
             self._sent(lane, file)
@@ -334,7 +335,7 @@ class S3Sink:
         assert file.key is not None
         return file.key
 
-    async def _put(self, lane: Lane, file: Stored, body: bytes) -> str | None:
+    async def _put(self, lane: Lane, file: Stored, body: Body) -> str | None:
         key = self._key(file)
         reply = await self.bucket.put(key, body)
         if not reply.ok:
@@ -344,7 +345,7 @@ class S3Sink:
         self._sent(lane, file)
         return None
 
-    async def _part(self, lane: Lane, file: Stored, body: bytes) -> str | None:
+    async def _part(self, lane: Lane, file: Stored, body: Body) -> str | None:
         upload = lane.upload
         if upload is None:
             key = self._key(file, parts=True)

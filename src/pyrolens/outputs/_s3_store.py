@@ -19,6 +19,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from pyrolens.net.body import FileBody
+
 JOURNAL, UPLOAD = ".journal", ".upload"
 QUARANTINE = "quarantine"
 IN_MEMORY = 32 * 1024 * 1024
@@ -128,6 +130,10 @@ class Stored:
         """Raises: OSError."""
         self.journal.write(key=key)
         self.key = key
+
+    def body(self) -> FileBody:
+        """All of it, read when it is sent. Raises: OSError."""
+        return FileBody(self.path, self.size)
 
     def data(self) -> bytes:
         """All of it; a large one is mapped, not read."""
