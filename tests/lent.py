@@ -31,6 +31,8 @@ class Lent:
         """ns"""
         self.counts: dict[str, int] = {}
         self.emitted: list[tuple[str, list[Event], int]] = []
+        self.labels: list[str | None] = []
+        """Of Fluentd's, that emit() was given."""
         self.published: list[tuple[str, MetricSet, Callable[[], None]]] = []
         self.exits: list[int] = []
         self.timers: list[tuple[float, Callable[[], None]]] = []
@@ -63,8 +65,17 @@ class Lent:
     def exit(self, status: int = 0) -> None:
         self.exits.append(status)
 
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+    def emit(
+        self,
+        tag: str,
+        events: list[Event],
+        *,
+        moved: int = 0,
+        held: Sequence[Held] = (),
+        label: str | None = None,
+    ) -> None:
         self.emitted.append((tag, events, moved))
+        self.labels.append(label)
         self.used += held
 
     def publish(self, tag: str, metrics: MetricSet, settled: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pyrolens.language.document import Entry, Section
+from pyrolens.language.document import Entry, Section, shown
 from pyrolens.problems import Place, Problems, nearest
 
 
@@ -508,17 +508,17 @@ def read_options(
             near = re.search(r"'(.+)'", hint)
             if near:
                 tried.add(by_name[near[1]].name)
-            place, shown = entry.place, entry.key
+            place, name = entry.place, entry.key
             begun = by_name.get(re.split("[=:]", key)[0])
             meant = begun or (by_name[near[1]] if near else None)
             if SECRET_NAME.search(key) or (meant and meant.kind.secret):
                 place = masked(entry.place, entry)
-                if shown != (shown := re.split("[=:]", shown)[0]):  # the value is glued to it
+                if name != (name := re.split("[=:]", name)[0]):  # the value is glued to it
                     place = dataclasses.replace(place, text="")
             if unknown_is_ignored:
-                problems.warning("unknown-option", f"{who} has no option '{shown}': it is ignored", place, hint)
+                problems.warning("unknown-option", f"{who} has no option '{name}': it is ignored", place, hint)
             else:
-                fail("unknown-option", f"{who} has no option '{shown}'", place, hint)
+                fail("unknown-option", f"{who} has no option '{name}'", place, hint)
             continue
         tried.add(spec.name)
         secret = spec.kind.secret
@@ -538,19 +538,18 @@ def read_options(
                 tried.discard(spec.name)
                 problems.warning("empty-value", f"{who}: {entry.key} is empty, as if it were not given", value_place)
             continue
-        # what came from a variable may be a secret, so such a value is shown as it was written
-        shown = "***" if secret else entry.value if isinstance(entry.value, str) and "${" in entry.value else text
+        said = "***" if secret else shown(entry.value, text)
         try:
             value = read_text(spec, key, text, entry)
         except ValueError as why:
-            fail("bad-value", f"{who}: {entry.key} is '{shown}': {why}", value_place)
+            fail("bad-value", f"{who}: {entry.key} is '{said}': {why}", value_place)
             continue
         if spec.pairs == 2 and len(split_tokens(text, 2)) > 2:
             message = f"{who}: {entry.key} has more than two words, so this line is left out"
             problems.warning("left-out", message, value_place, "put double quotes around what holds blanks")
             continue
         if not (spec.repeats or spec.spellings) and (doubt := spec.kind.doubt(text)):
-            problems.warning("odd-value", f"{who}: {entry.key} is '{shown}': {doubt}", value_place)
+            problems.warning("odd-value", f"{who}: {entry.key} is '{said}': {doubt}", value_place)
         if spec.repeats:
             taken.setdefault(spec.name, []).append(value)
         elif spec.name in taken and not (spec.last_wins or last_wins):

@@ -149,10 +149,19 @@ class Held(Protocol):
 
 
 class FilterEnv(JoiningEnv, Protocol):
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+    def emit(
+        self,
+        tag: str,
+        events: list[Event],
+        *,
+        moved: int = 0,
+        held: Sequence[Held] = (),
+        label: str | None = None,
+    ) -> None:
         """Let records enter again at the first filter under another tag. `moved`: how many of them the filter
         takes out of the batch it was given (they are not dropped). Outside of a call of the transform, `held`
-        is what hold() gave for the batches that the records came in, the latest last."""
+        is what hold() gave for the batches that the records came in, the latest last. `label`: of a config in
+        Fluentd's language, the label that they enter; None: the one where they are."""
 
     def failed(self, records: int) -> None:
         """Count records that go on unchanged, since the filter failed at them. For a filter that sees by itself to what

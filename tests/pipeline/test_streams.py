@@ -26,7 +26,15 @@ class TaskEnv(Lent):
         super().__init__()
         self.bench, self.step = bench, step
 
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+    def emit(
+        self,
+        tag: str,
+        events: list[Event],
+        *,
+        moved: int = 0,
+        held: Sequence[Held] = (),
+        label: str | None = None,
+    ) -> None:
         pipeline = self.bench.pipeline
         if pipeline.now is None:
             pipeline.make(self.step, tag, events)

@@ -9,24 +9,67 @@ from pyrolens.config.registry import Registry
 from pyrolens.config.service import read_service
 from pyrolens.config.values import Values
 from pyrolens.config.wiring import wire
+from pyrolens.language import fluentd
 from pyrolens.language.document import Document, Section
 from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, is_yaml, shown
 from pyrolens.language.variables import Variables
 from pyrolens.problems import ConfigError, Place, Problems
 
+LOOK = 1 << 20
+"""Bytes of a file that are looked at for its language."""
 
-def load(path: str | None, arguments: Sequence[Section] = (), environ: Mapping[str, str] | None = None) -> Config:
+
+FORMATS = ("fluentbit", "fluentd")
+"""The languages: Fluent Bit's (YAML by the name of the file, else classic), and Fluentd's."""
+
+
+def load(
+    path: str | None,
+    arguments: Sequence[Section] = (),
+    environ: Mapping[str, str] | None = None,
+    form: str | None = None,
+) -> Config:
     """The config of a file (None: without one) and the sections that the command line stands for.
 
-    `arguments` come before the file, so in [SERVICE] the file counts. `environ`: the process's own by default.
+    `arguments` come before the file, so in [SERVICE] the file counts. `environ`: the process's own by default. `form`:
+    the language, one of FORMATS; if it is not given, the name of the file and its text say which it is.
 
     Raises: ConfigError with all problems; warnings are in the Config."""
     problems = Problems()
     document = Document()
+    if path is not None and (form == "fluentd" or (form is None and is_fluentd(path))):
+        return load_fluentd(path, arguments, os.environ if environ is None else environ)
     if path is not None:
         document = read(path, problems)
     document.sections[:0] = arguments
     return build(document, problems, environ)
+
+
+def is_fluentd(path: str) -> bool:
+    """Whether a file is in Fluentd's language, by its text."""
+    if is_yaml(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return fluentd.looks_like(file.read(LOOK).decode("utf-8", "replace"))
+    except (OSError, ValueError):
+        return False
+
+
+def load_fluentd(path: str, arguments: Sequence[Section], environ: Mapping[str, str]) -> Config:
+    """Raises: ConfigError with all problems."""
+    from pyrolens.config.fluentd import build as build_fluentd  # only who has a Fluentd config pays for it
+
+    problems = Problems()
+    files = Files(os.path.dirname(os.path.realpath(path)))
+    try:
+        text = files.read(path)
+    except UnreadableError as why:
+        problems.error("no-config", str(why), Place(path), why.hint)
+        raise ConfigError(problems) from None
+    root = fluentd.parse(text, path, files, environ, problems)
+    document = Document(folder=files.folder, files=files.names)
+    return build_fluentd(root, document, problems, arguments)
 
 
 def read(path: str, problems: Problems) -> Document:

@@ -41,6 +41,8 @@ class Built(Generic[P]):
     """Of outputs: bytes that may wait; 0: any."""
     routes: list[RouteRule] = field(default_factory=list)
     """Of inputs: if there are any, they say which outputs get its records, and Match does not."""
+    enters: str = ""
+    """Of inputs of Fluentd's: the label that its records enter."""
 
     @property
     def label(self) -> str:
@@ -60,6 +62,18 @@ class Built(Generic[P]):
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A <filter> or a <match> of Fluentd's, in the order of the config: see pipeline.Stage."""
+
+    takes: Callable[[str], bool]
+    filter: Built[Filter] | None = None
+    """None: it is a match."""
+    outputs: tuple[Built[Output], ...] = ()
+    exits: tuple[Built[Filter], ...] = ()
+    """What sends records on by another tag or to another label."""
+
+
+@dataclass(frozen=True)
 class Config:
     service: Service
     inputs: list[Built[Input]]
@@ -72,3 +86,6 @@ class Config:
     """Those of the config; Fluent Bit's own are known to who uses them."""
     streams: list[Any] = field(default_factory=list)
     """Of pyrolens.sql.task.StreamTask, which most routers have no need to load."""
+    flows: Mapping[str, list[Stage]] | None = None
+    """Of a config in Fluentd's language: what each label does with a tag. The filters and outputs in them are also in
+    `filters` and `outputs`, where what they match counts for nothing."""

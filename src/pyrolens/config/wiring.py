@@ -36,7 +36,7 @@ def wire(
     document: Document, service: Service, registry: Registry, values: Values, problems: Problems
 ) -> tuple[list[Built[Input]], list[Built[Filter]], list[Built[Output]]]:
     """All inputs, filters and outputs of the document that can be built; the rest is in problems."""
-    builder = _Builder(document, service, values, problems)
+    builder = Builder(document, service, values, problems)
     for section in document.of("custom"):
         entry = section.get("name")
         name = values.text(entry, problems) if entry else ""
@@ -53,7 +53,7 @@ def wire(
     return inputs, filters, outputs
 
 
-class _Builder:
+class Builder:
     def __init__(self, document: Document, service: Service, values: Values, problems: Problems) -> None:
         self.document, self.service, self.values, self.problems = document, service, values, problems
         self.counts: Counter[tuple[str, str]] = Counter()

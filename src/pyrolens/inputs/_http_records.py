@@ -71,8 +71,11 @@ def json_stream(body: bytes) -> list[Any]:
         raise RequestError(400, "unable to process records", str(why)) from None
 
 
-def tag_of_path(path: str) -> str | None:
-    """The tag that a path stands for: what follows the first /, with _ for all that may not be in it."""
+def tag_of_path(path: str, slash: str | None = None) -> str | None:
+    """The tag that a path stands for: what follows the first /, with _ for all that may not be in it. `slash`: what
+    stands for a slash between two parts; then all else may be in it."""
+    if slash is not None:
+        return slash.join(part for part in path.split("/") if part) or None
     tag = path[1:]
     return NO_TAG.sub("_", tag) if tag else None
 

@@ -54,6 +54,9 @@ class Http(Input):
     listen: str = opt("Address to listen on.", default="0.0.0.0")
     port: int = opt("Port to listen on.", default=9880, low=0, high=65535, last_wins=True)
     tag_key: str | None = opt("Accessor of the field that is the tag of a record; else the path is.", default=None)
+    path_separator: str | None = opt(
+        "What stands for a slash of the path in the tag, instead of _. Not in Fluent Bit.", default=None
+    )
     add_remote_addr: bool = opt("Add the address of the client, from the header X-Forwarded-For.", default=False)
     remote_addr_key: str = opt("Field for that address.", default="REMOTE_ADDR")
     success_header: list[Pair] = opt("`NAME VALUE` of a header of successful answers.", default=[], words=1)
@@ -123,7 +126,7 @@ class HttpRecords:
         if self.plan.add_remote_addr and (address := forwarded_for(request)):
             key = self.plan.remote_addr_key
             records = [record if key in record else {**record, key: address} for record in records]
-        now, tag = self.env.now(), tag_of_path(request.path) or self.env.tag
+        now, tag = self.env.now(), tag_of_path(request.path, self.plan.path_separator) or self.env.tag
         events: list[Event] = [(now, record) for record in records]
         if self.plan.tag_key:
             hand_over(take, [(self.tag_of(event[1]) or tag, event) for event in events], size)

@@ -9,6 +9,27 @@ from pyrolens.problems import Place
 # which keep their YAML types, and for lists and maps.
 Value = object
 
+
+class Expanded(str):
+    """A value with what the environment says put in, as Fluentd's language does while it is read."""
+
+    written: str
+    """As the config has it, which is what may be shown."""
+
+    def __new__(cls, text: str, written: str) -> "Expanded":
+        made = super().__new__(cls, text)
+        made.written = written
+        return made
+
+
+def shown(value: Value, text: str) -> str:
+    """A value for a message. What came from a variable may be a secret, so it is shown as it was written.
+    `text`: what it means."""
+    if isinstance(value, Expanded):
+        return value.written
+    return value if isinstance(value, str) and "${" in value else text
+
+
 BY_NAME = {
     "service": "service",
     "parser": "parser",

@@ -59,19 +59,19 @@ class Files:
     elsewhere: Callable[[str], str] = nobody
     """Gives the text at an address that is no path. Raises: UnreadableError."""
 
-    def read(self, path: str, by_name: bool = False) -> str:
+    def read(self, path: str, by_name: bool = False, again: bool = False) -> str:
         """Its text; bytes that are not UTF-8 are surrogates. A folder is read as an empty file, as Fluent Bit does.
-        `by_name`: under another name it may be read again, as in YAML.
+        `by_name`: under another name it may be read again, as in YAML. `again`: it may be read any number of times.
 
         Raises: UnreadableError."""
-        if len(self.seen) >= MOST_FILES:
+        if max(len(self.seen), len(self.names)) >= MOST_FILES:
             raise UnreadableError(f"more than {MOST_FILES} files are included")
         if is_elsewhere(path):
             return self._elsewhere(path)
         try:
             status = os.stat(path)
             mark: object = path if by_name else (status.st_dev, status.st_ino)
-            if mark in self.seen:
+            if mark in self.seen and not again:
                 hint = "include a file once; a file that includes itself never ends"
                 raise UnreadableError(f"{path} is read twice", hint)
             self.seen.add(mark)

@@ -47,8 +47,11 @@ class Trace:
         self.apart = {task.label for task in config.streams if task not in followed}
         """Labels of the stream tasks that are not followed."""
         # without its inputs and outputs: nothing is opened, and each output is a door that remembers
-        self._router = Router(replace(config, service=service, inputs=[], outputs=[], streams=followed))
+        self._router = Router(replace(config, service=service, inputs=[], outputs=[], streams=followed, flows=None))
         self._router.pipeline.routes += [Route(o.matches, self._remember(o)) for o in config.outputs]
+        if config.flows is not None:
+            remembering = {o.name: self._remember(o) for o in config.outputs}
+            self._router.pipeline.flows = self._router.flows(config, remembering)
         socket = next((i for i in config.inputs if getattr(i.plugin, "unix_path", None)), None)
         self._first = self._router.input_steps(socket) if socket else []
         """What the input does that the log drivers write to: it joins the parts of long lines."""

@@ -79,7 +79,10 @@ class Bulk:
     logstash_prefix_separator: str = opt("What stands between prefix and date.", default="-")
     logstash_prefix_key: str | None = opt("Accessor of the field that is the prefix instead.", default=None)
     logstash_dateformat: str = opt("strftime format of the date.", default="%Y.%m.%d")
-    time_key: str = opt("Field for the time; a record's own field of that name stays.", default="@timestamp")
+    time_key: str = opt(
+        "Field for the time; a record's own field of that name stays. off: none, which Fluent Bit has not.",
+        default="@timestamp",
+    )
     time_key_format: str = opt("strftime format of the time, up to its seconds.", default="%Y-%m-%dT%H:%M:%S")
     time_key_nanos: bool = opt("Write nanoseconds; else milliseconds.", default=False)
     include_tag_key: bool = opt("Add the tag to the record.", default=False)
@@ -143,6 +146,7 @@ class Documents:
         options, each = self.options, self.json.each
         stamp = self.stamp()
         key = options.time_key
+        stamped = key.lower() != "off"
         extra = {options.tag_key: tag} if options.include_tag_key else {}
         before, after = self.before, self.after
         index_of = self.indexes(tag)
@@ -153,12 +157,13 @@ class Documents:
             records = [record for _, record in events]
             if options.replace_dots:
                 records = [_without_dots(record) for record in records]
-            dated = [(0, {key: stamp(ns), **extra, **r}) for ns, r in zip(times, records, strict=True)]
+            added = [{key: stamp(ns), **extra} if stamped else extra for ns in times]
+            dated = [(0, {**more, **r}) for more, r in zip(added, records, strict=True)]
             bodies = each(dated)
             if index_of is None and self.id_of is None and self.hash_of is None:
                 head = self.head(second_text(options.index, now // SECOND)) + b"}}\n" + before
                 return [head + body + after for body in bodies]
-            ids = self.ids(events, tag, [{key: stamp(ns), **extra} for ns in times], records)
+            ids = self.ids(events, tag, added, records)
             static = second_text(options.index, now // SECOND) if index_of is None else ""
             out = []
             for n, (body, id_) in enumerate(zip(bodies, ids, strict=True)):

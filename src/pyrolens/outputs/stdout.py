@@ -37,19 +37,29 @@ class Stdout(Output):
     json_date_format: str | None = opt(
         "double, iso8601, epoch, epoch_ms or java_sql_timestamp; double if not given.", default=None
     )
+    log_key: str | None = opt("Print only the text of this field. Not in Fluent Bit.", default=None)
 
     def open(self, env: OutputEnv) -> "StdoutSink":
-        return StdoutSink(format_of(env, self.format), json_of(env, self.json_date_key, self.json_date_format))
+        form = format_of(env, self.format)
+        return StdoutSink(form, json_of(env, self.json_date_key, self.json_date_format), self.log_key)
 
 
 class StdoutSink:
     limits = Limits(calls=1)
 
-    def __init__(self, form: str, json: Json) -> None:
-        self.form, self.json = form, json
+    def __init__(self, form: str, json: Json, key: str | None = None) -> None:
+        """key: of the only field that is printed."""
+        self.form, self.json, self.key = "text" if key else form, json, key
 
     def encoder(self, tag: str) -> Encode:
-        json, form = self.json, self.form
+        json, form, key = self.json, self.form, self.key
+
+        def texts(events: list[Event]) -> list[Parcel]:
+            items = [f"{record.get(key or '', '')}\n".encode(errors="surrogateescape") for _, record in events]
+            return [Parcel(tag, items, len(items), sum(map(len, items)))]
+
+        if key:
+            return texts
 
         def encode(events: list[Event]) -> list[Parcel]:
             items = json.each(events) if form != "msgpack" else [_text(tag, ns, record) for ns, record in events]
@@ -72,6 +82,8 @@ class StdoutSink:
             return b"".join([b"[%d] %b" % numbered for numbered in enumerate(items)])
         if self.form == "json":
             return b"[" + b",".join(items) + b"]\n"
+        if self.form == "text":
+            return b"".join(items)
         return (b"\n" if self.form == "json_lines" else b"").join(items) + b"\n"
 
     async def close(self) -> None:

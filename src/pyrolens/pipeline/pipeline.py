@@ -1,12 +1,13 @@
 """The pipeline: which filters and outputs a tag meets, worked out once per tag.
 
 Source: Fluent Bit 5.1.1, src/flb_filter.c, src/flb_router.c, plugins/filter_rewrite_tag and in_emitter: what a filter
-emits enters again at the first filter, but for the filter that emitted it.
+emits enters again at the first filter, but for the filter that emitted it. With flows it is Fluentd 1.19,
+lib/fluent/event_router.rb: the first match of a label takes a tag, and filters behind it do not count.
 Differs: records that go round for ever in Fluent Bit leave the loop here: they go to the outputs of their newest tag.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pyrolens.delivery.receipt import Receipt, united
@@ -42,9 +43,25 @@ class Route(NamedTuple):
     """None: it takes no metrics."""
 
 
+class Stage(NamedTuple):
+    """A <filter> or a <match> of Fluentd's: what takes part in the way of a tag that it takes."""
+
+    takes: Callable[[str], bool]
+    step: Step | None = None
+    """The filter; None: it is a match, where the way ends."""
+    doors: tuple[Callable[[str], Door], ...] = ()
+    exits: tuple[Step, ...] = ()
+    """Steps that let records enter again, elsewhere or under another tag."""
+
+
+Flows = Mapping[str, Sequence[Stage]]
+"""The stages of each label in the order of the config; "": those outside of labels."""
+
+
 class Plan(NamedTuple):
     steps: list[Step]
     doors: list[Door]
+    exits: tuple[Step, ...] = ()
 
 
 class Batch(NamedTuple):
@@ -58,6 +75,8 @@ class Batch(NamedTuple):
     """The numbers of the outputs that get it, whatever they match; None: those that match its tag."""
     source: str = ""
     """The input, filter or stream that it comes from, if a stream task asks for that."""
+    label: str = ""
+    """Whose stages it meets, where there are flows."""
 
 
 class Way(NamedTuple):
@@ -69,6 +88,8 @@ class Way(NamedTuple):
     """See Batch."""
     source: str = ""
     """See Batch."""
+    label: str = ""
+    """See Batch."""
 
 
 ANYWHERE = Way()
@@ -77,13 +98,13 @@ ANYWHERE = Way()
 class Memory:
     """What a filter with memory holds of a batch: see plugin.Held."""
 
-    __slots__ = ("outputs", "path", "pipeline", "receipt", "source", "tag")
+    __slots__ = ("label", "outputs", "path", "pipeline", "receipt", "source", "tag")
 
     def __init__(self, batch: Batch, pipeline: "Pipeline") -> None:
         batch.receipt.hold()
         self.receipt = batch.receipt
         self.path = batch.path
-        self.outputs, self.source = batch.outputs, batch.source
+        self.outputs, self.source, self.label = batch.outputs, batch.source, batch.label
         self.tag = batch.tag
         self.pipeline = pipeline
 
@@ -102,6 +123,8 @@ class Pipeline:
     ) -> None:
         self.steps = steps
         self.routes = routes
+        self.flows: Flows | None = None
+        """What says which filters and outputs a tag meets, in place of what they match."""
         self.log = log
         self.unrouted = 0
         """Records that no output wanted."""
@@ -115,7 +138,7 @@ class Pipeline:
         """What lets filters emit all that they remember."""
         self.tasks = Tasks()
         """What filters wait for."""
-        self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None, str], Plan] = {}
+        self._plans: dict[tuple[str, Step | None, tuple[int, ...] | None, str, str], Plan] = {}
         self._metrics_doors: dict[str, list[MetricsDoor]] = {}
         self._waiting: deque[Batch] = deque()
         self.now: Batch | None = None
@@ -133,7 +156,7 @@ class Pipeline:
         filters emit after it. `before`: the processors of the input. `way`: what comes after them."""
         if WATCH.left < STORE:
             WATCH.refill()
-        batch = Batch(tag, events, receipt, (), False, way.outputs, way.source)
+        batch = Batch(tag, events, receipt, (), False, way.outputs, way.source, way.label)
         if before:
             self.now = batch
             for step in before:
@@ -169,7 +192,7 @@ class Pipeline:
         if WATCH.left < STORE:
             WATCH.refill()
         last = memories[-1]
-        self._run(Batch(tag, events, receipt, last.path, False, last.outputs, last.source), step)
+        self._run(Batch(tag, events, receipt, last.path, False, last.outputs, last.source, last.label), step)
         self._drain()
         receipt.release()
 
@@ -195,8 +218,8 @@ class Pipeline:
         self.now = batch
         tag, events, receipt = batch.tag, batch.events, batch.receipt
         last = batch.path[-1][0] if batch.path else None
-        outputs, source = batch.outputs, batch.source
-        plan = self._plans.get((tag, last, outputs, source)) or self._plan(tag, last, outputs, source)
+        key = tag, last, batch.outputs, batch.source, batch.label
+        plan = self._plans.get(key) or self._plan(*key)
         if not batch.filtered:
             for step in plan.steps if behind is None else plan.steps[plan.steps.index(behind) + 1 :]:
                 if not events:
@@ -204,10 +227,13 @@ class Pipeline:
                 events = step.run(tag, events)
         if not events:
             return
-        if not plan.doors:
-            self._without_door(plan, outputs, tag, len(events))
+        exits = () if batch.filtered else plan.exits
+        if not plan.doors and not exits:
+            self._without_door(plan, batch.outputs, tag, len(events))
         for door in plan.doors:
             door(events, receipt)
+        for step in exits:
+            step.run(tag, events)
 
     def _without_door(self, plan: Plan, outputs: tuple[int, ...] | None, tag: str, records: int) -> None:
         if outputs is not None or any(isinstance(step, TaskStep) for step in plan.steps):
@@ -216,9 +242,12 @@ class Pipeline:
         self.unrouted += records
         self.log.warning("no output matches the tag; its records are dropped", tag=tag)
 
-    def _plan(self, tag: str, last: Step | None, outputs: tuple[int, ...] | None, source: str) -> Plan:
+    def _plan(self, tag: str, last: Step | None, outputs: tuple[int, ...] | None, source: str, label: str) -> Plan:
         if len(self._plans) >= MOST_PLANS:
             self._plans.clear()
+        if self.flows is not None:
+            plan = self._plans[tag, last, outputs, source, label] = first_match(self.flows.get(label, ()), tag)
+            return plan
         steps = [s for s in self.steps if s is not last and s.takes(tag, source)]
         if outputs is None:
             routes = [r for r in self.routes if r.matches is not None and r.matches(tag)]
@@ -226,7 +255,7 @@ class Pipeline:
             routes = [self.routes[n] for n in outputs]
         if OVERRUNS:
             tell_overruns(self.counters, self.log, tag=tag)
-        plan = self._plans[tag, last, outputs, source] = Plan(steps, [r.door(tag) for r in routes if r.door])
+        plan = self._plans[tag, last, outputs, source, label] = Plan(steps, [r.door(tag) for r in routes if r.door])
         return plan
 
     def publish(self, tag: str, metrics: MetricSet, receipt: Receipt, before: Sequence[MetricsStep] = ()) -> None:
@@ -252,7 +281,9 @@ class Pipeline:
             self.log.warning("no output takes the metrics of the tag; they are dropped", tag=tag)
         return doors
 
-    def emit(self, step: Step, tag: str, events: list[Event], moved: int, held: Sequence[Held]) -> None:
+    def emit(
+        self, step: Step, tag: str, events: list[Event], moved: int, held: Sequence[Held], label: str | None = None
+    ) -> None:
         """What FilterEnv.emit does for a filter."""
         step.moved += moved
         batches: list[Memory | Batch] = [memory for memory in held if isinstance(memory, Memory)]
@@ -273,7 +304,8 @@ class Pipeline:
                 place=step.place,
                 hint="narrow what it matches, so that it does not take the tags it leads to",
             )
-        self._emitted(step, Batch(tag, events, receipt, (*path, (step, came_as)), looped))
+        label = batches[-1].label if label is None else label
+        self._emitted(step, Batch(tag, events, receipt, (*path, (step, came_as)), looped, label=label))
 
     def make(self, step: Step, tag: str, events: list[Event]) -> None:
         """Records that are a step's own, made at a time of its own: nothing of any batch waits for them."""
@@ -300,3 +332,15 @@ class Pipeline:
             raise RuntimeError("hold outside of a call of the transform")
         step.moved += records
         return Memory(self.now, self)
+
+
+def first_match(stages: Sequence[Stage], tag: str) -> Plan:
+    """The filters of a tag up to the first match that takes it, and what that match leads to."""
+    steps: list[Step] = []
+    for stage in stages:
+        if not stage.takes(tag):
+            continue
+        if stage.step is None:
+            return Plan(steps, [door(tag) for door in stage.doors], stage.exits)
+        steps.append(stage.step)
+    return Plan(steps, [])

@@ -92,8 +92,16 @@ class FilterRuntime(PluginEnv):
         self._step = step
         self._pipeline = pipeline
 
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
-        self._pipeline.emit(self._step, tag, events, moved, held)
+    def emit(
+        self,
+        tag: str,
+        events: list[Event],
+        *,
+        moved: int = 0,
+        held: Sequence[Held] = (),
+        label: str | None = None,
+    ) -> None:
+        self._pipeline.emit(self._step, tag, events, moved, held, label)
 
     def failed(self, records: int) -> None:
         self._step.counters.failed += records
@@ -131,11 +139,19 @@ def count_in(counters: InputMetrics, metrics: MetricSet) -> None:
 class TaskRuntime(FilterRuntime):
     """Of a stream task: it also makes records at times of its own, when a window ends."""
 
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+    def emit(
+        self,
+        tag: str,
+        events: list[Event],
+        *,
+        moved: int = 0,
+        held: Sequence[Held] = (),
+        label: str | None = None,
+    ) -> None:
         if self._pipeline.now is None:
             self._pipeline.make(self._step, tag, events)
         else:
-            super().emit(tag, events, moved=moved, held=held)
+            super().emit(tag, events, moved=moved, held=held, label=label)
 
 
 class InputStepRuntime(FilterRuntime):
@@ -144,7 +160,15 @@ class InputStepRuntime(FilterRuntime):
     behind: Sequence[Step] = ()
     way = ANYWHERE
 
-    def emit(self, tag: str, events: list[Event], *, moved: int = 0, held: Sequence[Held] = ()) -> None:
+    def emit(
+        self,
+        tag: str,
+        events: list[Event],
+        *,
+        moved: int = 0,
+        held: Sequence[Held] = (),
+        label: str | None = None,
+    ) -> None:
         self._pipeline.resume(tag, events, held, self.behind, self.way)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -15,7 +15,7 @@ from pyrolens.delivery.outcome import Keeper
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.multiline import read_limit
-from pyrolens.pipeline.pipeline import Door, MetricsDoor, Pipeline, Route, Way
+from pyrolens.pipeline.pipeline import Door, Flows, MetricsDoor, Pipeline, Route, Stage, Way
 from pyrolens.pipeline.step import MetricsStep, Step, TaskStep
 from pyrolens.plugin import Filter, Host, Input, Output, Plugin
 from pyrolens.problems import ConfigError, Problem, Problems
@@ -98,6 +98,9 @@ class Router:
             self._add_tasks(config.streams)
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
         self._problems.raise_if_any()
+        if config.flows is not None:
+            doors = zip(config.outputs, self.pipeline.routes, strict=True)
+            self.pipeline.flows = self.flows(config, {o.name: route.door for o, route in doors if route.door})
         self.baseline: int = before.baseline if before else resident()
         """Bytes of memory when nothing waits."""
         limit = memory_limit(service.memory_limit, limit_of_container(), self.baseline)
@@ -187,6 +190,22 @@ class Router:
         env = PluginEnv(built.label, log, counters, self._parsers, self._leave)
         return MetricsStep(built.plugin.compile_metrics(env), built.place, counters, log)
 
+    def flows(self, config: Config, doors: Mapping[str, Callable[[str], Door]]) -> Flows:
+        """The stages of a config in Fluentd's language, at work. `doors`: of its outputs, by their names."""
+        steps = dict(zip([f.name for f in config.filters], self.pipeline.steps, strict=True))
+        return {
+            label: [
+                Stage(
+                    stage.takes,
+                    steps[stage.filter.name] if stage.filter else None,
+                    tuple(doors[o.name] for o in stage.outputs),
+                    tuple(steps[f.name] for f in stage.exits),
+                )
+                for stage in stages
+            ]
+            for label, stages in (config.flows or {}).items()
+        }
+
     def _add_tasks(self, tasks: list[Any]) -> None:
         """Stream tasks come behind the filters."""
         from pyrolens.pipeline.streams import Snapshots, compile_task  # few configs have stream tasks
@@ -222,7 +241,8 @@ class Router:
     def way(self, built: Built[Input]) -> Way:
         """How the batches of an input go on behind its processors."""
         source = built.name if built.name in self._sources else ""
-        return Way(splitter(built.routes) if built.routes else None, None if built.routable else (), source)
+        split = splitter(built.routes) if built.routes else None
+        return Way(split, None if built.routable else (), source, built.enters)
 
     def _input(self, built: Built[Input]) -> InputRuntime:
         env = InputRuntime(
@@ -251,7 +271,11 @@ class Router:
     def _outputs_of(self, built: Built[Input]) -> set[str]:
         """The labels of the outputs that its records may come to: of all, where they may get another tag."""
         source = self.way(built).source
-        everywhere = built.routes or any(s.stateful and s.takes(built.tag, source) for s in self.pipeline.steps)
+        everywhere = (
+            self.config.flows
+            or built.routes
+            or any(s.stateful and s.takes(built.tag, source) for s in self.pipeline.steps)
+        )
         return {o.label for o in self.config.outputs if everywhere or (o.matches and o.matches(built.tag))}
 
     def _route(self, built: Built[Output]) -> Route:

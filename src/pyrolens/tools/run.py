@@ -20,8 +20,9 @@ HTTP = "PYROLENS_HTTP_SERVER"
 need to know how the image starts the router."""
 HELP = """usage: pyrolens run [OPTION]…
 
-  -c, --config=FILE        the config: classic, or YAML if it is named .yaml or .yml; also s3://bucket/key, ssm:/name
-                           and https://host/path
+  -c, --config=FILE        the config: classic, YAML if it is named .yaml or .yml, or Fluentd's; also s3://bucket/key,
+                           ssm:/name and https://host/path
+      --format=LANGUAGE    its language: fluentbit or fluentd, if its text does not say so
   -D, --dry-run            say what is wrong with the config, and stop
   -i, --input=NAME         an input; -t and -p that follow belong to it
   -F, --filter=NAME        a filter; -m and -p that follow belong to it
@@ -105,7 +106,7 @@ def _load(args: RunArguments, problems: Problems) -> Config:
             problems.error("bad-option", f"-w {args.workdir}: {why.strerror}", None)
     problems.raise_if_any()
     _tell_of_init(problems)
-    config = load(args.config, args.sections)
+    config = load(args.config, args.sections, form=args.form)
     config.warnings[:0] = problems
     return config
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pyrolens.config.loading import FORMATS
 from pyrolens.language.document import Entry, Section
 from pyrolens.problems import Place, Problems, nearest
 
@@ -16,6 +17,7 @@ SHORT = "b:c:dDf:C:i:m:M:o:R:r:F:p:e:t:T:l:vw:qVhJL:HP:s:SWYZ"
 LONG = {
     "storage_path=": "b",
     "config=": "c",
+    "format=": "format",
     "daemon": "d",
     "dry-run": "D",
     "flush=": "f",
@@ -81,6 +83,8 @@ class RunArguments:
     """What the command line asks for."""
 
     config: str | None = None
+    form: str | None = None
+    """The language of the config; None: it says so itself."""
     sections: list[Section] = field(default_factory=list)
     """Plugins of the command line, and a [SERVICE] first."""
     action: str = "run"
@@ -126,6 +130,11 @@ def read_arguments(argv: Sequence[str], problems: Problems) -> RunArguments:
             add(service, *SWITCHES[letter])
         elif letter == "c":
             out.config = value
+        elif letter == "format":
+            if value.lower() not in FORMATS:
+                message = f"command line: --format is '{value}': expected {' or '.join(FORMATS)}"
+                problems.error("bad-value", message, None)
+            out.form = value.lower()
         elif letter == "p":
             key, equals, text = value.partition("=")
             if equals and current is not None:

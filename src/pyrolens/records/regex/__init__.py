@@ -44,6 +44,9 @@ class Match(Protocol):
     def groups(self) -> tuple[str | Any, ...]:
         """Each group; None: took no part."""
 
+    def end(self) -> int:
+        """Where in the text it ends."""
+
 
 class Pattern:
     """A compiled pattern. All methods search: they are not bound to the start of the text."""

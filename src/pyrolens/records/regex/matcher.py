@@ -47,6 +47,9 @@ class Match:
     def __getitem__(self, number: Literal[0], /) -> str:
         return self.text[self.spans[0] : self.spans[1]]
 
+    def end(self) -> int:
+        return self.spans[1]
+
     def groups(self) -> tuple[str | None, ...]:
         text, spans = self.text, self.spans
         return tuple(text[start:end] if end >= 0 else None for start, end in zip(spans[2::2], spans[3::2], strict=True))
