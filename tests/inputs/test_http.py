@@ -143,6 +143,12 @@ def test_the_path_is_the_tag(path: str, tag: str) -> None:
     assert env.events[0][0] == tag
 
 
+@pytest.mark.parametrize(("path", "tag"), [("/a/b-c", "a.b-c"), ("//a//b/", "a.b"), ("/", "http.0")])
+def test_slashes_of_the_path_may_be_something_else_in_the_tag(path: str, tag: str) -> None:
+    env, _ = posted(request(b"{}", path=path), path_separator=".")
+    assert env.events[0][0] == tag
+
+
 @pytest.mark.parametrize("key", ["tag", "$tag", "$in['tag']"])
 def test_a_record_may_name_its_tag(key: str) -> None:
     sent: list[Any] = [{"tag": "my tag/\xe4"}, {"a": 2}, {"tag": 5}, {"tag": ""}, {"tag": "my tag/\xe4", "n": 1}]

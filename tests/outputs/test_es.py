@@ -156,6 +156,10 @@ def test_fields_that_are_added() -> None:
     ]
 
 
+def test_no_time_is_added_when_it_is_off() -> None:
+    assert actions(TWO, time_key="off")[0] == ({"create": {"_index": "fluent-bit", "_type": "_doc"}}, {"log": "one"})
+
+
 def test_ids_of_the_records() -> None:
     """As Fluent Bit made them: murmur of the packed record, with its time and its tag."""
     batch = [(1718000000_100000000, {"log": "one"}), (1718000000_200000000, {"log": "two"})]

@@ -45,6 +45,10 @@ def test_date_options() -> None:
     assert sink._joined(chunk.items) == b'{"a":"\\u00e9"}\n'
 
 
+def test_the_text_of_one_field() -> None:
+    assert printed(Stdout(log_key="log").open(Env())) == b"a\n\n\n"
+
+
 def test_what_is_not_known_is_told_and_the_default_taken() -> None:
     env = Env()
     sink = Stdout(format="xml", json_date_format="never").open(env)

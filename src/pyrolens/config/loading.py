@@ -15,10 +15,6 @@ from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, is_
 from pyrolens.language.variables import Variables
 from pyrolens.problems import ConfigError, Place, Problems
 
-LOOK = 1 << 20
-"""Bytes of a file that are looked at for its language."""
-
-
 FORMATS = ("fluentbit", "fluentd")
 """The languages: Fluent Bit's (YAML by the name of the file, else classic), and Fluentd's."""
 
@@ -37,45 +33,28 @@ def load(
     Raises: ConfigError with all problems; warnings are in the Config."""
     problems = Problems()
     document = Document()
-    if path is not None and (form == "fluentd" or (form is None and is_fluentd(path))):
-        return load_fluentd(path, arguments, os.environ if environ is None else environ)
     if path is not None:
-        document = read(path, problems)
+        text, name, files = opened(path, problems)
+        if form == "fluentd" or (form is None and not is_yaml(path) and fluentd.looks_like(text)):
+            from pyrolens.config.fluentd import build as build_fluentd  # only who has such a config pays for it
+
+            root = fluentd.parse(text, name, files, os.environ if environ is None else environ, problems)
+            document = Document(folder=files.folder, files=files.names)
+            return build_fluentd(root, document, problems, arguments)
+        document = _parsed(text, name, files, problems)
     document.sections[:0] = arguments
     return build(document, problems, environ)
-
-
-def is_fluentd(path: str) -> bool:
-    """Whether a file is in Fluentd's language, by its text."""
-    if is_yaml(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return fluentd.looks_like(file.read(LOOK).decode("utf-8", "replace"))
-    except (OSError, ValueError):
-        return False
-
-
-def load_fluentd(path: str, arguments: Sequence[Section], environ: Mapping[str, str]) -> Config:
-    """Raises: ConfigError with all problems."""
-    from pyrolens.config.fluentd import build as build_fluentd  # only who has a Fluentd config pays for it
-
-    problems = Problems()
-    files = Files(os.path.dirname(os.path.realpath(path)))
-    try:
-        text = files.read(path)
-    except UnreadableError as why:
-        problems.error("no-config", str(why), Place(path), why.hint)
-        raise ConfigError(problems) from None
-    root = fluentd.parse(text, path, files, environ, problems)
-    document = Document(folder=files.folder, files=files.names)
-    return build_fluentd(root, document, problems, arguments)
 
 
 def read(path: str, problems: Problems) -> Document:
     """A main file, or what is at an address such as s3://bucket/key, with what it includes.
 
     Raises: ConfigError if it cannot be read or is malformed."""
+    return _parsed(*opened(path, problems), problems)
+
+
+def opened(path: str, problems: Problems) -> tuple[str, str, Files]:
+    """The text of a main file, its name, and what reads the files that it includes. Raises: ConfigError."""
     name = shown(path)
     folder = os.path.dirname(name if is_elsewhere(path) else os.path.realpath(path))
     files = Files(folder, elsewhere=text_elsewhere)
@@ -86,7 +65,7 @@ def read(path: str, problems: Problems) -> Document:
         raise ConfigError(problems) from None
     if os.path.isdir(path):
         problems.warning("no-config", f"{path} is a folder: nothing is read", Place(path))
-    return _parsed(text, name, files, problems)
+    return text, name, files
 
 
 def read_text(text: str, file: str, problems: Problems, folder: str = "") -> Document:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from pyrolens.language.document import Entry, Expanded
-from pyrolens.language.includes import Files, UnreadableError
+from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, shown
 from pyrolens.problems import Place, Problems
 
 SHOWN = 200
@@ -129,9 +129,9 @@ class _Reader:
             low, high = (middle, high) if self.starts[middle] <= start else (low, middle)
         begin = self.starts[low]
         line = REST.match(self.text, begin)
-        shown = line[0][:SHOWN] if line else ""
-        length = max(min((end if end is not None else start + 1) - start, len(shown) - (start - begin)), 1)
-        return Place(self.file, low + 1, start - begin + 1, length, shown)
+        text = line[0][:SHOWN] if line else ""
+        length = max(min((end if end is not None else start + 1) - start, len(text) - (start - begin)), 1)
+        return Place(self.file, low + 1, start - begin + 1, length, text)
 
     def wrong(self, message: str, start: int, end: int | None = None, hint: str = "") -> "_WrongError":
         self.problems.error("syntax", message, self.place(start, end), hint)
@@ -268,9 +268,11 @@ class _Reader:
         place = self.place(start, self.at)
         if not path:
             raise self.wrong("@include needs a path", start)
-        if re.match(r"(?!file:)[a-z][a-z0-9+.-]+:", path):
-            hint = "download it first, and include the file"
-            self.problems.error("include", f"{path}: nothing is read over the network", place, hint)
+        if is_elsewhere(path):
+            self.read_file(path, place, into)
+            return
+        if re.match(r"(?!file:)[a-z][a-z0-9+.-]+://", path):
+            self.problems.error("include", f"{path}: nothing is read from there", place, "download it first")
             return
         path = unquote(path.removeprefix("file://").replace("+", " ") if "%" in path else path.removeprefix("file://"))
         wanted = path if os.path.isabs(path) else os.path.join(glob.escape(os.path.dirname(self.file)), path)
@@ -298,7 +300,7 @@ class _Reader:
         except UnreadableError as why:
             self.problems.error("include", str(why), place, why.hint)
             return
-        inner = _Reader(text, name, self.files, self.environ, self.problems, (*self.within, name))
+        inner = _Reader(text, shown(name), self.files, self.environ, self.problems, (*self.within, name))
         # what a file says at its top belongs to where it is included
         inner.read(into, True)
 

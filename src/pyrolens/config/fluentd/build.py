@@ -248,7 +248,7 @@ class _Builder:
             if made := self._filter(element, EXITS[kind]):
                 stage.exits.append(made)
         else:
-            known = {**OUTPUTS, **dict.fromkeys(("copy", *EXITS), OutputSaid)}
+            known: dict[str, type[OutputSaid]] = {**OUTPUTS, **dict.fromkeys(("copy", *EXITS), OutputSaid)}
             cls = self.reading.type_of(element, known, **INSTEAD)
             if cls is not None and (output := self._output(element, cls)):
                 stage.outputs.append(output)
