@@ -134,6 +134,13 @@ def test_what_is_not_known_and_no_text_counts_as_not_given(tmp_path: Path) -> No
     assert [(c.essential, c.memory_reservation, c.environment) for c in task.containers] == [(True, 0, {})] * 2
 
 
+def test_a_file_beside_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "other.tf").write_text("resource {\n  = 1\n}\n")
+    task, problems = tasks(tmp_path, MAIN.replace("= local.name\n", '= "${local.name}"\n'))
+    assert task.family == "shop-web"
+    assert [(p.place and p.place.line, p.severity) for p in problems if p.code == "hcl-syntax"] == [(2, "warning")]
+
+
 def test_any_reference_may_be_said(tmp_path: Path) -> None:
     task, _ = tasks(tmp_path, **{"local.name": "mine", "aws_iam_role.execution.arn": "arn"})
     assert (task.family, task.execution_role) == ("mine", "arn")
@@ -223,10 +230,23 @@ def test_texts(text: str, value: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a ? b : c", "1 + 2", "[for x in y : x]", "{ for k, v in m : k => v }", "!a", "(a)", "f(x).y", "a && b"]
+    "text",
+    [
+        "a ?\n  b :\n  c",
+        "a\n ? b\n : c",
+        "a ? b : c",
+        "1 + 2",
+        "[for x in y : x]",
+        "{ for k, v in m : k => v }",
+        "!a",
+        "(a)",
+        "f(x).y",
+        "a && b",
+    ],
 )
 def test_what_only_terraform_knows_is_kept_as_it_is(text: str) -> None:
-    assert hcl.parse_expression(text, "x") == hcl.Source(text, hcl.parse_expression(text, "x").place)
+    made = hcl.parse_expression(text, "x")
+    assert made == hcl.Source(" ".join(text.split()), made.place)
 
 
 @given(st.text(alphabet='ab"${}[]()=,:\n#<>- .!?', max_size=40))

@@ -1,10 +1,13 @@
 import asyncio
 import socket
+from pathlib import Path
 
 import pytest
 
+from pyrolens.local.process_runtime import free_port
 from pyrolens.service.http_api import HttpApi
 from pyrolens.tools import health
+from tests.running import running
 from tests.service.test_http_api import Options, counted
 
 
@@ -37,6 +40,19 @@ def test_outputs_that_fail_count_when_they_are_asked_for(capsys: pytest.CaptureF
 def test_without_a_health_check_there_is_nothing_to_say_of_outputs(capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(HttpApi(Options(health_check=False), counted()), "--outputs") == 1
     assert "hint: Health_Check On" in capsys.readouterr().err
+
+
+def test_a_variable_switches_the_api_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = f"[SERVICE]\n    HTTP_Port {free_port('127.0.0.1', [0])}\n[INPUT]\n    Name dummy\n"
+    port = config.split()[2]
+
+    async def test(**environ: str) -> int:
+        async with running(tmp_path, config, **environ):
+            return await asyncio.to_thread(health.main, ["--port", port])
+
+    assert asyncio.run(test(PYROLENS_HTTP_SERVER="on")) == 0
+    assert asyncio.run(test()) == 1
+    assert "healthy: up for" in capsys.readouterr().out
 
 
 def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:

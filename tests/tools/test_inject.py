@@ -81,7 +81,18 @@ def test_a_developer_describes_a_container_and_the_router_is_added(run: Run) -> 
     "arguments",
     [
         BASIC,
-        (*BASIC, "--config", "s3://b/x.conf", "--rate", "500KB/s", "--health", "--router-log-group", "/r"),
+        (
+            *BASIC,
+            "--config",
+            "s3://b/x.conf",
+            "--rate",
+            "500KB/s",
+            "--health",
+            "--router-log-group",
+            "/r",
+            "--region",
+            "r",
+        ),
         ("--image", "i", "--log", "Name=datadog", "--log", "tls=on", "--secret", "apikey=arn:aws:ssm:r:1:parameter/k"),
     ],
 )
@@ -116,7 +127,8 @@ Resources:
 
 
 def test_a_template_keeps_its_functions_and_its_spelling(run: Run) -> None:
-    made = json.loads(run.text(TEMPLATE, *BASIC, "--log", "Name=http", "--log", "port=1", "--health"))
+    arguments = ("--log", "Name=http", "--log", "port=1", "--health", "--router-log-group", "/r")
+    made = json.loads(run.text(TEMPLATE, *BASIC, *arguments))
     app, router = made["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
     assert made["Resources"]["Bucket"] == {"Type": "AWS::S3::Bucket"}
     assert app == {
@@ -125,8 +137,15 @@ def test_a_template_keeps_its_functions_and_its_spelling(run: Run) -> None:
         "LogConfiguration": {"LogDriver": "awsfirelens", "Options": {"Name": "http", "port": "1"}},
     }
     assert router["FirelensConfiguration"]["Options"]["config-file-value"] == "/extra.conf"
+    assert router["LogConfiguration"]["Options"]["awslogs-region"] == {"Ref": "AWS::Region"}
     assert router["HealthCheck"]["Command"] == ["CMD", "pyrolens", "health"]
     assert router["Environment"] == [{"Name": "PYROLENS_HTTP_SERVER", "Value": "on"}]
+
+
+def test_what_is_no_number_stays_as_it_is_written(run: Run) -> None:
+    text = TEMPLATE + "      Family: 007\n      Tags: [{Key: version, Value: 1.10}]\n      Memory: 512\n"
+    made = json.loads(run.text(text, *BASIC))["Resources"]["Task"]["Properties"]
+    assert (made["Family"], made["Tags"][0]["Value"], made["Memory"]) == ("007", "1.10", 512)
 
 
 def test_yaml_comes_out_as_json(run: Run) -> None:
@@ -181,6 +200,7 @@ def test_a_router_that_is_there_is_only_changed_as_said(run: Run) -> None:
         ([APP], (*BASIC, "--log", "tls=on"), "no Name"),
         ([APP], (*BASIC, "--rate", "much"), "bytes a second"),
         ([APP], (*BASIC, "--log", "Name"), "expected NAME=VALUE"),
+        ([APP], (*BASIC, "--router-log-group", "/r"), "needs --region"),
     ],
 )
 def test_what_cannot_be_is_told(run: Run, containers: list[Any], arguments: tuple[str, ...], told: str) -> None:

@@ -68,6 +68,17 @@ def test_the_file_counts_before_the_command_line(tmp_path: Path) -> None:
     assert run.main(["-c", str(main), "-f", "0.2", "-D"]) == 1
 
 
+def test_variables_of_the_init_process_are_told_when_nothing_reads_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("aws_fluent_bit_init_s3_1", "arn:aws:s3:::b/x.conf")
+    assert run.main(["-i", "dummy", "-o", "null", "-D"]) == 0
+    assert "warning[no-init]: aws_fluent_bit_init_s3_1 has no effect" in capsys.readouterr().err
+    monkeypatch.setenv("PYROLENS_INIT", "done")
+    assert run.main(["-i", "dummy", "-o", "null", "-D"]) == 0
+    assert "no-init" not in capsys.readouterr().err
+
+
 def test_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     (tmp_path / "a.conf").write_text("[INPUT]\n    Name dummy\n")

@@ -81,7 +81,7 @@ def _of_yaml(node: yaml_nodes.Node, key_place: Place | None) -> Node:
     elif node.pairs is not None:
         value = {k.text or "": _of_yaml(v, k.place) for k, v in node.pairs}
     else:
-        value = node.typed if not (node.plain and not node.text) else None
+        value = _scalar(node)
     made = Node(value, node.place, key_place)
     if not node.tag.startswith("!") or node.tag == "!":
         return made
@@ -90,6 +90,15 @@ def _of_yaml(node: yaml_nodes.Node, key_place: Place | None) -> Node:
     if long == "Fn::GetAtt" and isinstance(value, str):
         value = [Node(part, node.place) for part in value.split(".", 1)]
     return Node({long: replace(made, value=value, key_place=node.place)}, node.place, key_place)
+
+
+def _scalar(node: yaml_nodes.Node) -> object:
+    """A number is one only if it is written as JSON would: 007 and 1.10 are accounts and versions."""
+    typed, text = node.typed, node.text or ""
+    if node.plain and not text:
+        return None
+    is_number = isinstance(typed, (int, float)) and not isinstance(typed, bool)
+    return text if is_number and not re.fullmatch(r"0|-?[1-9][0-9]*", text) else typed
 
 
 def find(root: Node, file: str, asked: Asked, problems: Problems) -> Form:

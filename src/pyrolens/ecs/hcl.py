@@ -17,6 +17,7 @@ NAME = re.compile(r"[A-Za-z_][\w-]*")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 HEREDOC = re.compile(r"<<(-?)([A-Za-z_]\w*)[ \t\r]*\n")
 OPERATOR = re.compile(r"[?*/%+<>&|]|[=!]=|-")
+NEXT_LINE = re.compile(r"\s*(?:\?|&&|\|\|)")
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 WORDS = {"true": True, "false": False, "null": None}
 DEEPEST = 100
@@ -34,6 +35,12 @@ class Template:
 
     parts: "list[str | Expression]"
     place: Place
+
+    @property
+    def alone(self) -> "Expression | None":
+        """The expression of "${…}" without a text around it, which means the same as the expression."""
+        inner = self.parts[1] if len(self.parts) == 3 and self.parts[::2] == ["", ""] else ""
+        return None if isinstance(inner, str) else inner
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ class _Reader:
         start = self.at
         made = self.primary(depth)
         self.skip(SPACE)
-        if OPERATOR.match(self.text, self.at) and not self.ahead("=>"):
+        if (OPERATOR.match(self.text, self.at) and not self.ahead("=>")) or NEXT_LINE.match(self.text, self.at):
             return self.source(start)
         return made
 
@@ -193,11 +200,17 @@ class _Reader:
                 if not open_brackets:
                     break
                 open_brackets -= 1
-            elif not open_brackets and head in ",\n":
+            elif not open_brackets and (head == "," or (head == "\n" and not self._goes_on())):
                 break
             self.at += 1
         text = " ".join(self.text[start : self.at].split())
         return Source(text, self.place(start, self.at))
+
+    def _goes_on(self) -> bool:
+        """Whether the expression goes on in the next line: an operator stands before or behind the line's end."""
+        before = self.text[: self.at].rstrip()[-1:]
+        after = self.text[self.at :].lstrip()[:1]
+        return before in tuple("?:&|+-*/%=<>!") or after in tuple("?:&|")
 
     def primary(self, depth: int) -> Expression:
         start, head = self.at, self.text[self.at : self.at + 1]

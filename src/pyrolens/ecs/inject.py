@@ -184,8 +184,11 @@ class _Injector:
             router[self.key("healthCheck")] = self.spelled(HEALTH)
             self._variables(router, lambda name: name == HTTP["name"], [HTTP])
         if wanted.log_group:
-            options = {"awslogs-group": wanted.log_group, "awslogs-stream-prefix": "firelens", "mode": "non-blocking"}
-            options |= {"awslogs-region": wanted.region} if wanted.region else {}
+            region: Any = wanted.region or ({"Ref": "AWS::Region"} if self.template else "")
+            if not region:
+                raise ConfigError([Problem("bad-option", "--router-log-group needs --region")])
+            options = {"awslogs-group": wanted.log_group, "awslogs-region": region}
+            options |= {"awslogs-stream-prefix": "firelens", "mode": "non-blocking"}
             router[self.key("logConfiguration")] = self.spelled({"logDriver": "awslogs", "options": options})
 
     def _configs(self, router: dict[str, Any]) -> None:

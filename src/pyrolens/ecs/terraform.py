@@ -8,7 +8,7 @@ warning.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def read(text: str, file: str, parameters: Mapping[str, str], problems: Problems
     """Its task definitions, in the shape of `terraform show -json`. Raises: ConfigError."""
     folder = Path(file).parent
     own = hcl.parse(text, file)
-    module = Module([own, *_beside(folder, file)], parameters, folder, problems)
+    module = Module([own, *_beside(folder, file, problems)], parameters, folder, problems)
     made = []
     for block in own.blocks:
         if block.kind == "resource" and block.labels[:1] == [TYPE]:
@@ -56,16 +56,21 @@ def read_part(text: str, file: str, parameters: Mapping[str, str], problems: Pro
     return module.value(hcl.parse_expression(text.rstrip(), file))
 
 
-def _beside(folder: Path, file: str) -> list[hcl.Block]:
-    """The other files of the module. Raises: ConfigError."""
+def _beside(folder: Path, file: str, problems: Problems) -> list[hcl.Block]:
+    """The other files of the module. One that cannot be read is a warning: what is asked for may not need it."""
     out = []
-    for path in sorted(folder.glob("*.tf")) if os.path.exists(file) else ():
-        if path.resolve() != Path(file).resolve():
-            out.append(hcl.parse(path.read_text(encoding="utf-8", errors="replace"), str(path)))
-    values = folder / "terraform.tfvars"
-    if os.path.exists(file) and values.is_file():
-        given = hcl.parse(values.read_text(encoding="utf-8", errors="replace"), str(values))
-        out.append(hcl.Block("", [], given.place, {}, [hcl.Block("tfvars", [], given.place, given.attributes)]))
+    for path in sorted([*folder.glob("*.tf"), *folder.glob("terraform.tfvars")]) if os.path.exists(file) else ():
+        if path.resolve() == Path(file).resolve():
+            continue
+        try:
+            made = hcl.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
+        except ConfigError as error:
+            for problem in error.problems:
+                problems.add(replace(problem, severity="warning"))
+            continue
+        if path.suffix == ".tfvars":
+            made = hcl.Block("", [], made.place, {}, [hcl.Block("tfvars", [], made.place, made.attributes)])
+        out.append(made)
     return out
 
 
@@ -101,6 +106,8 @@ class Module:
         place = expression.place
         if isinstance(expression, hcl.Literal):
             return Node(expression.value, place, key_place)
+        if isinstance(expression, hcl.Template) and expression.alone is not None:
+            return self.value(expression.alone, key_place)
         if isinstance(expression, hcl.Template):
             return Node(self._text(expression), place, key_place)
         if isinstance(expression, hcl.Tuple):
