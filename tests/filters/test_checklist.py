@@ -1,10 +1,14 @@
+import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pyrolens.api import Record
-from pyrolens.filters.checklist import LONGEST, Checklist, Field, doubt_file, doubt_mode, read_list
+from pyrolens.filters.checklist import LONGEST, Checklist, Field, doubt_file, doubt_mode, partial, read_list
 from tests.filters.trial import records, shown
 from tests.lent import Lent
 
@@ -89,3 +93,16 @@ def test_check(path: str) -> None:
     ((option, message),) = Checklist(file=path, lookup_key="$a[").check()
     assert (option, message) == ("lookup_key", "'$a[' is no accessor: expected $key, $key['sub'] or $key[0]")
     assert doubt_mode("fuzzy") == "exact or partial is expected; exact is taken"
+
+
+@settings(max_examples=200)
+@given(st.lists(st.text("ab%_", min_size=1, max_size=7), min_size=1, max_size=3), st.text("abc\n", max_size=8))
+def test_placeholders_stand_for_what_they_stand_for(listed: list[str], value: str) -> None:
+    like = ("".join({"%": ".*", "_": "."}.get(c, c) for c in pattern) for pattern in listed)
+    assert partial(listed)(value) is any(re.match(pattern, value, re.DOTALL) is not None for pattern in like)
+
+
+def test_many_placeholders_do_not_take_long() -> None:
+    started = time.process_time()
+    assert not partial(["%a" * 20 + "b"])("a" * 5000)
+    assert time.process_time() - started < 5  # trying all ways: for ever

@@ -129,6 +129,11 @@ def partial(listed: list[str]) -> Callable[[str], bool]:
     patterns = [value for value in listed if re.search("[%_]", value)]
     if not patterns:
         return lambda value: value.startswith(plain)
-    like = "|".join("".join({"%": ".*", "_": "."}.get(c) or re.escape(c) for c in value) for value in patterns)
-    match = re.compile(like, re.DOTALL).match
+    match = re.compile("|".join(map(like, patterns)), re.DOTALL).match
     return lambda value: value.startswith(plain) or match(value) is not None
+
+
+def like(pattern: str) -> str:
+    """For `re`. What a part behind a % takes first leaves most to the others, so none of them is ever tried again."""
+    head, *others = ("".join("." if c == "_" else re.escape(c) for c in part) for part in pattern.split("%"))
+    return head + "".join(f"(?>.*?{part})" for part in others)

@@ -261,6 +261,8 @@ class Pipeline:
     def publish(self, tag: str, metrics: MetricSet, receipt: Receipt, before: Sequence[MetricsStep] = ()) -> None:
         """Take metrics from whoever read them to the outputs that take metrics. No filter sees them.
         `before`: the processors of the input."""
+        if WATCH.left < STORE:
+            WATCH.refill()
         for step in before:
             metrics = step.run(tag, metrics)
         doors = self._metrics_doors.get(tag)
@@ -277,6 +279,8 @@ class Pipeline:
         if len(self._metrics_doors) >= MOST_PLANS:
             self._metrics_doors.clear()
         doors = [r.metrics(tag) for r in self.routes if r.metrics and r.matches is not None and r.matches(tag)]
+        if OVERRUNS:
+            tell_overruns(self.counters, self.log, tag=tag)
         if not doors:
             self.log.warning("no output takes the metrics of the tag; they are dropped", tag=tag)
         return doors

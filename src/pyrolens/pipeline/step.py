@@ -145,6 +145,8 @@ class MetricsStep:
                 "the processor failed; the metrics go on unchanged", tag=tag, reason=reason, place=self.place
             )
             return metrics
+        if OVERRUNS:
+            tell_overruns(self.counters.counters, self.log, tag=tag, place=self.place)
         self.counters.dropped += max(before - len(after), 0)
         return after
 

@@ -19,8 +19,12 @@ def glob(pattern: str) -> TagTest:
         head, tail = parts
         least = len(head) + len(tail)
         return lambda tag: len(tag) >= least and tag.startswith(head) and tag.endswith(tail)
-    compiled = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
-    return lambda tag: compiled.fullmatch(tag) is not None
+    head, *between, tail = parts
+    # what a part between two stars takes first leaves most to the others, so none of them is ever tried again
+    within = "".join(f"(?>.*?{re.escape(part)})" for part in between)
+    match = re.compile(re.escape(head) + within, re.DOTALL).match
+    least = len(tail)
+    return lambda tag: tag.endswith(tail) and (m := match(tag)) is not None and m.end() <= len(tag) - least
 
 
 @lru_cache(maxsize=1024)
