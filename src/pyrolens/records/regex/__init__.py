@@ -26,6 +26,7 @@ from pyrolens.records.regex.firsts import is_wide
 from pyrolens.records.regex.lines import Found, each_line
 from pyrolens.records.regex.nodes import Alt, Anchor, Back, Call, Class, Group, Node, Seq, Text, walk
 from pyrolens.records.regex.syntax import Flags, Parsed, parse
+from pyrolens.records.regex.ways import unwatched
 
 __all__ = ["Pattern", "PatternError", "compile_pattern", "length_at_start"]
 
@@ -62,7 +63,7 @@ class Pattern:
         """Why it can take very long, on no long text."""
         self.slow_part = parsed.written(self.danger.part) or text if self.danger else ""
         """Which part of it, as written."""
-        short = _short(self.danger)
+        short = _short(parsed.node, self.danger)
         plain, self.match = _matchers(parsed, lambda call: budget.bounded(call, None, text, short), short)
         """match(text): the first match, or None. A text that takes longer than its budget counts as not matching."""
         self.test, which = _tests(parsed, plain, lambda call: budget.bounded(call, False, text, short), short)
@@ -140,12 +141,24 @@ def length_at_start(text: str) -> Callable[[str], int]:
         found = match(subject)
         return -1 if found is None else len(found[0] or "")
 
-    return budget.bounded(length, -1, text, _short(danger))
+    return budget.bounded(length, -1, text, _short(parsed.node, danger))
 
 
-def _short(danger: Danger | None) -> int:
+def _short(node: Node, danger: Danger | None) -> int:
     """Texts of fewer characters need no watch."""
-    return budget.LONG if danger is None else budget.SHORT if danger.power == BOUNDED else 0
+    if danger is not None and danger.power != BOUNDED:
+        return 0
+    known, most = (BOUNDED, budget.SHORT) if danger else (BOUNDED - 1, budget.LONG)
+    return min(unwatched(node, from_line_start(node), known, not _exact(node)), most)
+
+
+def _exact(node: Node) -> bool:
+    """Whether `re` can do it."""
+    try:
+        emit(node, Way())
+    except NotExactError:
+        return False
+    return True
 
 
 def unwrapped(text: str) -> tuple[str, Flags, int]:

@@ -240,6 +240,9 @@ class Automaton:
 
     def loop(self, part: Part, least: int) -> Part:
         self.join(part.last, part.first)
+        if part.empty.ways:
+            # after a turn that took nothing there may be one more
+            return part._replace(empty=part.empty._replace(ways=2))
         return part if least else self.optional(part)
 
 

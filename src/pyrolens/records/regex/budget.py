@@ -1,4 +1,5 @@
-"""How long a pattern may take: one that can take very long (danger.py) on any text, the others on long texts.
+"""How long a pattern may take: one that can take very long (danger.py) on any text, the others on texts of a length at
+which it is not sure that they take few steps (ways.py), and all of them on long ones.
 
 There is a second in store, which fills up again by a quarter of a second each second: so much a batch can cost at
 most. One record may take an eighth of what is left, so however many records were made to take long, each of the others

@@ -1,0 +1,330 @@
+"""In how many ways a pattern may read one text, at most: so many steps can a backtracking engine take.
+
+danger.py knows well what is wrong with one row of loops, and says so to people; here alternatives, and loops within
+counted or optional parts, are looked at as well, and nothing is said: texts are watched from a length at which it could
+take long. The whole pattern becomes an automaton (see ambiguity.py). A loop of it is a set of states that lead to each
+other. Two loops can share a text in as many ways as it has characters only where there are characters that both take
+and all that stands between them does, too: a row of k such loops makes n**(k - 1) ways of n characters, each of which
+takes n steps. What is left are the states that several others lead to on the same text: each may multiply the ways.
+
+That bounds the ways from above, since it looks at which characters can come, and not in which order; what is looked
+ahead or back at is a pattern of its own, tried at each step. Source: A. Weber and H. Seidl, On the degree of ambiguity
+of finite automata (1991), of whose criterion for polynomial ambiguity this is the part that is quick to find out.
+"""
+
+from dataclasses import dataclass
+from math import factorial, log2
+from typing import NamedTuple
+
+from pyrolens.records.regex.ambiguity import EVERYTHING, MANY, Automaton, Mask, TooLargeError, single, two_ways
+from pyrolens.records.regex.budget import LONG, SHORT
+from pyrolens.records.regex.danger import varies
+from pyrolens.records.regex.nodes import (
+    Absent,
+    Alt,
+    Anchor,
+    Atomic,
+    Back,
+    Call,
+    Class,
+    Dot,
+    Group,
+    If,
+    Look,
+    Node,
+    Repeat,
+    Seq,
+    Text,
+    parts,
+    walk,
+)
+
+FEW, FEW_OF_OURS = 22, 15
+"""Two to the power of this many steps take a tenth of a second, in `re` and in our own matcher."""
+MOST_WORK = 200_000
+"""Pairs of states, and steps between loops, that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """n**power / power! * 2**bits steps for a text of n characters."""
+
+    power: int
+    bits: float
+
+    def steps(self, length: int) -> float:
+        """As a power of two."""
+        return self.power * log2(length) - log2(factorial(self.power)) + self.bits
+
+
+def unwatched(node: Node, in_line: bool, known: int, ours: bool) -> int:
+    """Texts of fewer characters take few steps. `in_line`: a match begins at the start of a line only, so that it is
+    looked for once. `known`: the power that danger.py has found for rows of loops, or one that it would have told.
+    `ours`: our own matcher runs it."""
+    if not any(isinstance(n, Repeat | Alt | If | Back | Call | Absent) for n in walk(node)):
+        return LONG
+    groups: dict[int, Node] = {g.number: g.item for g in walk(node) if isinstance(g, Group)}
+    try:
+        bound = bound_of(node, in_line, known, groups)
+    except TooLargeError:
+        return 0
+    few = FEW_OF_OURS if ours else FEW
+    return LONG if bound.steps(LONG) <= few else SHORT if bound.steps(SHORT) <= few else 0
+
+
+def bound_of(node: Node, in_line: bool, known: int, groups: dict[int, Node]) -> Bound:
+    """Raises: TooLargeError."""
+    head, rest = split(node) if in_line else ((), node)
+    automaton = Automaton(groups)
+    part = automaton.of(rest)
+    graph = Graph(automaton, [state for state, _ in part.first])
+    power = graph.power(0 if in_line else EVERYTHING)
+    if plain(node):
+        # danger.py knows better, such as that a loop finds again what it looks for
+        power = min(power, known)
+    own = Bound(power, graph.bits() + empty_bits(node))
+    within = [bound_of(item, True, known, groups) for item in topmost(rest, groups)]
+    once = [bound_of(n.item, True, known, groups) for n in head]
+    most = Bound(max((b.power for b in within), default=0), sum(b.bits for b in within))
+    total = Bound(own.power + most.power, own.bits + most.bits)
+    return max([total, *once], key=lambda bound: bound.power * 10 + bound.bits)
+
+
+def split(node: Node) -> tuple[tuple[Look, ...], Node]:
+    """What is looked at once, at the start of a match, and the rest."""
+    items = node.items if isinstance(node, Seq) else (node,)
+    here = next((n for n, item in enumerate(items) if not isinstance(item, Look | Anchor)), len(items))
+    return tuple(i for i in items[:here] if isinstance(i, Look)), Seq(items[here:])
+
+
+def topmost(node: Node, groups: dict[int, Node]) -> list[Node]:
+    """What is tried for itself within the text that is read, again and again, but for what is within another such part:
+    what is looked at, and the turns of loops that can read a text in many ways, but do not, as nothing fails after them
+    (else danger.py has found them)."""
+    match node:
+        case Look(item=item) | Absent(item):
+            return [item]
+        case Repeat(item, _, most) if (
+            (most is None or most >= MANY) and varies(item) and two_ways(item, groups) is not None
+        ):
+            return [item]
+        case _:
+            return [found for part in parts(node) for found in topmost(part, groups)]
+
+
+def plain(node: Node) -> bool:
+    """Whether danger.py looks at all of its loops: they are of one character each, and not within a repeat."""
+    match node:
+        case Repeat(item):
+            return bool(single(item)) or not any(
+                isinstance(n, Repeat | Alt | Back | Call | Absent | If) for n in walk(item)
+            )
+        case Alt() | If() | Back() | Call() | Absent():
+            return False
+        case _:
+            return all(map(plain, parts(node)))
+
+
+class Way(NamedTuple):
+    """A step from a state."""
+
+    state: int
+    chars: Mask
+    twice: bool
+    """There are two, by some of them."""
+    loop: bool
+    """The state is within a loop."""
+
+
+class Graph:
+    """The states of a pattern, those that lead to each other taken together."""
+
+    def __init__(self, automaton: Automaton, first: list[int]) -> None:
+        self.steps, self.masks, self.first = automaton.steps, automaton.masks, first
+        self.parts = components(self.steps)
+        """Each after all that it leads to."""
+        self.part_of = {state: n for n, states in enumerate(self.parts) for state in states}
+        self.loops = [n for n, states in enumerate(self.parts) if len(states) > 1 or states[0] in self.steps[states[0]]]
+
+    def power(self, before: Mask) -> int:
+        """Of the longest row of loops that can share a text. `before`: characters that are skipped before a match."""
+        chars = {n: self._chars(n) for n in self.loops}
+        if len(self.loops) ** 2 * max(len(self.steps), 1) > MOST_WORK * 10:
+            raise TooLargeError
+        rows: dict[int, int] = {}
+        for n in self.loops:  # the last ones first
+            reached: dict[Mask, set[int]] = {}
+            best = 0
+            for other in rows:
+                common = chars[n] & chars[other]
+                if common and common not in reached:
+                    reached[common] = self._reached(self.parts[n], common)
+                if common and not reached[common].isdisjoint(self.parts[other]):
+                    best = max(best, rows[other])
+            rows[n] = best + 1
+        row = max(rows.values(), default=0)
+        if not before:
+            return row
+        # what is skipped is a loop, too, in front of those that begin with any of the same text
+        behind = 0
+        for n in self.loops:
+            common = chars[n] & before
+            if common and not self._reached(self.first, common).isdisjoint(self.parts[n]):
+                behind = max(behind, rows[n])
+        return max(row, behind + 1)
+
+    def _chars(self, n: int) -> Mask:
+        inside = set(self.parts[n])
+        out = 0
+        for state in inside:
+            for to, (mask, _) in self.steps[state].items():
+                if to in inside:
+                    out |= mask
+        return out
+
+    def _reached(self, start: list[int], common: Mask) -> set[int]:
+        """From any of these, by characters of which some are common."""
+        seen = set(start)
+        todo = list(start)
+        while todo:
+            for to, (mask, _) in self.steps[todo.pop()].items():
+                if to not in seen and mask & common:
+                    seen.add(to)
+                    todo.append(to)
+        return seen
+
+    def bits(self) -> float:
+        """Two to the power of so many ways come from states that several others lead to, apart from what loops do."""
+        together = self._together()
+        before: dict[int, list[Way]] = {}
+        loops = {state for n in self.loops for state in self.parts[n]}
+        for state, nexts in enumerate(self.steps):
+            for to, (mask, twice) in nexts.items():
+                if self.part_of[state] != self.part_of[to]:
+                    before.setdefault(to, []).append(Way(state, mask, bool(twice), state in loops))
+        weights = {
+            n: max((log2(ways(before.get(state, []), together)) for state in states), default=0.0)
+            for n, states in enumerate(self.parts)
+        }
+        totals: list[float] = []
+        for n, states in enumerate(self.parts):
+            later = {self.part_of[to] for state in states for to in self.steps[state]} - {n}
+            totals.append(weights[n] + max((totals[m] for m in later), default=0.0))
+        again = len(self.first) if len(set(self.first)) < len(self.first) else 1
+        return max(totals, default=0.0) + log2(again)
+
+    def _together(self) -> set[tuple[int, int]]:
+        """Pairs of states in which a pattern may be after one text."""
+        seen = {(p, q) for p in self.first for q in self.first if p <= q and self.masks[p] & self.masks[q]}
+        todo = list(seen)
+        while todo:
+            if len(seen) > MOST_WORK:
+                raise TooLargeError
+            p, q = todo.pop()
+            for one, (some, _) in self.steps[p].items():
+                for other, (others, _) in self.steps[q].items():
+                    if some & others:
+                        pair = (one, other) if one <= other else (other, one)
+                        if pair not in seen:
+                            seen.add(pair)
+                            todo.append(pair)
+        return seen
+
+
+def ways(before: list[Way], together: set[tuple[int, int]]) -> int:
+    """In how many ways one text can lead on. Those that come from loops count once: a loop that is left out is one that
+    took nothing, and that is among the ways in which loops share a text."""
+    shared = [
+        way
+        for way in before
+        if any(
+            way.chars & other.chars and (min(way.state, other.state), max(way.state, other.state)) in together
+            for other in before
+            if other is not way
+        )
+    ]
+    from_loops = any(way.loop for way in shared)
+    return max(sum(not way.loop for way in shared) + from_loops + sum(way.twice for way in before), 1)
+
+
+def empty_bits(node: Node) -> float:
+    """Two to the power of so many ways come from parts that can take nothing in several ways."""
+    nothing = empty_ways(node)
+    of_all = log2(nothing) if nothing > 1 else 0.0
+    match node:
+        case Seq(items):
+            return max(of_all, sum(map(empty_bits, items)))
+        case Repeat(item, least, most):
+            copies = least if most is None else most
+            return max(of_all, empty_bits(item) * max(copies, 1))
+        case Look() | Absent():
+            return 0.0
+        case _:
+            return max(of_all, max(map(empty_bits, parts(node)), default=0.0))
+
+
+def empty_ways(node: Node) -> int:
+    """In how many ways it takes nothing."""
+    match node:
+        case Seq(items):
+            out = 1
+            for item in items:
+                out *= empty_ways(item)
+            return out
+        case Alt(items):
+            return sum(map(empty_ways, items))
+        case If(yes=yes, no=no):
+            return empty_ways(yes) + empty_ways(no)
+        case Repeat(item, least, most):
+            one = empty_ways(item)
+            turns = range(least, (least + 1 if most is None else most) + 1)
+            return (
+                sum(min(one, 1 << 20) ** min(turn, 60) for turn in turns)
+                if one > 1
+                else len(turns)
+                if one
+                else least == 0
+            )
+        case Group(item=item) | Atomic(item):
+            return empty_ways(item)
+        case Text() | Class() | Dot():
+            return 0
+        case Look() | Anchor() | Back() | Call() | Absent():
+            return 1
+
+
+def components(steps: list[dict[int, tuple[Mask, Mask]]]) -> list[list[int]]:
+    """Those that lead to each other, each set after all that it leads to (Tarjan)."""
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    on_stack: set[int] = set()
+    out: list[list[int]] = []
+    for root in range(len(steps)):
+        if root in index:
+            continue
+        work = [(root, iter(steps[root]))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            state, nexts = work[-1]
+            for to in nexts:
+                if to not in index:
+                    index[to] = low[to] = len(index)
+                    stack.append(to)
+                    on_stack.add(to)
+                    work.append((to, iter(steps[to])))
+                    break
+                if to in on_stack:
+                    low[state] = min(low[state], index[to])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[state])
+                if low[state] == index[state]:
+                    at = stack.index(state)
+                    out.append(stack[at:])
+                    on_stack -= set(stack[at:])
+                    del stack[at:]
+    return out
