@@ -219,6 +219,18 @@ def test_long_lines(tmp_path: Path, options: dict[str, Any], texts: list[str]) -
     run(check())
 
 
+def test_what_stands_before_a_line_that_is_too_long_is_not_lost(tmp_path: Path) -> None:
+    async def check() -> None:
+        path = tmp_path / "a.log"
+        path.write_bytes(b"one\ntwo\n" + b"x" * 40 + b"\nthree\n")
+        async with tailing(path, read_from_head=True, buffer_max_size=20) as (env, source):
+            look(source)
+            assert logs(env) == ["one", "two"]
+            assert env.counts["long_lines"] == 1
+
+    run(check())
+
+
 def test_text_is_cut_between_characters(tmp_path: Path) -> None:
     async def check() -> None:
         path = tmp_path / "a.log"

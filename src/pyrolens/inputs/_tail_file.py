@@ -16,10 +16,6 @@ READ = 64 * 1024
 """Bytes of one read: what is made of them stays in the processor's cache."""
 
 
-class TooLongError(Exception):
-    """A line does not fit into the buffer, and such lines are not skipped."""
-
-
 class Block(NamedTuple):
     """A line, or several behind one another."""
 
@@ -33,6 +29,14 @@ class Block(NamedTuple):
     def starts(self) -> Iterable[int]:
         """Where each of its lines begins."""
         return accumulate((len(text) + 1 for text in self.text.split(b"\n")), initial=self.start)
+
+
+class TooLongError(Exception):
+    """A line does not fit into the buffer, and such lines are not skipped. `before`: the lines up to it."""
+
+    def __init__(self, before: list[Block]) -> None:
+        super().__init__()
+        self.before = before
 
 
 EMPTY = re.compile(rb"^\r?$", re.MULTILINE)
@@ -222,15 +226,15 @@ class TailFile:
         return found
 
     def _long(self, found: list[Block], at: int, text: bytes) -> None:
+        if not (self.truncate_long or self.skip_long):
+            self.text_at, self.rest = at, text
+            raise TooLongError(found)
         self.long_lines += 1
         if self.truncate_long:
             end = self.most - 1
             while end > 0 and len(text) > end and text[end] & 0xC0 == 0x80:
                 end -= 1
             found.append(Block(at, text[:end], cut=True))
-        elif not self.skip_long:
-            self.text_at, self.rest = at, text
-            raise TooLongError
 
     def before(self, offset: int, size: int) -> bytes:
         """The bytes just before an offset."""

@@ -166,7 +166,9 @@ class TailSource:
             if self.plan.file_cache_advise and hasattr(os, "posix_fadvise"):
                 # not what was read ahead
                 os.posix_fadvise(file.fd, 0, file.offset, os.POSIX_FADV_DONTNEED)
-        except TooLongError:
+        except TooLongError as long:
+            if long.before:
+                self._hand_over(file, long.before)
             self.env.log.error(
                 "a line does not fit into buffer_max_size; the file is not read any more",
                 path=file.path,
