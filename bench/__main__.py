@@ -12,10 +12,16 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import floor, tail
+from bench import floor, start, tail
 from bench.pipelines import PIPELINES
 from bench.router import BenchError
-from bench.run import Result, measure, verify
+from bench.run import Result, measure, name_of, verify
+from bench.start import Start
+
+VARIANTS = (("null", "memory"), ("http", "memory"), ("http", "filesystem"))
+"""(output, storage.type of the input) of each pipeline."""
+STARTS = 5
+"""Starts of each router; the one with the least CPU counts."""
 
 
 def main() -> int:
@@ -23,7 +29,10 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000_000, help="events per run")
     parser.add_argument("--peer", type=Path, help="a fluent-bit program, to be run on the same work")
     parser.add_argument("--router", help="the program to measure, as a command line; else pyrolens run")
-    parser.add_argument("--only", help="runs whose pipeline-output contains this text: access-null, json-http, tail …")
+    parser.add_argument(
+        "--only", help="runs whose name contains this text: access-null, json-http, json-http-filesystem, tail, start …"
+    )
+    parser.add_argument("--storage", choices=["memory", "filesystem"], help="only runs with this storage of the input")
     parser.add_argument("--tail-mib", type=int, default=1024, help="size of the file that is read by tail")
     parser.add_argument("--runs", type=int, default=1, help="runs of each; the one with the least CPU counts")
     parser.add_argument(
@@ -37,9 +46,12 @@ def main() -> int:
     ours = args.router.split() if args.router else [str(Path(sys.executable).parent / "pyrolens"), "run"]
     routers = {"pyrolens": ours} | ({"fluent-bit": [str(args.peer)]} if args.peer else {})
     try:
-        floors, results = run(routers, args.events, args.only or "", args.runs, args.mem_buf_limit, not args.no_verify)
-        if (args.only or "") in f"{tail.NAME}-null":
-            results += run_tail(routers, args.tail_mib, args.runs, not args.no_verify)
+        only, checks = args.only or "", not args.no_verify
+        variants = [v for v in VARIANTS if args.storage in (None, v[1])]
+        floors, results = run(routers, variants, args.events, only, args.runs, args.mem_buf_limit, checks)
+        if only in f"{tail.NAME}-null" and args.storage != "filesystem":
+            results += run_tail(routers, args.tail_mib, args.runs, checks)
+        starts = run_starts(routers) if only in start.NAME and args.storage != "filesystem" else []
     except BenchError as failure:
         print(f"bench failed: {failure}", file=sys.stderr)
         return 1
@@ -53,6 +65,7 @@ def main() -> int:
             "versions": {name: version(command) for name, command in routers.items()},
             "floor_us": floors,
             "results": [asdict(result) for result in results],
+            "starts": [asdict(one) for one in starts],
         }
         args.json.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
@@ -65,13 +78,19 @@ def version(command: list[str]) -> str:
 
 
 def run(
-    routers: dict[str, list[str]], events: int, only: str, runs: int, limit: str, checks: bool
+    routers: dict[str, list[str]],
+    variants: list[tuple[str, str]],
+    events: int,
+    only: str,
+    runs: int,
+    limit: str,
+    checks: bool,
 ) -> tuple[dict[str, float], list[Result]]:
     """Everything asked for, printed as it comes. Raises: BenchError."""
     floors: dict[str, float] = {}
     results: list[Result] = []
     for pipeline in PIPELINES:
-        wanted = [output for output in ("null", "http") if only in f"{pipeline.name}-{output}"]
+        wanted = [(output, storage) for output, storage in variants if only in name_of(pipeline.name, output, storage)]
         if not wanted:
             continue
         corpus = pipeline.corpus()
@@ -84,13 +103,15 @@ def run(
         if checks:
             for name, command in routers.items():
                 verify(name, command, pipeline, corpus)
-        for output in wanted:
-            once = partial(measure, pipeline=pipeline, corpus=corpus, output=output, events=events, limit=limit)
+        for output, storage in wanted:
+            once = partial(
+                measure, pipeline=pipeline, corpus=corpus, output=output, events=events, limit=limit, storage=storage
+            )
             results += best_of(runs, routers, once)
     return floors, results
 
 
-HEADING = f"  {'':22}{'CPU us/event':>14}{'of it start':>13}{'peak MiB':>10}{'events/s':>11}"
+HEADING = f"  {'':36}{'CPU us/event':>13}{'of it start':>13}{'RSS MiB':>9}{'peak':>7}{'events/s':>11}"
 
 
 def best_of(runs: int, routers: dict[str, list[str]], once: Callable[[str, list[str]], Result]) -> Iterable[Result]:
@@ -103,13 +124,13 @@ def best_of(runs: int, routers: dict[str, list[str]], once: Callable[[str, list[
             best[name] = min(best.get(name, result), result, key=lambda r: r.cpu_us)
     for result in best.values():
         print(
-            f"  {f'{result.output}, {result.router}':22}{result.cpu_us:14.2f}"
-            f"{result.start_s / result.events * 1e6:13.2f}{result.peak_mib:10.1f}{result.events_per_s:11,.0f}",
+            f"  {f'{result.what}, {result.router}':36}{result.cpu_us:13.2f}{result.start_s / result.events * 1e6:13.2f}"
+            f"{result.rss_mib:9.1f}{result.peak_mib:7.1f}{result.events_per_s:11,.0f}",
             flush=True,
         )
     if len(best) == 2:
         own, peer = best.values()
-        print(f"  {'':22}{peer.cpu_us / own.cpu_us:13.1f}x{'':13}{peer.peak_mib / own.peak_mib:9.1f}x")
+        print(f"  {'':36}{peer.cpu_us / own.cpu_us:12.1f}x{'':13}{'':9}{peer.peak_mib / own.peak_mib:6.1f}x")
     return best.values()
 
 
@@ -125,6 +146,21 @@ def run_tail(routers: dict[str, list[str]], mib: int, runs: int, checks: bool) -
         print(f"\n{tail.NAME}: a file of {mib:,} MiB, {events:,} lines of {file.stat().st_size / events:.0f} bytes")
         print(HEADING)
         return best_of(runs, routers, partial(tail.measure, file=file, events=events))
+
+
+def run_starts(routers: dict[str, list[str]]) -> list[Start]:
+    """Printed. Nothing where there is no /proc. Raises: BenchError."""
+    if not Path("/proc/self/stat").exists():
+        return []
+    print(f"\n{start.NAME}: until it listens, with the config of {PIPELINES[0].name}-http")
+    print(f"  {'':36}{'CPU ms':>13}{'ready ms':>13}{'RSS MiB':>9}")
+    found = []
+    for name, command in routers.items():
+        each = [start.measure(name, command, PIPELINES[0]) for _ in range(STARTS)]
+        best = min(each, key=lambda one: one.cpu_s)
+        found.append(best)
+        print(f"  {name:36}{best.cpu_s * 1000:13.0f}{best.ready_s * 1000:13.0f}{best.rss_mib:9.1f}")
+    return found
 
 
 if __name__ == "__main__":

@@ -27,10 +27,12 @@ SERVICE = """\
     HTTP_Listen   127.0.0.1
     HTTP_Port     {api}
     Parsers_File  {folder}/parsers.conf
+    storage.path  {folder}/storage
 
 [INPUT]
     Name          forward
     unix_path     {folder}/in.sock
+    storage.type  {storage}
 {limit}
 [FILTER]
     Name          record_modifier
@@ -124,13 +126,17 @@ class Pipeline:
     filters: str
     result: Callable[[Record], Record | None]
 
-    def write(self, folder: Path, output: str, api: int, sink: int, limit: str) -> Path:
-        """Write the config into the folder and return its path."""
+    def write(self, folder: Path, output: str, api: int, sink: int, limit: str, storage: str) -> Path:
+        """Write the config into the folder and return its path. `storage`: memory or filesystem."""
         metadata = "".join(f"    Record        {key} {value}\n" for key, value in METADATA.items())
         (folder / "parsers.conf").write_text(PARSERS)
         path = folder / "router.conf"
+        # with storage.path, outputs keep on disk what is left at a stop, so it is named only where that is measured
+        service = SERVICE if storage == "filesystem" else SERVICE.replace("    storage.path  {folder}/storage\n", "")
         path.write_text(
-            SERVICE.format(api=api, folder=folder, limit=f"    Mem_Buf_Limit {limit}\n" if limit else "")
+            service.format(
+                api=api, folder=folder, storage=storage, limit=f"    Mem_Buf_Limit {limit}\n" if limit else ""
+            )
             + metadata
             + self.filters
             + {"null": NULL, "http": HTTP}[output].format(sink=sink)

@@ -20,9 +20,10 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Usage:
-    """Of the whole process, all threads: seconds of CPU, and the largest resident memory in bytes."""
+    """Of the whole process, all threads: seconds of CPU, and resident memory in bytes: now, and at its largest."""
 
     cpu: float
+    resident: int
     peak: int
 
 
@@ -43,7 +44,7 @@ class Router:
             with socket.socket(socket.AF_UNIX) as probe:
                 if self.socket.exists() and probe.connect_ex(str(self.socket)) == 0:
                     return
-            time.sleep(0.02)
+            time.sleep(0.002)
         raise BenchError(f"the router does not listen:\n{self.tail()}")
 
     def usage(self) -> Usage:
@@ -52,9 +53,10 @@ class Router:
             stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
             status = Path(f"/proc/{self.process.pid}/status").read_text()
         except OSError:
-            return Usage(0.0, 0)
-        peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-        return Usage((int(stat[11]) + int(stat[12])) / TICKS, peak)
+            return Usage(0.0, 0, 0)
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        resident, peak = (int(fields[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+        return Usage((int(stat[11]) + int(stat[12])) / TICKS, resident, peak)
 
     def delivered(self, api: int) -> int:
         """Records that the outputs have taken, by the router's own count."""
@@ -66,7 +68,8 @@ class Router:
         return sum(output["proc_records"] for output in outputs.values())
 
     def stop(self) -> Usage:
-        """SIGTERM, wait for the end, and what it used from its first instruction to its last."""
+        """SIGTERM, wait for the end, and what it used from its first instruction to its last. What was resident before
+        the signal counts."""
         before = self.usage()
         self.process.send_signal(signal.SIGTERM)
         _, status, used = os.wait4(self.process.pid, 0)
@@ -74,7 +77,7 @@ class Router:
         if self.process.returncode != 0:
             raise BenchError(f"the router ended with {self.process.returncode} on SIGTERM:\n{self.tail()}")
         # ru_maxrss counts what the parent had before exec, so it is only the second choice.
-        return Usage(used.ru_utime + used.ru_stime, before.peak or used.ru_maxrss)
+        return Usage(used.ru_utime + used.ru_stime, before.resident, before.peak or used.ru_maxrss)
 
     def kill(self) -> None:
         if self.process.poll() is None:

@@ -32,19 +32,39 @@ class Result:
     """Microseconds of CPU per event sent: the whole process from its start to its end."""
     start_s: float
     """Seconds of CPU until it listened; they are part of cpu_us."""
+    rss_mib: float
+    """Resident once all has arrived."""
     peak_mib: float
+    """The most that was ever resident."""
     events_per_s: float
     """From the first byte sent to the last record delivered, on this machine with everything else that runs there."""
+    storage: str = "memory"
+
+    @property
+    def what(self) -> str:
+        """pipeline-output, and -storage where that is not memory: what --only looks at."""
+        return name_of(self.pipeline, self.output, self.storage)
+
+
+def name_of(pipeline: str, output: str, storage: str) -> str:
+    return f"{pipeline}-{output}" + (f"-{storage}" if storage != "memory" else "")
 
 
 def measure(
-    name: str, command: list[str], pipeline: Pipeline, corpus: Corpus, output: str, events: int, limit: str
+    name: str,
+    command: list[str],
+    pipeline: Pipeline,
+    corpus: Corpus,
+    output: str,
+    events: int,
+    limit: str,
+    storage: str = "memory",
 ) -> Result:
     """Raises: BenchError, when what arrived isn't what was sent less what the config drops."""
     rounds, rest = divmod(events, len(corpus.frames))
     kept = [pipeline.result(dict(record)) is not None for _, record in corpus.lines]
     expected = rounds * sum(kept) + sum(kept[:rest])
-    with _set_up(command, pipeline, corpus, output, limit) as (router, api, sink, data):
+    with _set_up(command, pipeline, corpus, output, limit, storage=storage) as (router, api, sink, data):
         started = router.usage()
         begin = time.monotonic()
         sender = _send(router, data, rounds, sum(map(len, corpus.frames[:rest])))
@@ -65,8 +85,10 @@ def measure(
         delivered,
         used.cpu / events * 1e6,
         started.cpu,
+        used.resident / 2**20,
         used.peak / 2**20,
         events / elapsed,
+        storage,
     )
 
 
@@ -110,7 +132,13 @@ def canonical(record: dict[str, Any]) -> str:
 
 @contextmanager
 def _set_up(
-    command: list[str], pipeline: Pipeline, corpus: Corpus, output: str, limit: str = "", keep: Path | None = None
+    command: list[str],
+    pipeline: Pipeline,
+    corpus: Corpus,
+    output: str,
+    limit: str = "",
+    keep: Path | None = None,
+    storage: str = "memory",
 ) -> Iterator[tuple[Router, int, int, Path]]:
     """(the router, listening; the port of its API; the port of the sink; the file of events)"""
     with tempfile.TemporaryDirectory() as name:
@@ -122,7 +150,7 @@ def _set_up(
         try:
             assert sink.stdout
             port, api = int(sink.stdout.readline()), free_port()
-            config = pipeline.write(folder, output, api, port, limit)
+            config = pipeline.write(folder, output, api, port, limit, storage)
             router = Router(command, config, folder / "router.log")
             router.wait_until_listening()
             yield router, api, port, data

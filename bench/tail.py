@@ -152,7 +152,16 @@ def measure(name: str, command: list[str], file: Path, events: int) -> Result:
         if delivered != events:
             raise BenchError(f"{name}, {NAME} to null: {events} must arrive, {delivered} did\n{router.tail()}")
     return Result(
-        name, NAME, "null", events, delivered, used.cpu / events * 1e6, 0.0, used.peak / 2**20, events / elapsed
+        name,
+        NAME,
+        "null",
+        events,
+        delivered,
+        used.cpu / events * 1e6,
+        0.0,
+        used.resident / 2**20,
+        used.peak / 2**20,
+        events / elapsed,
     )
 
 

@@ -43,15 +43,27 @@ def benchmarks() -> str:
         f"least CPU counts; {measured['cpus']} cores, {measured['machine']}, {measured['system']}, Python "
         f"{measured['python']}. {'; '.join(measured['versions'].values())}. Bare decode and encode: {floors}.",
         "",
-        "| pipeline | output | router | CPU us per event | of it start | peak MiB | events/s |",
-        "|---|---|---|---|---|---|---|",
+        "| pipeline | output | storage | router | CPU us per event | of it start | times ours | RSS MiB | peak MiB "
+        "| events/s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
+    own: dict[tuple[str, ...], float] = {}
     for result in measured["results"]:
+        run = (result["pipeline"], result["output"], result.get("storage", "memory"))
         start = result["start_s"] / result["events"] * 1e6
+        ours = own.setdefault(run, result["cpu_us"])
+        times = "" if ours == result["cpu_us"] else f"{result['cpu_us'] / ours:.1f}"
+        rss = f"{result['rss_mib']:.0f}" if "rss_mib" in result else ""
         lines.append(
-            f"| {result['pipeline']} | {result['output']} | {result['router']} | {result['cpu_us']:.2f} | {start:.2f} "
+            f"| {' | '.join(run)} | {result['router']} | {result['cpu_us']:.2f} | {start:.2f} | {times} | {rss} "
             f"| {result['peak_mib']:.0f} | {result['events_per_s']:,.0f} |"
         )
+    if measured.get("starts"):
+        lines += ["", "| start of | CPU ms | ready after ms | RSS MiB |", "|---|---|---|---|"]
+        lines += [
+            f"| {one['router']} | {one['cpu_s'] * 1000:.0f} | {one['ready_s'] * 1000:.0f} | {one['rss_mib']:.0f} |"
+            for one in measured["starts"]
+        ]
     return before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + after
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import tail
+from bench import start, tail
+from bench.__main__ import VARIANTS
 from bench.corpus import EVENTS, Corpus
 from bench.pipelines import PIPELINES, Pipeline
 from bench.router import BenchError
@@ -33,13 +34,21 @@ def test_the_router_does_the_work(work: tuple[Pipeline, Corpus]) -> None:
     verify("pyrolens", COMMAND, pipeline, corpus, events=2000)
 
 
-@pytest.mark.parametrize("output", ["null", "http"])
-def test_what_was_sent_and_not_dropped_arrives(work: tuple[Pipeline, Corpus], output: str) -> None:
+@pytest.mark.parametrize(("output", "storage"), VARIANTS)
+def test_what_was_sent_and_not_dropped_arrives(work: tuple[Pipeline, Corpus], output: str, storage: str) -> None:
     pipeline, corpus = work
-    result = measure("pyrolens", COMMAND, pipeline, corpus, output, EVENTS + 500, "")
+    result = measure("pyrolens", COMMAND, pipeline, corpus, output, EVENTS + 500, "", storage)
     kept = [pipeline.result(record) is not None for _, record in corpus.lines]
     assert result.delivered == sum(kept) + sum(kept[:500])
     assert result.cpu_us > 0
+    assert 0 < result.rss_mib <= result.peak_mib
+
+
+def test_a_start() -> None:
+    found = start.measure("pyrolens", COMMAND, PIPELINES[0])
+    assert 0 < found.cpu_s < 20
+    assert 0 < found.ready_s < 20
+    assert found.rss_mib > 5
 
 
 def test_a_record_too_many_fails_the_run() -> None:
