@@ -205,6 +205,69 @@ def test_a_parameter_of_the_command_line_counts_before_its_default() -> None:
     assert ([c.name for c in task.containers], task.containers[0].image) == (["app", "debugger", "router"], "app:3")
 
 
+MANIFEST = """\
+name: frontend
+type: Load Balanced Web Service
+image: {location: "app:1", port: 8080}
+cpu: 256
+memory: 512
+command: run -v
+variables: {LOG_LEVEL: info, PORT: 8080}
+secrets: {KEY: /copilot/key}
+logging:
+  retention: 1
+  destination:
+    Name: datadog
+    tls: on
+    Retry_Limit: 3
+  secretOptions:
+    apikey: /datadog/key
+    other: {secretsmanager: "app/other"}
+  configFilePath: /extra.conf
+  variables: {REGION: eu-west-1}
+sidecars:
+  nginx: {port: 80, image: "nginx:1"}
+environments:
+  prod:
+    logging:
+      enableMetadata: false
+      destination: {Retry_Limit: 9}
+"""
+
+
+def test_a_manifest_of_copilot() -> None:
+    task, problems = read_all(MANIFEST, "manifest.yml")
+    app, router, nginx = task.containers
+    assert (problems, task.family, task.memory, task.fargate) == ([], "frontend", 512, True)
+    assert (app.image, app.command, app.environment["PORT"], app.ports[0][0]) == ("app:1", ["run", "-v"], "8080", 8080)
+    assert app.log
+    assert {k: t.text for k, t in app.log.options.items()} == {"Name": "datadog", "tls": "on", "Retry_Limit": "3"}
+    assert [(s.name, s.source) for s in app.log.secrets] == [("apikey", "/datadog/key"), ("other", "app/other")]
+    assert (router.name, router.environment, nginx.log) == ("firelens_log_router", {"REGION": "eu-west-1"}, None)
+    assert router.firelens
+    assert {k: t.text for k, t in router.firelens.options.items()} == {
+        "enable-ecs-log-metadata": "true",
+        "config-file-type": "file",
+        "config-file-value": "/extra.conf",
+    }
+    place = app.log.options["Retry_Limit"].key_place
+    assert (place.line, place.column) == (14, 5)
+
+
+def test_the_environment_of_a_manifest() -> None:
+    app, router, _ = read_all(MANIFEST, "manifest.yml", parameters={"environment": "prod"})[0].containers
+    assert app.log
+    assert app.log.options["Retry_Limit"].text == "9"
+    assert app.log.options["Name"].text == "datadog"
+    assert router.firelens
+    assert router.firelens.options["enable-ecs-log-metadata"].text == "false"
+
+
+def test_a_manifest_without_a_destination_has_no_router() -> None:
+    task, _ = read_all("name: a\ntype: Backend Service\nlogging: {retention: 3}\n", "manifest.yml")
+    assert [c.name for c in task.containers] == ["a"]
+
+
 def test_of_several_the_one_with_a_router_or_the_one_that_is_asked_for() -> None:
     other = {**TASK, "family": "cron", "containerDefinitions": [{"name": "cron"}]}
     text = json.dumps(stack(Cron=other, Web=TASK))

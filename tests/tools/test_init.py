@@ -12,6 +12,8 @@ import pytest
 
 from pyrolens.ecs.init import Plan
 from pyrolens.local.embedded_aws import EmbeddedAws
+from pyrolens.service.log import Logs
+from pyrolens.tools import init
 from pyrolens.tools.init import command_of
 from tests.ecs.test_metadata import TASK
 from tests.net.servers import answer, serving
@@ -125,6 +127,19 @@ def test_what_is_missing_keeps_the_router_from_starting(aws: EmbeddedAws, tmp_pa
     assert status == 1
     assert 'reason="aws_fluent_bit_init_s3_1: s3://none/x.conf cannot be read: NoSuchBucket' in said
     assert "a way out" in said
+
+
+def test_files_go_elsewhere_where_the_folder_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container whose root is read-only."""
+    monkeypatch.setattr(init, "ELSEWHERE", str(tmp_path / "elsewhere"))
+    generated = tmp_path / "g.conf"
+    generated.write_text(GENERATED)
+    (tmp_path / "file").write_text("")
+    plan, _ = init.ready(str(tmp_path / "file" / "init"), str(generated), {}, Logs().of("init"))
+    assert plan.config == str(tmp_path / "elsewhere" / "fluent-bit-init.conf")
+    assert "files go elsewhere" in capfd.readouterr().err
 
 
 def test_the_command_of_the_router() -> None:

@@ -142,6 +142,19 @@ def test_a_template_keeps_its_functions_and_its_spelling(run: Run) -> None:
     assert router["Environment"] == [{"Name": "PYROLENS_HTTP_SERVER", "Value": "on"}]
 
 
+def test_what_only_the_stack_knows_is_not_changed(run: Run) -> None:
+    router = {"Name": "r", "FirelensConfiguration": {"Type": "fluentbit", "Options": {"Ref": "Options"}}}
+    containers = [
+        {"Name": "app", "LogConfiguration": {"LogDriver": "awsfirelens", "Options": {"Name": "null"}}},
+        router,
+    ]
+    template = {
+        "Resources": {"T": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": containers}}}
+    }
+    assert run(template) == template
+    assert "only the stack knows" in run.refused(template, "--config", "/x")
+
+
 def test_what_is_no_number_stays_as_it_is_written(run: Run) -> None:
     text = TEMPLATE + "      Family: 007\n      Tags: [{Key: version, Value: 1.10}]\n      Memory: 512\n"
     made = json.loads(run.text(text, *BASIC))["Resources"]["Task"]["Properties"]

@@ -1,8 +1,8 @@
 """The forms in which people have a task definition, each brought into the one in which ECS takes it.
 
 What `register-task-definition` takes and what `describe-task-definition` prints, as JSON or YAML; a list of containers
-alone; a CloudFormation template (also what CDK, Copilot and SAM make) or the properties of its resource; Terraform's
-files, what `terraform show -json` prints, and a state.
+alone; a CloudFormation template (also what CDK, Copilot and SAM make) or the properties of its resource; a manifest of
+Copilot; Terraform's files, what `terraform show -json` prints, and a state.
 """
 
 import os
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from pyrolens.ecs import cloudformation, terraform
+from pyrolens.ecs import cloudformation, copilot, terraform
 from pyrolens.language import json, yaml_nodes
 from pyrolens.language.json import Node
 from pyrolens.problems import ConfigError, Place, Problem, Problems, nearest
@@ -44,7 +44,7 @@ class Form:
     """A task definition that was found in a file."""
 
     kind: str
-    """ecs, list, cloudformation or terraform."""
+    """ecs, list, cloudformation, copilot or terraform."""
     node: Node
     """As ECS takes it."""
     path: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ def _family(form: Form) -> str:
 
 def _has_router(form: Form) -> bool:
     containers = form.node.get(CONTAINERS)
-    return any(c.get("firelensConfiguration") for c in (containers.value if containers else ()))
+    return any(c.get("firelensConfiguration") for c in (containers.listed if containers else ()))
 
 
 def _forms(root: Node, file: str, asked: Asked) -> Iterator[Form]:
@@ -152,6 +152,8 @@ def _forms(root: Node, file: str, asked: Asked) -> Iterator[Form]:
         problems = Problems()
         found = cloudformation.properties(root, Node({}, root.place), asked.parameters, problems)
         yield Form("cloudformation", _with_family(found, file), warnings=problems)
+    elif copilot.is_manifest(root):
+        yield Form("copilot", copilot.task(root, asked.parameters.get("environment", "")))
     elif isinstance((resources := root.get("Resources") or Node(None, root.place)).value, dict):
         for name, resource in resources.items():
             kind = resource.get("Type")
@@ -204,21 +206,21 @@ def _terraform(root: Node) -> Iterator[tuple[str, Node]]:
             yield from _of_module(module)
             return
     listed = root.get("resources")
-    for resource in listed.value if listed and isinstance(listed.value, list) else ():
+    for resource in listed.listed if listed else ():
         if _text(resource, "type") == terraform.TYPE:
             instances = resource.get("instances")
-            for instance in instances.value if instances else ():
+            for instance in instances.listed if instances else ():
                 if attributes := instance.get("attributes"):
                     yield f"{terraform.TYPE}.{_text(resource, 'name')}", attributes
 
 
 def _of_module(module: Node) -> Iterator[tuple[str, Node]]:
     resources, below = module.get("resources"), module.get("child_modules")
-    for resource in resources.value if resources else ():
+    for resource in resources.listed if resources else ():
         values = resource.get("values")
         if _text(resource, "type") == terraform.TYPE and values:
             yield _text(resource, "address"), values
-    for inner in below.value if below else ():
+    for inner in below.listed if below else ():
         yield from _of_module(inner)
 
 
@@ -230,7 +232,7 @@ def _of_terraform(attributes: Node) -> Node:
     elif containers:
         members[CONTAINERS] = containers
     platform = attributes.get("runtime_platform")
-    if platform and isinstance(platform.value, list) and platform.value:
-        system = platform.value[0].get("operating_system_family")
+    if platform and platform.listed:
+        system = platform.listed[0].get("operating_system_family")
         members["runtimePlatform"] = Node({"operatingSystemFamily": system} if system else {}, platform.place)
     return Node(members, attributes.place)

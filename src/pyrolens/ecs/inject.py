@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyrolens.ecs.cloudformation import FUNCTION
 from pyrolens.ecs.forms import CONTAINERS, Form
 from pyrolens.ecs.init_sources import SOURCE
 from pyrolens.language.includes import is_elsewhere
@@ -87,6 +88,9 @@ def inject(root: Node, form: Form, wanted: Wanted) -> tuple[Any, list[str]]:
     if form.kind == "terraform":
         message = "what terraform show prints cannot be changed"
         hint = "give the list that container_definitions holds, as JSON, and put the result there"
+        raise ConfigError([Problem("task-definition", message, root.place, hint)])
+    if form.kind == "copilot":
+        message, hint = "Copilot adds the router itself", "say `logging:` with a destination in the manifest"
         raise ConfigError([Problem("task-definition", message, root.place, hint)])
     plain = root.plain
     if form.kind == "list":
@@ -193,7 +197,12 @@ class _Injector:
 
     def _configs(self, router: dict[str, Any]) -> None:
         """The first path is FireLens' own config file; all others are for the init process."""
-        options: dict[str, str] = dict(self.get(self.get(router, "firelensConfiguration"), "options") or {})
+        firelens = self.get(router, "firelensConfiguration")
+        given = self.get(firelens, "options") or {}
+        if not isinstance(firelens, dict) or not isinstance(given, dict) or any(FUNCTION.fullmatch(k) for k in given):
+            message = "--config: what the router's firelensConfiguration is, only the stack knows"
+            raise ConfigError([Problem("bad-option", message, None, "say it in the template itself")])
+        options: dict[str, str] = dict(given)
         options.pop("config-file-type", None)
         options.pop("config-file-value", None)
         variables: list[dict[str, str]] = []
@@ -203,7 +212,7 @@ class _Injector:
             else:
                 number = len(variables) + 1
                 variables.append({"name": f"aws_fluent_bit_init_{_kind(config)}_{number}", "value": config})
-        router[self.key("firelensConfiguration")][self.key("options")] = options
+        firelens[self.key("options")] = options
         self._variables(router, lambda name: SOURCE.search(name) is not None, variables)
         for variable in variables:
             self.told.append(f"{variable['name']} is {variable['value']}: the router has to start with pyrolens init")

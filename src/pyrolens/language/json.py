@@ -45,6 +45,11 @@ class Node:
         node = self.value.get(key) if isinstance(self.value, dict) else None
         return node if node is not None and node.value is not None else None
 
+    @property
+    def listed(self) -> "list[Node]":
+        """The items of an array; none when this is no array."""
+        return self.value if isinstance(self.value, list) else []
+
     def items(self) -> Iterator[tuple[str, "Node"]]:
         return iter(self.value.items() if isinstance(self.value, dict) else ())
 

@@ -68,10 +68,13 @@ def ready(folder: str, generated: str, environ: Mapping[str, str], log: Logger) 
 
 def _writable(folder: Path, log: Logger) -> Path:
     """The folder, or another one where it cannot be written."""
-    at = next((p for p in (folder, *folder.parents) if p.exists()), folder)
-    if os.access(at, os.W_OK):
-        return folder
-    log.warning("files go elsewhere", folder=ELSEWHERE, reason=f"{at} cannot be written")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    log.warning("files go elsewhere", folder=ELSEWHERE, reason=f"{folder} cannot be written")
     return Path(ELSEWHERE)
 
 

@@ -18,11 +18,14 @@ def main(argv: Sequence[str]) -> int:
     try:
         wanted = wanted_of(args)
         file = "standard input" if args.task_definition == "-" else args.task_definition
-        root = forms.parse(text_of(args.task_definition), file, problems, asked_for(args))
-        form = forms.find(root, file, asked_for(args), Problems())
+        given, asked = text_of(args.task_definition), asked_for(args)
+        task_definition.read(given, file, problems, asked)
+        problems.raise_if_any()
+        root = forms.parse(given, file, Problems(), asked)
+        form = forms.find(root, file, asked, Problems())
         made, told = inject(root, form, wanted)
         text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
-        told += check(text, asked_for(args), problems)
+        told += check(text, asked, problems)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
