@@ -156,10 +156,20 @@ def test_what_an_object_includes_is_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_file_that_includes_itself_ends(tmp_path: Path) -> None:
-    made = Made(tmp_path, {"s3://b/x.conf": "@INCLUDE x.conf\n[STREAM_TASK]\n"})
+    made = Made(tmp_path, {"s3://b/x.conf": f"@INCLUDE x.conf\n{FILTER.format('grep')}"})
     plan = made.plan(s3_1="s3://b/x.conf")
     assert made.fetched == ["s3://b/x.conf"]
-    assert made.included(plan)[0] == "fluent-bit.conf"
+    assert [f.label for f in run(plan).filters] == ["grep.0"]
+
+
+def test_a_file_that_two_others_include_is_there_once(tmp_path: Path) -> None:
+    both = {"s3://b/c.conf": FILTER.format("grep")}
+    made = Made(tmp_path, {**both, "s3://b/1.conf": "@INCLUDE c.conf\n", "s3://b/2.conf": "@INCLUDE s3://b/c.conf\n"})
+    plan = made.plan(s3_1="s3://b/1.conf", s3_2="s3://b/2.conf")
+    assert [f.label for f in run(plan).filters] == ["grep.0"]
+    told = [line for line in made.log.lines if "not used" in line]
+    assert len(told) == 1
+    assert told[0].endswith("1.conf includes it already")
 
 
 def test_places_are_those_of_the_file(tmp_path: Path) -> None:

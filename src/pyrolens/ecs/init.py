@@ -214,10 +214,13 @@ class _Init:
             if found is None:
                 continue  # the router will tell, with its place
             real = os.path.realpath(found)
-            known = real in self.parts
-            part = self._part(found, f"{who}, by way of {path}")
-            if known and part == found:
-                continue
+            if real in self.parts:
+                # the router would refuse to read a file twice
+                reason = f"{self.users[real]} includes it already"
+                self.log.warning("a file is not used", by=path, file=found, reason=reason)
+                part = ""
+            else:
+                part = self._part(found, f"{who}, by way of {path}")
             if part != target:
                 lines[number] = f"@INCLUDE {part}" if part else ""
                 divided.changed = True
