@@ -65,6 +65,26 @@ def firelens(**options: str) -> Callable[[Any], None]:
     return router(firelensConfiguration={"type": "fluentbit", "options": options})
 
 
+def in_s3(**roles: str) -> Callable[[Any], None]:
+    """A file for the init process."""
+
+    def change(task: Any) -> None:
+        task.update(roles)
+        router(environment=[{"name": "aws_fluent_bit_init_s3_1", "value": "arn:aws:s3:::b/x.conf"}])(task)
+
+    return change
+
+
+def of_agent(**roles: str) -> Callable[[Any], None]:
+    """A file that the agent fetches."""
+
+    def change(task: Any) -> None:
+        task.update(roles)
+        firelens(config_file_type="s3", config_file_value="arn:aws:s3:::b/extra.conf")(task)
+
+    return change
+
+
 def on_fargate(task: Any) -> None:
     firelens(config_file_type="s3", config_file_value="arn:aws:s3:::b/extra.conf")(task)
     task["requiresCompatibilities"] = ["FARGATE"]
@@ -99,6 +119,8 @@ def test_a_good_task_definition_has_no_problems() -> None:
             ("error", "config-file", '"/fluent-bit/etc/fluent-bit.conf"'),
         ),
         (on_fargate, ("error", "config-file", '"s3"')),
+        (in_s3(executionRoleArn="r"), ("warning", "no-task-role", '"router"')),
+        (of_agent(taskRoleArn="r"), ("error", "no-execution-role", '"s3"')),
         (router(user="fluent"), ("error", "router-user", '"fluent"')),
         (router(portMappings=[{"containerPort": 24224}]), ("warning", "forward-port", "24224")),
         (
@@ -130,6 +152,9 @@ def test_a_broken_rule_is_found_at_its_place(change: Callable[[Any], None], prob
         router(user="0"),
         firelens(config_file_type="s3", config_file_value="arn:aws-cn:s3:::bucket/a/extra.conf"),
         app(dependsOn=[{"containerName": "router", "condition": "HEALTHY"}]),
+        in_s3(executionRoleArn="r", taskRoleArn="t"),
+        in_s3(),
+        of_agent(executionRoleArn="r"),
     ],
 )
 def test_what_ecs_takes_is_no_problem(change: Callable[[Any], None]) -> None:

@@ -7,8 +7,10 @@ where people see it only as a stopped task. All are found at once.
 import re
 from collections.abc import Mapping
 
+from pyrolens.ecs.init_sources import sources
 from pyrolens.ecs.reading import Text
 from pyrolens.ecs.task_definition import Container, TaskDefinition, valid_name
+from pyrolens.language.includes import is_elsewhere
 from pyrolens.problems import Problems, nearest
 
 OUTPUT_KEY = {"fluentbit": "Name", "fluentd": "@type"}
@@ -98,6 +100,7 @@ def _router(task: TaskDefinition, router: Container, problems: Problems) -> None
         message = f"enable-ecs-log-metadata is '{metadata.text}': expected true or false; as it is, it means false"
         problems.warning("firelens-metadata", message, metadata.place)
     _external(task, firelens.options, problems)
+    _role(task, router, problems)
     if router.user and not USER.fullmatch(router.user.text):
         message = (
             f"user of the router is '{router.user.text}': expected a number, or number:group; the task would not start"
@@ -133,6 +136,21 @@ def _external(task: TaskDefinition, options: Mapping[str, Text], problems: Probl
         message = "config-file-type is 's3', which Fargate does not know; the task would not start"
         hint = "put the file into the router's image, and use file; or let pyrolens init fetch it"
         problems.error("config-file", message, kind.place, hint)
+
+
+def _role(task: TaskDefinition, router: Container, problems: Problems) -> None:
+    """Where one role is said and the other is needed, they were mixed up."""
+    fetched = [s for s in sources(router.environment) if is_elsewhere(s.value) and not s.value.startswith("http")]
+    if fetched and task.execution_role and not task.task_role:
+        message = f"{fetched[0].variable} names {fetched[0].value}, which is fetched with the task role: there is none"
+        hint = "add taskRoleArn; executionRoleArn is for the ECS agent"
+        problems.warning("no-task-role", message, router.place, hint)
+    kind = router.firelens.options.get("config-file-type") if router.firelens else None
+    if kind and kind.text == "s3" and task.task_role and not task.execution_role and not task.fargate:
+        message = "config-file-type s3 needs the execution role, and there is none; the task would not start"
+        problems.error(
+            "no-execution-role", message, kind.place, "add executionRoleArn; taskRoleArn is for the containers"
+        )
 
 
 def _dependencies(task: TaskDefinition, container: Container, problems: Problems) -> None:
