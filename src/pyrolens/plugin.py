@@ -278,6 +278,8 @@ class Plugin:
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Input(Plugin):
     kind = "input"
+    relays_metrics: ClassVar[bool] = False
+    """Its peers may send metrics, which it hands on."""
     tag: str | None = opt("Tag of the records.", default=None, last_wins=True)
     mem_buf_limit: Limit = opt("Bytes that may be unsettled before the input stops reading; 0: no limit.", default=0)
 

@@ -48,6 +48,12 @@ def test_an_output_of_metrics_that_gets_none(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["forward", "opentelemetry"])
+def test_an_output_of_metrics_that_gets_those_of_others(tmp_path: Path, name: str) -> None:
+    text = f"[INPUT]\n  Name {name}\n[OUTPUT]\n  Name prometheus_exporter\n  Match *\n"
+    assert said(tmp_path, text) == []
+
+
 def test_all_is_well(tmp_path: Path) -> None:
     made = "[FILTER]\n  Name log_to_metrics\n  Match app\n  Tag made\n  metric_description d\n"
     outputs = "[OUTPUT]\n  Name prometheus_exporter\n  Match *\n[OUTPUT]\n  Name http\n  Match app\n"

@@ -297,6 +297,10 @@ def opentelemetry(data: bytes) -> None:
     posted(lambda env: OpenTelemetry(), b"/v1/logs", (b"application/x-protobuf", b"application/json"), data)
 
 
+def opentelemetry_metrics(data: bytes) -> None:
+    posted(lambda env: OpenTelemetry(), b"/v1/metrics", (b"application/x-protobuf", b"application/json"), data)
+
+
 def elasticsearch(data: bytes) -> None:
     posted(lambda env: Elasticsearch(tag_key="$a"), b"/index/_bulk", (b"application/x-ndjson",), data)
 
@@ -470,6 +474,7 @@ TARGETS: dict[str, Target] = {
     "http": http,
     "http_body": http_body,
     "opentelemetry": opentelemetry,
+    "opentelemetry_metrics": opentelemetry_metrics,
     "elasticsearch": elasticsearch,
     "splunk": splunk,
     "statsd": statsd,

@@ -258,8 +258,8 @@ def test_requests_without_records(request_body: bytes) -> None:
         (asked(b"x", method="GET"), 400, "invalid HTTP method"),
         (asked(b"x", path="/v1/logs/"), 404, "invalid endpoint"),
         (asked(b"x", "text/plain"), 400, "invalid 'Content-Type'"),
-        (asked(b"x", path="/v1/metrics"), 501, "only logs are taken here, and no metrics"),
-        (asked(b"{}", JSON, path="/v1/traces"), 501, "only logs are taken here, and no traces"),
+        (asked(b"x", path="/v1/metrics"), 400, "invalid request: deserialisation error"),
+        (asked(b"{}", JSON, path="/v1/traces"), 501, "only logs and metrics are taken here, and no traces"),
         (asked(b"x", "application/grpc+proto"), 501, "gRPC is not spoken here"),
         (asked(b"x", path="/opentelemetry.proto.collector.logs.v1.LogsService/Export"), 501, "gRPC is not spoken here"),
         (asked(b"no", content_encoding="gzip"), 400, "cannot be decompressed"),
@@ -299,9 +299,9 @@ def test_one_bad_record_refuses_the_request(bad: Any) -> None:
     assert (answer.status, env.batches) == (400, [])
 
 
-def test_metrics_and_traces_are_counted() -> None:
-    env, _ = sent(asked(b"x", path="/v1/metrics"))
-    assert env.counts == {"refused_metrics": 1}
+def test_traces_are_counted() -> None:
+    env, _ = sent(asked(b"x", path="/v1/traces"))
+    assert env.counts == {"refused_traces": 1}
 
 
 def test_raw_traces() -> None:
@@ -347,7 +347,7 @@ def test_options() -> None:
     _, warnings = configured("opentelemetry", "tag_key $log\nprofiles_support on")
     assert warnings == [
         "input opentelemetry: tag_key has no effect: Fluent Bit does not look at the option either",
-        "input opentelemetry: profiles_support has no effect: only logs are taken here",
+        "input opentelemetry: profiles_support has no effect: only logs and metrics are taken here",
     ]
     assert refused("opentelemetry", "oauth2.validate on") == [
         "input opentelemetry: oauth2.validate: tokens are not checked here; put a proxy that does in front"

@@ -56,7 +56,7 @@ def check_signals(
                 problems.warning("option-ignored", message, processors[0].place)
         if output.plugin.takes_logs or output.matches is None:
             continue
-        if not any(output.matches(tag) for _, tag in made):
+        if not any(output.matches(tag) for _, tag in made) and not any(built.plugin.relays_metrics for built in inputs):
             message = f"output {output.label} takes only metrics, and none are made that it matches"
             hint = "the input fluentbit_metrics or the filter log_to_metrics makes metrics, for example"
             problems.warning("no-metrics", message, output.place, hint)

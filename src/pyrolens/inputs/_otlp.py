@@ -56,7 +56,7 @@ def read_protobuf(data: bytes, shape: Shape) -> list[Event]:
     """The events of an ExportLogsServiceRequest. Raises: NotOtlpError."""
     events: list[Event] = []
     try:
-        for number, kind, at, end in _fields(data, 0, len(data)):
+        for number, kind, at, end in fields(data, 0, len(data)):
             if number == 1 and kind == BYTES:
                 _resource_logs(data, at, end, shape, events)
     except (IndexError, struct.error):
@@ -67,27 +67,27 @@ def read_protobuf(data: bytes, shape: Shape) -> list[Event]:
 def _resource_logs(data: bytes, at: int, end: int, shape: Shape, events: list[Event]) -> None:
     resource: Record = {}
     schema, scopes = "", []
-    for number, kind, start, stop in _fields(data, at, end):
+    for number, kind, start, stop in fields(data, at, end):
         if kind != BYTES:
             continue
         if number == 1:
-            resource = _resource(data, start, stop)
+            resource = resource_of(data, start, stop)
         elif number == 2:
             scopes.append((start, stop))
         elif number == 3:
-            schema = _text(data, start, stop)
+            schema = text_at(data, start, stop)
     if schema:
         resource["schema_url"] = schema
     for start, stop in scopes:
         _scope_logs(data, start, stop, resource, shape, events)
 
 
-def _resource(data: bytes, at: int, end: int) -> Record:
+def resource_of(data: bytes, at: int, end: int) -> Record:
     attributes: Record = {}
     dropped = 0
-    for number, kind, start, stop in _fields(data, at, end):
+    for number, kind, start, stop in fields(data, at, end):
         if number == 1 and kind == BYTES:
-            _key_value(data, start, stop, attributes, 0)
+            key_value(data, start, stop, attributes, 0)
         elif number == 2 and kind == VARINT:
             dropped = start
     return _with_attributes({}, attributes, dropped)
@@ -104,7 +104,7 @@ def _with_attributes(into: Record, attributes: Record, dropped: int) -> Record:
 def _scope_logs(data: bytes, at: int, end: int, resource: Record, shape: Shape, events: list[Event]) -> None:
     scope: Record = {}
     schema, records = "", []
-    for number, kind, start, stop in _fields(data, at, end):
+    for number, kind, start, stop in fields(data, at, end):
         if kind != BYTES:
             continue
         if number == 2:
@@ -112,7 +112,7 @@ def _scope_logs(data: bytes, at: int, end: int, resource: Record, shape: Shape, 
         elif number == 1:
             scope = _scope(data, start, stop)
         elif number == 3:
-            schema = _text(data, start, stop)
+            schema = text_at(data, start, stop)
     if len(events) + len(records) > MOST_RECORDS:
         raise NotOtlpError(f"there are more than {MOST_RECORDS} records")
     if schema:
@@ -125,12 +125,12 @@ def _scope(data: bytes, at: int, end: int) -> Record:
     scope: Record = {}
     attributes: Record = {}
     dropped = 0
-    for number, kind, start, stop in _fields(data, at, end):
+    for number, kind, start, stop in fields(data, at, end):
         if kind == BYTES and number in (1, 2):
-            if text := _text(data, start, stop):
+            if text := text_at(data, start, stop):
                 scope["name" if number == 1 else "version"] = text
         elif kind == BYTES and number == 3:
-            _key_value(data, start, stop, attributes, 0)
+            key_value(data, start, stop, attributes, 0)
         elif kind == VARINT and number == 4:
             dropped = start
     return _with_attributes(scope, attributes, dropped)
@@ -142,20 +142,20 @@ def _log_record(data: bytes, at: int, end: int, group: Record, shape: Shape) -> 
     body: Any = None
     attributes: Record = {}
     trace_id = span_id = b""
-    for number, kind, start, stop in _fields(data, at, end):
+    for number, kind, start, stop in fields(data, at, end):
         if kind == BYTES:
             if number == 6:
-                _key_value(data, start, stop, attributes, 0)
+                key_value(data, start, stop, attributes, 0)
             elif number == 5:
                 body = _any_value(data, start, stop, 0)
             elif number == 3:
-                severity_text = _text(data, start, stop)
+                severity_text = text_at(data, start, stop)
             elif number == 9:
                 trace_id = data[start:stop]
             elif number == 10:
                 span_id = data[start:stop]
             elif number == 12:
-                event_name = _text(data, start, stop)
+                event_name = text_at(data, start, stop)
         elif kind == FIXED64:
             if number == 1:
                 (time,) = TIME.unpack_from(data, start)
@@ -188,7 +188,7 @@ def _log_record(data: bytes, at: int, end: int, group: Record, shape: Shape) -> 
     return shape.stamp((time, observed), metadata, group, shape.metadata_key), shape.record(body)
 
 
-def _key_value(data: bytes, at: int, end: int, into: Record, depth: int) -> None:
+def key_value(data: bytes, at: int, end: int, into: Record, depth: int) -> None:
     key = ""
     value: Any = None
     while at < end:
@@ -202,7 +202,7 @@ def _key_value(data: bytes, at: int, end: int, into: Record, depth: int) -> None
                 continue
             tag, at = (0x0A if number == 1 else 0x12), start
         if tag == 0x0A:
-            key = _text(data, at, stop)
+            key = text_at(data, at, stop)
         else:
             value = _any_value(data, at, stop, depth + 1)
         at = stop
@@ -214,21 +214,21 @@ def _any_value(data: bytes, at: int, end: int, depth: int) -> Any:
     if depth > DEEPEST:
         raise NotOtlpError("values are nested too deeply")
     value: Any = None
-    for number, kind, start, stop in _fields(data, at, end):
+    for number, kind, start, stop in fields(data, at, end):
         if kind == BYTES:
             if number == 1:
-                value = _text(data, start, stop)
+                value = text_at(data, start, stop)
             elif number == 5:
                 value = [
                     _any_value(data, a, b, depth + 2)
-                    for n, k, a, b in _fields(data, start, stop)
+                    for n, k, a, b in fields(data, start, stop)
                     if n == 1 and k == BYTES
                 ]
             elif number == 6:
                 value = {}
-                for n, k, a, b in _fields(data, start, stop):
+                for n, k, a, b in fields(data, start, stop):
                     if n == 1 and k == BYTES:
-                        _key_value(data, a, b, value, depth + 2)
+                        key_value(data, a, b, value, depth + 2)
             elif number == 7:
                 value = data[start:stop]
         elif kind == VARINT:
@@ -241,7 +241,7 @@ def _any_value(data: bytes, at: int, end: int, depth: int) -> Any:
     return value
 
 
-def _text(data: bytes, at: int, end: int) -> str:
+def text_at(data: bytes, at: int, end: int) -> str:
     part = data[at:end]
     try:
         return part.decode()
@@ -253,7 +253,7 @@ Field = tuple[int, int, int, int]
 """(number, kind, where the value begins, where it ends); for a varint the value instead."""
 
 
-def _fields(data: bytes, at: int, end: int) -> list[Field]:
+def fields(data: bytes, at: int, end: int) -> list[Field]:
     """Raises: NotOtlpError, IndexError."""
     out: list[Field] = []
     while at < end:
@@ -271,13 +271,13 @@ def _fields(data: bytes, at: int, end: int) -> list[Field]:
 
 def _field(data: bytes, at: int, end: int) -> tuple[Field, int]:
     """A field, and where the next begins."""
-    tag, at = _varint(data, at)
+    tag, at = varint(data, at)
     number, kind = tag >> 3, tag & 7
     if kind == VARINT:
-        value, at = _varint(data, at)
+        value, at = varint(data, at)
         return (number, kind, value, 0), at
     if kind == BYTES:
-        size, at = _varint(data, at)
+        size, at = varint(data, at)
     elif kind == FIXED64:
         size = 8
     elif kind == FIXED32:
@@ -289,7 +289,7 @@ def _field(data: bytes, at: int, end: int) -> tuple[Field, int]:
     return (number, kind, at, at + size), at + size
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes, at: int) -> tuple[int, int]:
     number = shift = 0
     while True:
         byte = data[at]
@@ -310,32 +310,32 @@ HEX = frozenset("0123456789abcdefABCDEF")
 def read_json(value: Any, shape: Shape) -> list[Event]:
     """The events of a request that was JSON. Raises: NotOtlpError."""
     events: list[Event] = []
-    for resource_logs in _list(_map(value, "the request"), "resourceLogs", set()):
-        given = _map(resource_logs, "resourceLogs")
-        resource = _map(given.get("resource") or {}, "resource")
-        about = _described(resource)
+    for resource_logs in as_list(as_map(value, "the request"), "resourceLogs", set()):
+        given = as_map(resource_logs, "resourceLogs")
+        resource = as_map(given.get("resource") or {}, "resource")
+        about = described(resource)
         if isinstance(schema := given.get("schemaUrl"), str) and schema:
             about["schema_url"] = schema
-        for scope_logs in _list(given, "scopeLogs", {"resource", "schemaUrl"}):
-            scope = _json_scope(_map(scope_logs, "scopeLogs"))
+        for scope_logs in as_list(given, "scopeLogs", {"resource", "schemaUrl"}):
+            scope = _json_scope(as_map(scope_logs, "scopeLogs"))
             group = {"resource": about, "scope": scope}
-            for record in _list(scope_logs, "logRecords", {"scope", "schemaUrl"}):
-                events.append(_json_record(_map(record, "logRecords"), group, shape))
+            for record in as_list(scope_logs, "logRecords", {"scope", "schemaUrl"}):
+                events.append(_json_record(as_map(record, "logRecords"), group, shape))
     return events
 
 
 def _json_scope(scope_logs: Record) -> Record:
-    given = _map(scope_logs.get("scope") or {}, "scope")
+    given = as_map(scope_logs.get("scope") or {}, "scope")
     scope: Record = {}
     if isinstance(schema := scope_logs.get("schemaUrl"), str) and schema:
         scope["schema_url"] = schema
     for name in ("name", "version"):
         if isinstance(text := given.get(name), str) and text:
             scope[name] = text
-    return {**scope, **_described(given)}
+    return {**scope, **described(given)}
 
 
-def _described(given: Record) -> Record:
+def described(given: Record) -> Record:
     about: Record = {}
     if "attributes" in given:
         about["attributes"] = _json_attributes(given)
@@ -372,7 +372,7 @@ def _json_record(given: Record, group: Record, shape: Shape) -> Event:
     # the metadata of JSON is always below otlp, in Fluent Bit, too
     stamp = shape.stamp((time, observed), metadata, group, "otlp")
     body = given.get("body")
-    return stamp, shape.record(_json_value(_map(body, "body"), 0)) if body else {}
+    return stamp, shape.record(_json_value(as_map(body, "body"), 0)) if body else {}
 
 
 def _time(value: Any) -> int:
@@ -395,11 +395,11 @@ def _json_map(pairs: Any, depth: int) -> Record:
         raise NotOtlpError("attributes are no list")
     out: Record = {}
     for pair in pairs:
-        key = _map(pair, "an attribute").get("key", "")
+        key = as_map(pair, "an attribute").get("key", "")
         if not isinstance(key, str):
             raise NotOtlpError("the key of an attribute is no text")
         value = pair.get("value")
-        out[key] = None if value is None else _json_value(_map(value, "a value"), depth + 1)
+        out[key] = None if value is None else _json_value(as_map(value, "a value"), depth + 1)
     return out
 
 
@@ -439,7 +439,9 @@ def _json_bytes(value: Any, depth: int) -> bytes:
 
 
 def _json_array(value: Any, depth: int) -> list[Any]:
-    return [_json_value(_map(v, "a value"), depth + 1) for v in _list(_map(value, "an arrayValue"), "values", set())]
+    return [
+        _json_value(as_map(v, "a value"), depth + 1) for v in as_list(as_map(value, "an arrayValue"), "values", set())
+    ]
 
 
 JSON_VALUES: dict[str, Callable[[Any, int], Any]] = {
@@ -449,17 +451,17 @@ JSON_VALUES: dict[str, Callable[[Any, int], Any]] = {
     "doubleValue": _json_double,
     "bytesValue": _json_bytes,
     "arrayValue": _json_array,
-    "kvlistValue": lambda value, depth: _json_map(_list(_map(value, "a kvlistValue"), "values", set()), depth + 1),
+    "kvlistValue": lambda value, depth: _json_map(as_list(as_map(value, "a kvlistValue"), "values", set()), depth + 1),
 }
 
 
-def _map(value: Any, what: str) -> Record:
+def as_map(value: Any, what: str) -> Record:
     if not isinstance(value, dict):
         raise NotOtlpError(f"{what} is no JSON object")
     return value
 
 
-def _list(given: Record, name: str, others: set[str]) -> list[Any]:
+def as_list(given: Record, name: str, others: set[str]) -> list[Any]:
     """What must not be overlooked because it has another name."""
     value = given.get(name)
     if value is None:

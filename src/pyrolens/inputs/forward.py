@@ -47,6 +47,7 @@ SWITCH = "PYROLENS_JOIN_PARTIAL_MESSAGES"
 class Forward(Input):
     """Receive records from Docker's fluentd log driver, Fluentd, Fluent Bit and the fluent loggers."""
 
+    relays_metrics = True
     ignored = MappingProxyType(
         {
             "workers": "one loop reads all connections",

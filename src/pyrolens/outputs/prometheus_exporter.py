@@ -34,6 +34,10 @@ OF_SERVER = {
 ONE_LOOP = "one loop answers all requests"
 
 
+MOST_SOURCES = 1000
+"""Whose metrics are shown."""
+
+
 @plugin("prometheus_exporter")
 class PrometheusExporter(Output):
     """Serve the newest metrics at /metrics, for Prometheus to scrape."""
@@ -93,6 +97,9 @@ class ExporterSink(OnlyMetrics):
             key = (chunk.key, metrics.source)
             self.newest.pop(key, None)
             self.newest[key] = metrics
+            if len(self.newest) > MOST_SOURCES:
+                # who has said nothing for longest is gone
+                del self.newest[next(iter(self.newest))]
         return DELIVERED
 
     def answer(self, request: Request) -> Answer:

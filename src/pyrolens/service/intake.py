@@ -167,13 +167,15 @@ class InputRuntime(PluginEnv):
             self.hold(OWN_LIMIT, unsettled=metrics.unsettled, limit=metrics.limit)
 
     def publish(self, tag: str, metrics: MetricSet) -> None:
-        """A reading of metrics. It is not stored: the next one says it again."""
+        """A reading of metrics. It is not stored: the next one says it again. Its source, if it has one, is whom the
+        input has it from."""
         size = metrics.size
         count_in(self.metrics, metrics)
         self.metrics.unsettled += size
         receipt = Receipt(size, self._settle)
         self.metrics.open[receipt] = time.monotonic()
-        self._pipeline.publish(tag, replace(metrics, source=self.name), receipt, self.of_metrics)
+        source = f"{self.name} {metrics.source}" if metrics.source else self.name
+        self._pipeline.publish(tag, replace(metrics, source=source), receipt, self.of_metrics)
         self._look()
         self.press.after(self)
 
