@@ -141,8 +141,8 @@ def test_nothing_is_tied_to_one_machine() -> None:
 
 HEAVY = {
     "aiohttp", "asyncssh", "awscrt", "boto3", "botocore", "confluent_kafka", "cramjam", "docker", "email.mime",
-    "fastapi", "flask", "http.server", "hypothesis", "moto", "multiprocessing", "pydantic", "pytest", "requests",
-    "rich", "sqlite3", "unittest", "werkzeug", "xml", "yaml", "zstandard",
+    "fastapi", "flask", "http.server", "hypothesis", "lupa", "moto", "multiprocessing", "pydantic", "pytest",
+    "requests", "rich", "sqlite3", "unittest", "werkzeug", "xml", "yaml", "zstandard",
 }  # fmt: skip
 CONFIG = """\
 [SERVICE]

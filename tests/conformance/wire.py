@@ -52,10 +52,12 @@ def _stamp(time: int | float) -> object:
 
 
 def _bytes(value: Json) -> Json:
-    """{"$bytes": hex} stands for bytes."""
+    """{"$bytes": hex} stands for bytes, {"$float": text} for what is no number."""
     if isinstance(value, dict):
         if set(value) == {"$bytes"}:
             return bytes.fromhex(value["$bytes"])
+        if set(value) == {"$float"}:
+            return float(value["$float"])
         return {key: _bytes(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_bytes(inner) for inner in value]
@@ -86,7 +88,7 @@ class Collector(asyncio.Protocol):
             else:
                 entries = [message[1:3]]
             for when, record in entries:
-                self.got.append({"tag": _plain(message[0]), "time_ns": _ns(when), "record": _plain(record)})
+                self.got.append({"tag": plain(message[0]), "time_ns": _ns(when), "record": plain(record)})
 
 
 def _ns(time: Any) -> int:
@@ -99,7 +101,7 @@ def _ns(time: Any) -> int:
     return int(time * 10**9)
 
 
-def _plain(value: Any) -> Json:
+def plain(value: Any) -> Json:
     """Written in JSON, with {"$bytes": hex} for what is not UTF-8."""
     if isinstance(value, bytes):
         try:
@@ -115,9 +117,9 @@ def _plain(value: Any) -> Json:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return {"$float": repr(value)}
     if isinstance(value, dict):
-        return {str(_plain(key)): _plain(inner) for key, inner in value.items()}
+        return {str(plain(key)): plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, msgpack.ExtType):
         return {"$ext": value.code, "data": value.data.hex()}
     return value

@@ -305,6 +305,34 @@ def test_a_script_is_loaded_again_and_a_bad_one_changes_nothing(tmp_path: Path) 
     with_router(tmp_path, lambda sink: FORWARD + config + http(sink), test)
 
 
+def test_a_lua_script_is_loaded_again_and_begins_anew(tmp_path: Path) -> None:
+    pytest.importorskip("lupa")
+    script = tmp_path / "s.lua"
+    text = "n = 0\nfunction f(tag, ts, r)\n    n = n + 1\n    return 2, ts, {n = n, by = %r}\nend\n"
+    script.write_text(text % "old")
+    config = "[FILTER]\n    Name lua\n    Match *\n    Script s.lua\n    Call f\n"
+
+    async def test(it: Reloading, sink: HttpSink) -> None:
+        def made() -> list[tuple[int, str]]:
+            return [(r["n"], r["by"]) for r in map(json.loads, sink.lines())]
+
+        peer = await connect(it.router)
+        peer.write(message("app", {"a": 1}) * 2)
+        await until(lambda: made() == [(1, "old"), (2, "old")], "what the old script made")
+        script.write_text("x = = 1\n")
+        status, answer = await it.ask("POST")
+        assert (status, answer["status"]) == (400, -3)
+        assert "s.lua:1: error[bad-script]: filter lua: the script does not compile" in answer["problems"][0]
+        script.write_text(text % "new")
+        assert await it.ask("POST") == (200, {"reload": "done", "status": 0})
+        peer.write(message("app", {"a": 1}))
+        await until(lambda: made()[2:] == [(1, "new")], "what the new script made")
+        peer.close()
+        assert await it.router.stop() == 0
+
+    with_router(tmp_path, lambda sink: FORWARD + config + http(sink), test)
+
+
 def test_a_moved_port_and_a_moved_api(tmp_path: Path) -> None:
     first, second, api = free_port(), free_port(), free_port()
     tcp = "[INPUT]\n    Name tcp\n    Listen 127.0.0.1\n    Port %d\n"

@@ -78,7 +78,6 @@ FILTERS_INSTEAD = {
     "geoip2": "let the destination look places up, such as an ingest pipeline of OpenSearch or Elasticsearch",
     "kubernetes": "on ECS, use the filter ecs, or enable-ecs-log-metadata of FireLens, which is on by itself;"
     " on Kubernetes, run Fluent Bit",
-    "lua": "the filters modify, record_modifier, nest, parser and rewrite_tag do most of what such scripts do",
     "nightfall": "mask what is sensitive with a data protection policy of the CloudWatch Logs group",
     "tensorflow": "run the model behind the router, such as in a Lambda function of Firehose",
     "throttle_size": "the filter throttle limits the number of records",
