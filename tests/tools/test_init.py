@@ -84,7 +84,7 @@ def test_it_fetches_and_becomes_the_router(aws: EmbeddedAws, tmp_path: Path) -> 
             arguments = ["init", "--dir", str(tmp_path / "init"), "--config", str(generated)]
             with open(log, "wb") as out:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "pyrolens", *arguments, "--", "-w", str(tmp_path)),
+                    *(sys.executable, "-m", "pyrolens", *arguments, "--", "-w", str(tmp_path), "-p", "x=s3cret"),
                     env=environ, stdout=out, stderr=out,
                 )  # fmt: skip
             try:
@@ -109,6 +109,7 @@ def test_it_fetches_and_becomes_the_router(aws: EmbeddedAws, tmp_path: Path) -> 
         "the router starts command=",
     ):
         assert part in said
+    assert "s3cret" not in said.partition("the router starts")[2].partition("\n")[0]
     config = (tmp_path / "init" / "fluent-bit-init.conf").read_text()
     assert [Path(line.split()[1]).name for line in config.splitlines()] == ["fluent-bit.conf", "2-x.conf", "2-x.conf"]
 

@@ -110,6 +110,12 @@ def test_what_is_described_can_be_registered(run: Run) -> None:
     assert made == {**TASK, "containerDefinitions": [LOGGED, OLD, ROUTER], "tags": tags}
 
 
+def test_a_password_in_an_option_is_told_of(run: Run) -> None:
+    run(TASK, *BASIC, "--log", "Name=http", "--log", "http_Passwd=pw")
+    assert "option http_Passwd can be read" in run.err
+    assert "pw\n" not in run.err
+
+
 def test_a_list_of_containers_stays_one(run: Run) -> None:
     assert run([APP, OLD], *BASIC) == [LOGGED, OLD, ROUTER]
 

@@ -35,7 +35,9 @@ def main(argv: Sequence[str]) -> int:
             log.error("a way out", hint=why.hint)
         return 1
     command = command_of(plan, args.arguments)
-    log.info("the router starts", command=" ".join(command))
+    # the user's own arguments may hold passwords
+    told = [word for word in command if word not in args.arguments or word in (command[0], *plan.arguments)]
+    log.info("the router starts", command=" ".join(told), more_arguments=len(command) - len(told))
     try:
         os.execvpe(command[0], command, environ)
     except OSError as why:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +10,8 @@ from pyrolens.ecs import forms, rules, task_definition
 from pyrolens.ecs.inject import Memory, Wanted, advise, inject, read_rate
 from pyrolens.ecs.load import add_form_options, asked_for, pairs, text_of
 from pyrolens.problems import ConfigError, Problem, Problems
+
+PASSWORD = re.compile(r"passw|secret|token|api_?key|license_?key|shared_key", re.IGNORECASE)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,6 +29,11 @@ def main(argv: Sequence[str]) -> int:
         made, told = inject(root, form, wanted)
         text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
         told += check(text, asked, problems)
+        told += [
+            f"option {name} can be read by all who may read the task definition: --secret {name}=ARN hides it"
+            for name in wanted.options
+            if PASSWORD.search(name)
+        ]
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
