@@ -200,6 +200,31 @@ def test_numbers_of_all_sizes(number: float, whole: int) -> None:
         assert type(made["i"]) is (float if whole >= 2**63 else int)
 
 
+def test_what_is_too_great_for_64_bits(any_lua: str) -> None:
+    given = {"most": 2**63 - 1, "unsigned": 2**64 - 1, "great": 1e300, "less": -1e300, "nan": math.nan, "cut": 2.9}
+    (made,) = records(code(PASS, type_int_key=list(given)), [given])
+    assert math.isnan(made.pop("nan"))
+    assert made == {"most": 2**63 - 1024, "unsigned": 2.0**64, "great": 1e300, "less": -1e300, "cut": 2}
+    assert [type(made[key]) for key in ("most", "unsigned")] == [int, float]
+
+
+def test_what_is_no_time_and_no_metadata(any_lua: str) -> None:
+    five = "function f(tag, ts, group, meta, r) {} end"
+    given = [{"n": 1}]
+    assert records(code(five.replace("{}", "return 2, ts, {1, 2, 3}, {{a = 1}, {b = 2}}")), given) == [
+        {"a": 1},
+        {"b": 2},
+    ]
+    assert records(code(five.replace("{}", "return 2, ts, {'x'}, {a = 1}")), given) == [{"a": 1}]
+    assert records(code(five.replace("{}", "return 2, 0, {x = 1}, {a = 1}"), time_as_table=True), given) == given
+    assert records(body("return 1, -1, {a = 1}"), given) == given
+
+
+def test_what_the_luajit_of_lupa_does_otherwise() -> None:
+    assert records(body("return 2, ts, {at = ('abc'):find('', 10)}"), [{}]) == [{"at": 4}]
+    assert records(body("local goto = 5 return 2, ts, {x = goto}"), [{}]) == [{"x": 5}]
+
+
 def test_times_are_kept_to_the_nanosecond(any_lua: str) -> None:
     times = [0, 1, 999_999_999, 10**9, 2**31, 2**32 - 1, NOW, NOW + 1, 4_294_967_295_999_999_999]
     batch: list[Event] = [(ns, {"n": 1}) for ns in times]
