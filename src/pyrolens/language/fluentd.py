@@ -249,6 +249,8 @@ class _Reader:
         try:
             value = self.literal()
         except _UnsetError:
+            # what the key was before is forgotten, too
+            into.entries = [entry for entry in into.entries if entry.key != key]
             self.skip(REST)
             return
         value_end = self.at

@@ -16,7 +16,7 @@ from pyrolens.config.fluentd.lower import LEVELS, Lowered, Shared
 from pyrolens.config.fluentd.outputs import INSTEAD, OUTPUTS, OutputSaid
 from pyrolens.config.fluentd.patterns import TagTest, pattern_test
 from pyrolens.config.fluentd.reading import Reading
-from pyrolens.config.fluentd.sources import SourceSaid, source, with_parse
+from pyrolens.config.fluentd.sources import SourceSaid, Whole, source, with_parse
 from pyrolens.config.fluentd.system import read_system
 from pyrolens.config.model import Built, Config, Stage
 from pyrolens.config.service import Service, read_service
@@ -98,7 +98,7 @@ class _Builder:
             inputs=built_inputs,
             filters=filters,
             outputs=outputs,
-            parsers={},
+            parsers={Whole.name: Whole()},
             warnings=list(self.problems),
             document=self.document,
             multiline_parsers={i.multiline.name: i.multiline for i in inputs if i.multiline},

@@ -38,7 +38,7 @@ def one_test(pattern: str) -> TagTest:
 
 def regex_of(pattern: str) -> str:
     """As a regular expression of Python's: `*` is a part of a tag between dots, `**` any number of parts, `{a,b}`
-    one of those."""
+    one of those. Raises: ValueError."""
     stack: list[list[str]] = []
     out = [""]
     dot = False
@@ -78,7 +78,6 @@ def regex_of(pattern: str) -> str:
         else:
             out[-1] += re.escape(char)
         at += 1
-    while stack:
-        choices = [*stack.pop(), out.pop()]
-        out[-1] += f"(?:{'|'.join(choices)})"
+    if stack:
+        raise ValueError(f"expected a }} behind the {{ of {pattern}, and no blank between")
     return rf"\A{out[0]}\n?\Z"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from pyrolens.config.fluentd.filters.parser import Lines, text_of
+from pyrolens.config.fluentd.filters.parser import Lines
 from pyrolens.config.fluentd.kinds import Array, Bool, Hidden, Int, Size, Time
 from pyrolens.config.fluentd.lower import Lowered
 from pyrolens.config.fluentd.parse import FORMATS, MultilineParse, ParseSection, parser
@@ -18,11 +18,11 @@ from pyrolens.language.document import Entry
 from pyrolens.language.fluentd import Element
 from pyrolens.multiline import MultilineParser, Rule
 from pyrolens.options import opt
-from pyrolens.plugin import FilterEnv, Transform
+from pyrolens.plugin import Env, FilterEnv, Parse, Parser, Transform, plugin
 from pyrolens.records.event import Event, Record
 
 TLS_VERSIONS = {"TLSv1_1": "TLSv1.1", "TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}
-LINE = "message"
+LINE = "log"
 """Field of a line that is not parsed yet."""
 QUEUE = "the kernel keeps as many connections as it likes"
 ONE_LOOP = "one loop reads all connections"
@@ -306,6 +306,7 @@ class Tail(SourceSaid):
         to.set("ignore_older", (self.limit_recently_modified and int(self.limit_recently_modified)) or None)
         size = self.max_line_size or 1024 * 1024
         to.set("buffer_max_size", size, "max_line_size")
+        to.set("buffer_chunk_size", min(size, 32768), "max_line_size")
         to.set("skip_long_lines", True)
         encoding = self.from_encoding or self.encoding
         if encoding and encoding.lower().replace("-", "") not in ("utf8", "ascii8bit", "usascii"):
@@ -384,10 +385,20 @@ class Udp(SourceSaid):
         lines_of_network(to, self.parse, self.source_address_key)
 
 
+@plugin("fluentd.line")
+class Whole(Parser):
+    """Take a line as it is."""
+
+    def compile(self, env: Env) -> Parse:
+        return lambda text: ({LINE: text}, None)
+
+
 def lines_of_network(to: Lowered, parse: ParseSection, address: str | None) -> None:
     """The line is in `log`; the address, as tcp://host:port, becomes the host alone."""
     to.set("source_address_key", address, "source_address_key")
-    lines = Lines(key="log", parse=parse.compile())
+    if address:
+        to.set("parser", Whole.name)  # addresses are put into what was parsed only
+    lines = Lines(key=LINE, parse=parse.compile())
 
     def make(env: FilterEnv) -> Transform:
         read = lines.compile(env)
@@ -396,10 +407,10 @@ def lines_of_network(to: Lowered, parse: ParseSection, address: str | None) -> N
             return read(tag, [(ns, tidy(record)) for ns, record in events])
 
         def tidy(record: Record) -> Record:
-            record = {**record, "log": text_of(record.get("log")).removesuffix("\n").removesuffix("\r")}
-            if address and isinstance(url := record.get(address), str):
-                record[address] = url.partition("://")[2].rpartition(":")[0].strip("[]") or url
-            return record
+            url = record.get(address) if address else None
+            if address is None or not isinstance(url, str):
+                return record
+            return {**record, address: url.partition("://")[2].rpartition(":")[0].strip("[]") or url}
 
         return clean
 

@@ -247,7 +247,7 @@ class Joining:
         group.size = 0 if over else group.size + size
         ends = to_s(record.get(self.said.partial_key or "")) != self.said.partial_value
         if over and method == "drop":
-            self.env.count("dropped_parts", len(group.events))
+            self.env.count("dropped_parts", len(group.events) + 1)
             self.forget(key)
         elif not over or method == "ignore":
             self.keep(key, event)

@@ -114,10 +114,10 @@ class Lines:
             out: list[Event] = []
             dropped = 0
             for ns, record in events:
-                line = record.get(key)
+                line = text_of(record.get(key)).removesuffix("\n").removesuffix("\r")
                 others = {k: v for k, v in record.items() if k != key}
                 try:
-                    found = parse(text_of(line))
+                    found = parse(line)
                 except ValueError:
                     found = []
                 if found:
