@@ -150,9 +150,9 @@ def test_a_match_behind_one_that_takes_all() -> None:
 
 
 def test_system_and_the_command_line() -> None:
-    made = config("<system>\nlog_level warn\nroot_dir /tmp/root\nworkers 2\n</system>\n"
+    made = config("<system>\nlog_level warn\nroot_dir /tmp/waiting\nworkers 2\n</system>\n"
                   "<match>\n@type null\n<buffer>\n@type file\n</buffer>\n</match>")  # fmt: skip
-    assert (made.service.log_level, made.service.storage_path) == ("warn", "/tmp/root/buffer")
+    assert (made.service.log_level, made.service.storage_path) == ("warn", "/tmp/waiting/buffer")
     assert [p.message for p in made.warnings] == [
         "<system>: workers has no effect: one process does the work of several"
     ]
