@@ -25,6 +25,9 @@ class Engine:
             pytest.fail(f"docker {' '.join(arguments)}: {done.stdout.decode()}{done.stderr.decode()}")
         return done.stdout.decode().strip()
 
+    def has(self, image: str) -> bool:
+        return self.run("image", "inspect", image).returncode == 0
+
     def run(
         self, *arguments: str, data: bytes | None = None, seconds: float = 60
     ) -> "subprocess.CompletedProcess[bytes]":
@@ -35,7 +38,7 @@ class Engine:
         )
 
 
-def engine() -> Engine:
+def find() -> Engine:
     if os.environ.get("PYROLENS_DOCKER") not in ("required", "yes"):
         missing("PYROLENS_DOCKER is not set: tests with containers run when it is 'yes'")
     if shutil.which("docker") is None:

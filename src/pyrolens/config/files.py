@@ -82,8 +82,15 @@ def load_plugins_file(path: str, place: Place, folder: str, problems: Problems, 
             check_library(str(entry.value), entry.value_place, problems)
 
 
+OF_AWS = ("cloudwatch.so", "firehose.so", "kinesis.so")
+"""Libraries of the image aws-for-fluent-bit, whose plugins are built in here."""
+
+
 def check_library(path: str, place: Place | None, problems: Problems) -> None:
-    """A shared library with a plugin for Fluent Bit: not loaded, which is a warning; no library at all: an error."""
+    """A shared library with a plugin for Fluent Bit: not loaded, which is a warning; no library at all: an error.
+    Those of AWS's images need not be there, for their plugins are: so commands that were written for them hold."""
+    if os.path.basename(path) in OF_AWS and not os.path.exists(path):
+        return
     try:
         with open(path, "rb") as file:
             is_library = file.read(4) in (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")

@@ -53,7 +53,13 @@ class Containers:
         for name, condition in unit.started.depends_on:
             if name in self.units and name != unit.name:
                 await self._until(unit, self.units[name], condition)
-        unit.running = await self._start(unit.started)
+        starting = asyncio.ensure_future(self._start(unit.started))
+        try:
+            unit.running = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # what has begun to start can be stopped in its turn only when it has started
+            unit.running = await starting
+            raise
         unit.begun.set()
 
     async def _until(self, unit: Unit, other: Unit, condition: str) -> None:

@@ -21,6 +21,8 @@ MIX = [
     ("/health", BALANCER),
 ]
 ROUNDS = 3
+CLOSED_WITHIN = 0.3
+"""Seconds in which a connection to nobody is closed."""
 PAUSE = 0.05
 """Seconds between requests: slow enough to be read along."""
 
@@ -29,14 +31,26 @@ async def wait_for(port: int, within: float, alive: Callable[[], bool]) -> bool:
     """True once something listens on the port of the loopback; False when nobody does in time, or any more."""
     ends = asyncio.get_running_loop().time() + within
     while alive() and asyncio.get_running_loop().time() < ends:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-            continue
-        writer.close()
-        return True
+        if await _listens(port):
+            return True
+        await asyncio.sleep(0.02)
     return False
+
+
+async def _listens(port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    try:
+        # a port of a container is Docker's: it takes the connection, and closes it when nobody is behind it
+        return await asyncio.wait_for(reader.read(1), CLOSED_WITHIN) != b""
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    finally:
+        writer.close()
 
 
 async def send_mix(port: int) -> int:
