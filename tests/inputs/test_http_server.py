@@ -422,7 +422,9 @@ def test_an_answer_that_is_owed_comes_after_the_stop(run: Run) -> None:
     run(check())
 
 
-def test_who_waits_for_an_answer_may_send_little_more(run: Run) -> None:
+def test_who_waits_for_an_answer_may_send_little_more(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http_server, "KEEPING", 1.0)
+
     async def check() -> None:
         env = Lent()
         env.stores = True

@@ -488,7 +488,7 @@ def test_every_input_that_listens_hands_over(name: str) -> None:
     assert isinstance(source, Host) or not hasattr(source, "server"), "at a stop it waits for its peers"
 
 
-def test_tls_stays_as_long_as_its_files_and_options_do(tmp_path: Path) -> None:
+def test_a_new_certificate_closes_no_connection(tmp_path: Path) -> None:
     make(tmp_path, ["127.0.0.1"])
     port = free_port()
     tcp = f"[INPUT]\n    Name tcp\n    Listen 127.0.0.1\n    Port {port}\n    tls on\n    Tag %s\n"
@@ -503,14 +503,57 @@ def test_tls_stays_as_long_as_its_files_and_options_do(tmp_path: Path) -> None:
         await it.reload(service + tcp % "changed" + http(sink))
         peer.write(b"1}\n")
         await until(lambda: numbers(sink) == [0, 1], "what was cut by the reload")
-        make(tmp_path, ["127.0.0.1"])
-        await it.reload(service + tcp % "changed" + http(sink))
-        assert await reader.read() == b""
+        for turn in (2, 3):
+            make(tmp_path, ["127.0.0.1"])
+            peer.write(b'{"n":')
+            await peer.drain()
+            await it.reload(service + tcp % f"changed{turn}" + http(sink))
+            peer.write(b"%d}\n" % turn)
+            await until(lambda turn=turn: numbers(sink)[-1] == turn, "what was cut by it")  # type: ignore[misc]
+        with pytest.raises(ssl.SSLError):
+            await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
         fresh = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
-        _, peer = await asyncio.open_connection("127.0.0.1", port, ssl=fresh)
-        peer.write(b'{"n":2}\n')
-        await until(lambda: numbers(sink) == [0, 1, 2], "with the new certificate")
+        _, new = await asyncio.open_connection("127.0.0.1", port, ssl=fresh)
+        new.write(b'{"n":4}\n')
+        await until(lambda: numbers(sink) == [0, 1, 2, 3, 4], "with the new certificate")
+        bad = it.router.config.read_text().replace("cert.pem", "ca.pem")
+        it.write(bad)
+        status, answer = await it.ask("POST")
+        assert (status, answer["status"]) == (400, -3)
+        peer.write(b'{"n":5}\n')
+        await until(lambda: numbers(sink)[-1] == 5, "what is wrong changes nothing")
+        assert not reader.at_eof()
         peer.close()
+        new.close()
         assert await it.router.stop() == 0
 
     with_router(tmp_path, lambda sink: tcp % "t" + http(sink), test)
+
+
+@pytest.mark.parametrize("change", ["tls.min_version TLSv1.3", "Listen 127.0.0.2"])
+def test_what_was_sent_before_a_socket_is_opened_again_arrives(tmp_path: Path, change: str) -> None:
+    make(tmp_path, ["127.0.0.1"])
+    port = free_port()
+    tcp = f"[INPUT]\n    Name tcp\n    Listen 127.0.0.1\n    Port {port}\n    tls on\n"
+    tcp += "    tls.crt_file {dir}/cert.pem\n    tls.key_file {dir}/key.pem\n"
+    new = tcp.replace("Listen 127.0.0.1", change) if change.startswith("Listen") else f"{tcp}    {change}\n"
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    trusting.check_hostname = False
+
+    async def test(it: Reloading, sink: HttpSink) -> None:
+        peers = [await asyncio.open_connection("127.0.0.1", port, ssl=trusting) for _ in range(5)]
+        for number, (_, peer) in enumerate(peers):
+            peer.write(b"".join(b'{"n":%d}\n' % (number * 2000 + n) for n in range(2000)))
+        await asyncio.gather(*(peer.drain() for _, peer in peers))
+        await it.reload(SERVICE.format(api=it.port) + new + http(sink))
+        for reader, _ in peers:
+            assert await reader.read() == b"", "they are to connect again"
+        host = change.partition("Listen ")[2] or "127.0.0.1"
+        _, peer = await asyncio.open_connection(host, port, ssl=trusting)
+        peer.write(b'{"n":10000}\n')
+        peer.close()
+        await until(lambda: len(numbers(sink)) == 10_001, "all has arrived")
+        assert sorted(numbers(sink)) == list(range(10_001))
+        assert await it.router.stop() == 0
+
+    with_router(tmp_path, lambda sink: tcp + http(sink), test)

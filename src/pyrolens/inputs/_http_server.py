@@ -146,7 +146,7 @@ class HttpSource(ServerSource):
         self.ack_on = http.ack_on or ("stored" if env.stores else "received")
         self.listen, self.port = listen, port
         self.tls = server_context(tls) if tls else None
-        self.tls_print = tls_print(tls)
+        self.certificate, self.tls_print = tls, tls_print(tls)
         idle = dataclasses.replace(net, io_timeout=net.io_timeout or http.idle_timeout)
         self.server = Server(refuse, lambda server: HttpConnection(server, self), idle)
         if http.max_connections:
@@ -156,7 +156,10 @@ class HttpSource(ServerSource):
         await self.server.listen_tcp(self.listen, self.port, self.tls)
 
     def inherit(self, old: "HttpSource") -> bool:
-        return self.tls_print == old.tls_print and self.server.inherit(old.server, (self.listen, self.port), peers=True)
+        place = self.listen, self.port
+        return self.tls_print == old.tls_print and self.server.inherit(
+            old.server, place, peers=True, certificate=self.certificate
+        )
 
 
 class Handed:
@@ -244,6 +247,7 @@ class HttpConnection(Connection):
     def data_received(self, data: bytes) -> None:
         if self.closing:
             return
+        self.server.heard += 1
         reader, now = self.reader, self.server.loop.time()
         if not reader.begun:
             self.heard, self.progress = now, 0

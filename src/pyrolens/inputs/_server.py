@@ -16,11 +16,16 @@ from typing import Any, cast
 
 from pyrolens.api import ConfigError, Problem, Seconds, opt
 from pyrolens.inputs._refusals import Refusals
+from pyrolens.inputs._tls import ServerTls, load_certificate
 
 READ = 256 * 1024
 """Bytes of one read."""
 LAST_READS = 64
 """Reads for what a peer had sent before the stop: 16 MiB, more than a socket's buffers hold."""
+SILENCE = 0.05
+"""Seconds without data after which nothing more is in the sockets of peers that speak TLS."""
+LAST_WORDS = 1.0
+"""Seconds that they may go on for, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = self.server.loop.time()
+        self.server.heard += 1
         if not self.transport.is_closing():
             self.received(data)
 
@@ -132,6 +138,8 @@ class Server:
         self.connect = connect
         self.connections: set[Connection] = set()
         self.most = most_connections()
+        self.heard = 0
+        """How often data came."""
         self.paused = False
         self.stopped = False
         self.path: str | None = None
@@ -143,6 +151,8 @@ class Server:
         self._door = Door(self)
         self._from: Server | None = None
         self._with_peers = False
+        self._certificate: ServerTls | None = None
+        self._context: ssl.SSLContext | None = None
         self._server: asyncio.Server | None = None
         self._tls = False
         self.handshakes: weakref.WeakSet[ssl.SSLObject] = weakref.WeakSet()
@@ -197,7 +207,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         if tls is None:
             return {}
-        self._tls = True
+        self._tls, self._context = True, tls
         tls.sslobject_class = _watched(self._door)
         return {"ssl": tls, "ssl_handshake_timeout": self.net.accept_timeout or None}
 
@@ -211,12 +221,14 @@ class Server:
             return _Turned()
         return self.connect(self)
 
-    def inherit(self, old: "Server", place: tuple[str, int] | str, *, peers: bool) -> bool:
+    def inherit(
+        self, old: "Server", place: tuple[str, int] | str, *, peers: bool, certificate: ServerTls | None = None
+    ) -> bool:
         """Listen with the socket of the other one, if that is where it listens. `peers`: also go on with those who
-        are connected; else they are closed."""
+        are connected; else they are closed. `certificate`: which one new peers are shown."""
         if old._server is None or old.place != place:
             return False
-        self._from, self._with_peers = old, peers
+        self._from, self._with_peers, self._certificate = old, peers, certificate
         return True
 
     def _take_over(self, old: "Server") -> None:
@@ -224,6 +236,10 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self._server, self._door, self.path = old._server, old._door, old.path
         self.place, self.address, self._tls, self.handshakes = old.place, old.address, old._tls, old.handshakes
+        self._context = old._context
+        if self._certificate is not None and self._context is not None:
+            # a loop takes the context of a server once, but what is in it may change
+            load_certificate(self._context, self._certificate)
         old._server = old.path = None
         self._door.server = self
         for before in list(old.connections) if self._with_peers else ():
@@ -277,6 +293,8 @@ class Server:
             await asyncio.sleep(0)  # those that wait to be accepted
             self._server.close()
         self.stopped = True
+        if self._tls:
+            await self._last_words()
         for connection in list(self.connections):
             self._last_reads(connection)
         for connection in list(self.connections):
@@ -287,12 +305,21 @@ class Server:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
 
+    async def _last_words(self) -> None:
+        """What is in the sockets is encrypted, so the transports read it, until nothing more is there."""
+        ends = self.loop.time() + LAST_WORDS
+        while self.connections and not self.paused and self.loop.time() < ends:
+            heard = self.heard
+            await asyncio.sleep(SILENCE)
+            if self.heard == heard:
+                return
+
     def _last_reads(self, connection: Connection) -> None:
         transport = connection.transport
         if transport.is_closing():
             return
         transport.pause_reading()
-        if self._tls:  # what is in the socket is encrypted
+        if self._tls:
             return
         fd = transport.get_extra_info("socket").fileno()
         for _ in range(LAST_READS):

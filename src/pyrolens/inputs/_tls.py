@@ -3,7 +3,7 @@
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pyrolens.api import ConfigError, Problem, Secret, opt
@@ -35,24 +35,29 @@ class ServerTls:
 
 
 def tls_print(tls: ServerTls | None) -> object:
-    """Equal as long as the options and the files that they name are."""
+    """Equal as long as peers that are connected would be let in again: whatever the certificate is that they are
+    shown."""
     if tls is None:
         return None
-    files = [(path, os.stat(path).st_mtime_ns) for path in (tls.crt_file, tls.key_file, tls.ca_file) if path]
-    return tls, files
+    return replace(tls, crt_file=None, key_file=None, key_passwd=None), tls.ca_file and os.stat(tls.ca_file).st_mtime_ns
+
+
+def load_certificate(context: ssl.SSLContext, tls: ServerTls) -> None:
+    """Show this one from now on. Raises: ConfigError."""
+    if not tls.crt_file:
+        raise _refuse("tls is on and tls.crt_file is missing: a server needs a certificate")
+    try:
+        context.load_cert_chain(tls.crt_file, tls.key_file, password=tls.key_passwd or "")
+    except (OSError, ValueError) as why:
+        raise _refuse(f"tls.crt_file '{tls.crt_file}' and its key cannot be used: {_said(why)}") from None
 
 
 def server_context(tls: ServerTls) -> ssl.SSLContext:
     """Raises: ConfigError for files that cannot be read and versions that do not exist."""
     from pyrolens.net.tls import VERSIONS  # all of net comes with it, so only who speaks TLS pays for it
 
-    if not tls.crt_file:
-        raise _refuse("tls is on and tls.crt_file is missing: a server needs a certificate")
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        made.load_cert_chain(tls.crt_file, tls.key_file, password=tls.key_passwd or "")
-    except (OSError, ValueError) as why:
-        raise _refuse(f"tls.crt_file '{tls.crt_file}' and its key cannot be used: {_said(why)}") from None
+    load_certificate(made, tls)
     for option, text in (("min_version", tls.min_version), ("max_version", tls.max_version)):
         if text:
             if text.upper() not in VERSIONS:

@@ -160,7 +160,10 @@ class ForwardSource(ServerSource):
         plan = self.plan
         place = plan.unix_path or (plan.listen, plan.port)
         same = plan.keys == old.plan.keys
-        return self.tls_print == old.tls_print and self.server.inherit(old.server, place, peers=same)
+        certificate = plan.tls_options if plan.tls else None
+        return self.tls_print == old.tls_print and self.server.inherit(
+            old.server, place, peers=same, certificate=certificate
+        )
 
 
 class ForwardConnection(Connection):

@@ -136,7 +136,10 @@ class SyslogSource:
         if not plan.streams:
             return not before.streams and self.datagrams.inherit(old.datagrams, place)
         same = (plan.format in COUNTS) is (before.format in COUNTS)
-        return self.tls_print == old.tls_print and self.server.inherit(old.server, place, peers=same)
+        certificate = plan.tls_options if plan.tls else None
+        return self.tls_print == old.tls_print and self.server.inherit(
+            old.server, place, peers=same, certificate=certificate
+        )
 
     def pause(self) -> None:
         self.server.pause()

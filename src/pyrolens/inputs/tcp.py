@@ -74,7 +74,10 @@ class TcpSource(ServerSource):
 
     def inherit(self, old: "TcpSource") -> bool:
         plan = self.plan
-        return self.tls_print == old.tls_print and self.server.inherit(old.server, (plan.listen, plan.port), peers=True)
+        certificate = plan.tls_options if plan.tls else None
+        return self.tls_print == old.tls_print and self.server.inherit(
+            old.server, (plan.listen, plan.port), peers=True, certificate=certificate
+        )
 
 
 class TcpConnection(Connection):
