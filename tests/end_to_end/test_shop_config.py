@@ -32,6 +32,12 @@ def test_what_the_init_process_fetches_routes_the_audit_log(tmp_path: Path) -> N
     run = asyncio.run(audited(task))
     assert run.rows() == {"CloudWatch Logs /ecs/shop/app": (1, 1), "S3, through Firehose shop-audit": (1, 1)}
     assert "a file is fetched source=arn:aws:s3:::shop-config/router/audit.conf" in run.shown
+    # as the guide says
+    size = (EXAMPLES / "shop-config" / "audit.conf").stat().st_size
+    shown = " ".join(GUIDE.read_text().replace('"', "").split())
+    for said in (f"bytes={size} file=", "holds=1 parser, 1 input, 2 filters use=included, and parsers"):
+        assert said in run.shown
+        assert said in shown
     sample = re.search(r"One record of S3, through Firehose shop-audit: *\n(.*)", run.shown)
     assert sample
     record = json.loads(sample[1])

@@ -120,6 +120,11 @@ def test_each_line_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "FLUENT_PORT=24224": "its port",
     }.items() <= found.items(), printed
     assert "CMD pyrolens health\nevery 30 s, 5 s to answer, unhealthy after 3 failures, not counted in the" in printed
+    assert "Fargate" not in printed
+    file.write_text(text.replace('"networkMode"', '"requiresCompatibilities": ["FARGATE"], "networkMode"'))
+    assert render.main([str(file), "--explain"]) == 0
+    assert "ecs_cluster may be the cluster's ARN" in capsys.readouterr().out
+    file.write_text(text)
     # without the reasons it is the config itself
     config = "\n".join(line.partition("  # ")[0].rstrip() for line in printed.splitlines())
     assert render.main([str(file), "--task-id", "abc"]) == 0

@@ -109,6 +109,8 @@ def as_text(setup: firelens.Setup, explain: bool = False, external: str | None =
             parts.append(f"# container '{name}': starts after\n{_dependencies(started)}")
         if started.container.health:
             parts.append(f"# container '{name}': health check\n{_health(started.container.health)}\n")
+    if explain and setup.task.definition.fargate:
+        parts.append(f"# {FARGATE}\n")
     order = ", ".join(s.container.name for s in setup.start_order)
     parts.append(f"# start order: {order}; the stop goes the other way round")
     return "\n".join(parts)
@@ -149,6 +151,10 @@ def _pairs(pairs: Mapping[str, str], explain: bool) -> str:
     return "".join(f"{text:{COLUMN}}  # {reason}\n" if reason else f"{text}\n" for text, reason in shown)
 
 
+FARGATE = (
+    "Fargate runs no ECS agent that can be looked into: the paths on the host are those of EC2, and ecs_cluster may be "
+    "the cluster's ARN"
+)
 SECRET = "a secret log option; ECS fetches its value with the execution role"
 
 
