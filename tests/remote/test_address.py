@@ -56,11 +56,3 @@ def test_an_address(text: str, address: Address) -> None:
 def test_what_is_no_address(text: str, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         read_address(text)
-
-
-def test_the_base_name() -> None:
-    assert [read_address(t).base for t in ("s3://b/a/x.conf", "https://h/d/y.conf?z=/1", "ssm:/r/z")] == [
-        "x.conf",
-        "y.conf",
-        "z",
-    ]

@@ -83,7 +83,7 @@ def write(
 
     def local(path: str) -> str:
         try:
-            return str(image.local(path)) if not os.path.exists(path) else path
+            return path if Path(path).is_relative_to(into) else str(image.local(path))
         except ConfigError as error:
             raise InitError(error.problems[0].message, hint=error.problems[0].hint) from None
 

@@ -46,11 +46,6 @@ class Address:
     sha256: str = ""
 
     @property
-    def base(self) -> str:
-        """The last part of its name, for a file's name."""
-        return shown(self.name).rstrip("/").rpartition("/")[2] or "config"
-
-    @property
     def arn(self) -> str:
         """Of an object, for messages."""
         return f"arn:{self.partition or 'aws'}:s3:::{self.bucket}/{self.name}"
