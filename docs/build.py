@@ -1,5 +1,5 @@
-"""Writes what comes from the code and from runs: docs/plugins, docs/compatibility.md and the figures of
-docs/benchmarks.md; with `picture`, docs/demo.svg.
+"""Writes what comes from the code and from runs: docs/plugins, docs/compatibility.md, docs/fluentd-reference.md and the
+figures of docs/benchmarks.md; with `picture`, docs/demo.svg.
 
 usage: python docs/build.py [picture]
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import usage
+from docs import fluentd_reference, usage
 
 from pyrolens.plugin import Plugin, PluginKind, find, names
 from pyrolens.tools import reference
@@ -29,7 +29,12 @@ KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
 def pages() -> dict[Path, str]:
     """Each generated page and its text."""
     out = {DOCS / "plugins" / name: text for name, text in reference.pages()}
-    return {**out, DOCS / "compatibility.md": compatibility(), DOCS / "benchmarks.md": benchmarks()}
+    written = {
+        "compatibility.md": compatibility(),
+        "benchmarks.md": benchmarks(),
+        "fluentd-reference.md": fluentd_reference.page(),
+    }
+    return {**out, **{DOCS / name: text for name, text in written.items()}}
 
 
 def benchmarks() -> str:

@@ -30,7 +30,7 @@ class Block(NamedTuple):
     def name(self) -> str:
         """The file that the first line names (`# parsers.conf`), or one made up."""
         named = re.match(r"# ([\w.-]+\.(?:conf|ya?ml|py))\n", self.text)
-        suffix = {"ini": "conf", "yaml": "yaml", "json": "json", "python": "py"}[self.language]
+        suffix = {"ini": "conf", "apache": "conf", "yaml": "yaml", "json": "json", "python": "py"}[self.language]
         return named[1] if named else f"line-{self.line}.{suffix}"
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ def blocks() -> Iterator[Block]:
     for page in PAGES:
         text = page.read_text()
         for found in FENCE.finditer(text):
-            if found[2] in ("ini", "yaml", "json", "python"):
+            if found[2] in ("ini", "apache", "yaml", "json", "python"):
                 body = re.sub(f"^{found[1]}", "", found[3], flags=re.MULTILINE)
                 yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], body)
 
@@ -52,7 +52,7 @@ BLOCKS = list(blocks())
 def variables(page: Path) -> dict[str, str]:
     """Those that the page uses, as the containers on it have them, else x."""
     text = "".join(block.text for block in BLOCKS if block.page == page)
-    used = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "x")
+    used = dict.fromkeys(re.findall(r"(?:\$\{|ENV\[')(\w+)(?:\}|'\])", text), "x")
     return used | dict(re.findall(r'"name": "(\w+)", "value": "([^"]*)"', text))
 
 
