@@ -128,6 +128,8 @@ def test_a_good_task_definition_has_no_problems() -> None:
             ("error", "depends-on", '"COMPLETE"'),
         ),
         (app(dependsOn=[{"containerName": "rooter", "condition": "START"}]), ("error", "depends-on", '"START"')),
+        (app(dependsOn=[{"containerName": "router", "condition": "start"}]), ("error", "depends-on", '"start"')),
+        (app(dependsOn=[{"containerName": "app", "condition": "START"}]), ("error", "depends-on", '"START"')),
         (router(dependsOn=[{"containerName": "app", "condition": "START"}]), ("warning", "router-order", '"START"')),
         (beside("awslogs", log_driver_buffer_limit="10"), ("error", "buffer-limit", '"log-driver-buffer-limit"')),
         (app_options(log_driver_buffer_limit="10m"), ("error", "buffer-limit", '"10m"')),

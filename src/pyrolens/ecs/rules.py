@@ -28,6 +28,7 @@ PARSE_BOOL = {
 }
 """Go's spellings of a boolean."""
 FORWARD_PORT = 24224
+CONDITIONS = ("START", "COMPLETE", "SUCCESS", "HEALTHY")
 USER = re.compile(r"\d+(:[^:]+)?")
 
 
@@ -40,6 +41,7 @@ def check(task: TaskDefinition, problems: Problems) -> None:
             _router(task, container, problems)
         _dependencies(task, container, problems)
         _log(task, container, problems)
+    _circles(task, problems)
 
 
 def _containers(task: TaskDefinition, problems: Problems) -> None:
@@ -160,6 +162,9 @@ def _dependencies(task: TaskDefinition, container: Container, problems: Problems
         if dependency.container not in names:
             message = f"'{container.name}' depends on '{dependency.container}', which is not in this task definition"
             problems.error("depends-on", message, dependency.place, nearest(dependency.container, names))
+        elif dependency.condition not in CONDITIONS:
+            message = f"condition is '{dependency.condition}': expected {', '.join(CONDITIONS)}"
+            problems.error("depends-on", message, dependency.place, nearest(dependency.condition, CONDITIONS))
         elif dependency.container in routers and dependency.condition not in ("START", "HEALTHY"):
             message = f"dependsOn the router with condition '{dependency.condition}': expected START or HEALTHY"
             problems.error("depends-on", message, dependency.place, "the router never ends before the application")
@@ -171,6 +176,27 @@ def _dependencies(task: TaskDefinition, container: Container, problems: Problems
         message = "the router depends on another container, so ECS does not start it before the application"
         hint = "give the application's containers a dependsOn of their own, or lose their first lines"
         problems.warning("router-order", message, container.depends_on[0].place, hint)
+
+
+def _circles(task: TaskDefinition, problems: Problems) -> None:
+    """Each is told once, at the first of its containers."""
+    by_name = {c.name: c for c in task.containers}
+    told: set[str] = set()
+    for container in task.containers:
+        path = _way_back(by_name, container.name, [container.name])
+        if path and not told & set(path):
+            told |= set(path)
+            message = f"containers wait for each other: {' → '.join(path)}; ECS refuses to register this"
+            problems.error("depends-on", message, container.depends_on[0].place)
+
+
+def _way_back(by_name: Mapping[str, Container], target: str, path: list[str]) -> list[str]:
+    for dependency in by_name[path[-1]].depends_on if path[-1] in by_name else ():
+        if dependency.container == target:
+            return [*path, target]
+        if dependency.container not in path and (found := _way_back(by_name, target, [*path, dependency.container])):
+            return found
+    return []
 
 
 def _log(task: TaskDefinition, container: Container, problems: Problems) -> None:

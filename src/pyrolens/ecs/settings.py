@@ -11,8 +11,16 @@ NOT_HERE = {
     "resourceRequirements": "there are no GPUs or accelerators",
     "restartPolicy": "a container that ends stays ended",
     "credentialSpecs": "there is no domain to join",
+    "repositoryCredentials": "images are pulled with the logins of the engine's user",
+    "disableNetworking": "the network mode of the task holds",
 }
 """Members of a container that no runtime of `up` honours, and why."""
+NOT_HERE_TASK = {
+    "pidMode": "each container sees its own processes",
+    "ipcMode": "each container has its own memory",
+    "proxyConfiguration": "there is no proxy",
+}
+"""The same, of the task."""
 NOT_HERE_LINUX = {
     "devices": "devices of the host are not handed in",
     "maxSwap": "swap is not limited",
@@ -100,7 +108,7 @@ class SettingsReader(Reader):
             dropped=self.texts(capabilities, "drop"),
             shared_memory=self.value(linux, "sharedMemorySize", 0),
             tmpfs=self.each(linux, "tmpfs", self._tmpfs),
-            not_here=[*self._not_here(node, NOT_HERE), *self._not_here(linux, NOT_HERE_LINUX)],
+            not_here=[*self.not_here(node, NOT_HERE), *self.not_here(linux, NOT_HERE_LINUX)],
         )
 
     def _port(self, node: Node) -> tuple[int, int, bool]:
@@ -124,6 +132,6 @@ class SettingsReader(Reader):
         path, size = self.value(node, "containerPath", ""), self.value(node, "size", 0)
         return Tmpfs(path, size, self.texts(node, "mountOptions"))
 
-    def _not_here(self, node: Node, members: Mapping[str, str]) -> list[tuple[str, str, Place]]:
+    def not_here(self, node: Node, members: Mapping[str, str]) -> list[tuple[str, str, Place]]:
         found = [(key, reason, node.get(key)) for key, reason in members.items()]
         return [(key, reason, member.key_place or member.place) for key, reason, member in found if member]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pyrolens.ecs.forms import CONTAINERS, Asked, find, parse
 from pyrolens.ecs.reading import Reader, Text
-from pyrolens.ecs.settings import Settings, SettingsReader
+from pyrolens.ecs.settings import NOT_HERE_TASK, Settings, SettingsReader
 from pyrolens.language.json import Node
 from pyrolens.problems import Place, Problems
 
@@ -162,6 +162,8 @@ class TaskDefinition:
     volumes: list[Volume] = field(default_factory=list)
     network_place: Place | None = None
     """Of networkMode; None: it is assumed."""
+    not_here: list[tuple[str, str, Place]] = field(default_factory=list)
+    """(member, reason, place) of what has no effect under `up`."""
 
     @property
     def router(self) -> Container | None:
@@ -208,6 +210,7 @@ class _Reader(Reader):
             execution_role=self.value(node, "executionRoleArn", ""),
             volumes=self.each(node, "volumes", self.volume),
             network_place=mode.place if (mode := node.get("networkMode")) else None,
+            not_here=SettingsReader(self.problems).not_here(node, NOT_HERE_TASK),
         )
 
     def size(self, node: Node, key: str) -> str:

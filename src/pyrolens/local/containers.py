@@ -46,7 +46,9 @@ class Containers:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
-                task.cancel()
+                # once: what is asked again does not wait for what is starting
+                if not task.cancelling():
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _begin(self, unit: Unit) -> None:

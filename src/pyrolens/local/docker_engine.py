@@ -148,9 +148,19 @@ class Docker:
     def start(self, id_: str) -> None:
         """Raises: DockerError."""
         try:
-            self.client.start(id_)
+            self._start(id_)
         except (DockerException, requests.RequestException) as why:
             raise DockerError(reason(why)) from None
+
+    def _start(self, id_: str) -> None:
+        try:
+            self.client.start(id_)
+        except APIError as why:
+            if f"network {self.network} not found" not in reason(why):
+                raise
+            # another run has ended just now, and found nobody in it
+            self._make_network()
+            self.client.start(id_)
 
     def inspect(self, id_: str) -> dict[str, Any]:
         """Empty when it is not there any more."""

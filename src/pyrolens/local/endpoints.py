@@ -153,7 +153,7 @@ class Endpoints:
             case "stats":
                 return self._stats(known.id) if self._stats else {}
             case "task/stats":
-                return {id_: self._stats(id_) if self._stats else {} for id_ in list(self.known)}
+                return {known.id: self._stats(known.id) if self._stats else {} for known in list(self.known.values())}
         return None
 
     def _task(self) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class InDocker:
     def open(self) -> None:
         """Raises: ConfigError."""
         definition = self.task.definition
+        for member, reason, place in definition.not_here:
+            self._story.warn(f"{place}: {member} has no effect: {reason}")
         for container in self._inside:
             for member, reason, place in no_effect(definition, container):
                 self._story.warn(f"{place}: {member} of '{container.name}' has no effect: {reason}")
@@ -55,6 +57,9 @@ class InDocker:
                 f"{router.mounts[0].place}: the router is a process here and does not see the volumes of the "
                 f"task: run it in its image, with --image {router.name}=…"
             )
+        if self._mixed and os.geteuid() and not (router and router.user):
+            message = "processes may not write to the socket of a router whose container runs as root"
+            raise ConfigError([Problem("user", message, hint=f'give the router "user": "{os.geteuid()}"')])
         try:
             self._engine.open(definition.network_mode)
         except DockerError as why:
