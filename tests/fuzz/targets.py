@@ -7,7 +7,9 @@ taken can be written again.
 import asyncio
 import contextlib
 import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import msgpack
@@ -47,11 +49,15 @@ from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
 from pyrolens.service.http_api import HttpApi
 from pyrolens.service.metrics import Metrics
+from pyrolens.store.codec import FAST, PLAIN, unpack, unpack_batch
+from pyrolens.store.log import Log
 from tests.lent import Lent as LentToFilter
 from tests.said import Said
 
 LIMIT = 64 * 1024
 """Bytes of a message, so that limits are met, too."""
+SHM = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""A folder in memory."""
 SECONDS = 5.0
 """What one input may take at most, on a busy machine."""
 
@@ -464,6 +470,34 @@ def message_pack(data: bytes) -> None:
         assert found == len(whole.ends)
 
 
+def stored(data: bytes) -> None:
+    """What is read again from the disk: the bodies of frames, and files that somebody else has written."""
+    for read in (unpack, lambda body: unpack_batch(FAST, body), lambda body: unpack_batch(PLAIN, body)):
+        with contextlib.suppress(ValueError):
+            read(data)
+    with tempfile.TemporaryDirectory(dir=SHM) as root:
+        folder = Path(root) / "a"
+        log = Log(folder, _no_complaint)
+        at = log.append(FAST, 1, data[:100])
+        log.append(PLAIN, 1, data[100:])
+        log.settle(at)
+        segment, journal = at.segment.path, at.segment.journal
+        segment.write_bytes(segment.read_bytes()[: data[0] if data else 0] + data)
+        journal.write_bytes(data[-16:] + journal.read_bytes())
+        (folder / f"{'9' * 20}.seg").write_bytes(data)
+        again = Log(folder, _no_complaint)
+        again.open()
+        while frame := again.next():
+            assert frame.body in (data[:100], data[100:])
+            again.settle(frame.at)
+        again.close()
+        assert not folder.exists()
+
+
+def _no_complaint(what: str, why: OSError) -> None:
+    raise AssertionError(f"{what}: {why}")
+
+
 TARGETS: dict[str, Target] = {
     "forward": forward,
     "forward_with_key": forward_with_key,
@@ -488,4 +522,5 @@ TARGETS: dict[str, Target] = {
     "message_pack": message_pack,
     "prometheus": prometheus,
     "cmetrics": cmetrics,
+    "stored": stored,
 }
