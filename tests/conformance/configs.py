@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.conformance.starter import Process, Starter
 from tests.conformance.verdict import Verdict
 from tests.conformance.wire import LATE, START, Collector, Got, Json, connect, pack, shown, typed
 
@@ -23,11 +24,11 @@ Case = dict[str, Json]
 Seen = dict[str, Any]
 
 
-async def run(command: list[str], case: Case) -> Verdict:
-    return judge(case, await observe(command, case))
+async def run(router: Starter, case: Case) -> Verdict:
+    return judge(case, await observe(router, case))
 
 
-async def observe(command: list[str], case: Case) -> Seen:
+async def observe(router: Starter, case: Case) -> Seen:
     got: Got = []
     server = await asyncio.get_running_loop().create_server(lambda: Collector(got), "127.0.0.1", 0)
     with tempfile.TemporaryDirectory() as top:
@@ -39,12 +40,12 @@ async def observe(command: list[str], case: Case) -> Seen:
             "@DIR@": str(folder),
         }
         try:
-            return await _observe(command, case, folder, tokens, got)
+            return await _observe(router, case, folder, tokens, got)
         finally:
             server.close()
 
 
-async def _observe(command: list[str], case: Case, folder: Path, tokens: dict[str, str], got: Got) -> Seen:
+async def _observe(router: Starter, case: Case, folder: Path, tokens: dict[str, str], got: Got) -> Seen:
     def fill(text: str) -> str:
         for token, value in tokens.items():
             text = text.replace(token, value)
@@ -60,16 +61,14 @@ async def _observe(command: list[str], case: Case, folder: Path, tokens: dict[st
     argv = ["-c", f"{folder}/{case['main']}"] if case.get("main") else []
     argv += [fill(word) for word in case.get("argv", [])]
     errors = folder.parent / "errors"
-    with errors.open("wb") as err:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            *argv,
-            stdin=asyncio.subprocess.PIPE if "stdin" in case else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=err,
+    with errors.open("wb") as err, open(os.devnull, "wb") as out:
+        process = await router.start(
+            argv,
+            out=out.fileno(),
+            err=err.fileno(),
             cwd=cwd,
             env={"PATH": os.environ["PATH"], **{key: fill(value) for key, value in case.get("env", {}).items()}},
-            start_new_session=True,
+            stdin="stdin" in case,
         )
     seen: Seen = {}
     try:
@@ -106,7 +105,7 @@ def _in_any_order(event: dict[str, Json]) -> tuple[str, ...]:
     return (str(event["tag"]), json.dumps(event, sort_keys=True))
 
 
-async def _exchange(case: Case, process: asyncio.subprocess.Process, socket: Path, got: Got) -> None:
+async def _exchange(case: Case, process: Process, socket: Path, got: Got) -> None:
     """Send the events, if there are any, and wait until no more come out."""
     writer = None
     if case.get("input"):

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.conformance.starter import Process, Starter
 from tests.conformance.verdict import Verdict
 from tests.conformance.wire import LATE, START, Collector, Got, Json, connect, pack, shown, typed
 
@@ -20,11 +21,11 @@ Case = dict[str, Json]
 Seen = dict[str, Any]
 
 
-async def run(command: list[str], case: Case) -> Verdict:
-    return judge(case, await observe(command, case))
+async def run(router: Starter, case: Case) -> Verdict:
+    return judge(case, await observe(router, case))
 
 
-async def observe(command: list[str], case: Case) -> Seen:
+async def observe(router: Starter, case: Case) -> Seen:
     """What the router did: {"refused", "log"} or {"records", "ended", "log"}."""
     got: Got = []
     server = await asyncio.get_running_loop().create_server(lambda: Collector(got), "127.0.0.1", 0)
@@ -36,8 +37,8 @@ async def observe(command: list[str], case: Case) -> Seen:
         (folder / "router.conf").write_text(_config(case, folder, port))
         log = folder / "router.log"
         with log.open("wb") as out:
-            process = await asyncio.create_subprocess_exec(
-                *command, "-c", f"{folder}/router.conf", stdout=out, stderr=out, cwd=folder, env=_environ(case)
+            process = await router.start(
+                ["-c", f"{folder}/router.conf"], out=out.fileno(), err=out.fileno(), cwd=folder, env=_environ(case)
             )
         try:
             listens = await _listens(process, folder / "in.sock", "expected_error" in case)
@@ -67,7 +68,7 @@ def _environ(case: Case) -> dict[str, str]:
     return {**os.environ, **case.get("env", {})}
 
 
-async def _listens(process: asyncio.subprocess.Process, socket: Path, may_refuse: bool) -> bool:
+async def _listens(process: Process, socket: Path, may_refuse: bool) -> bool:
     until = time.monotonic() + START
     while time.monotonic() < until and not socket.exists() and process.returncode is None:
         await asyncio.sleep(0.05)

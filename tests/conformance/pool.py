@@ -11,16 +11,19 @@ from pathlib import Path
 from tests.conformance import configs, filters
 from tests.conformance.cases import Found
 from tests.conformance.outputs import running
+from tests.conformance.starter import Starter
 from tests.conformance.verdict import Verdict
 
 RUN = {"config": configs.run, "filters": filters.run, "outputs": running.run}
 JOBS = int(os.environ.get("CONFORMANCE_JOBS", 8 * (os.cpu_count() or 1)))
 
 
-def router() -> list[str]:
-    """The command under test; CONFORMANCE_ROUTER names another one, such as a Fluent Bit."""
+def router() -> Starter:
+    """What is under test; CONFORMANCE_ROUTER names another one, such as a Fluent Bit."""
     named = os.environ.get("CONFORMANCE_ROUTER")
-    return shlex.split(named) if named else [str(Path(sys.executable).parent / "pyrolens"), "run"]
+    fresh = os.environ.get("CONFORMANCE_STARTS") == "fresh" or sys.platform != "linux"
+    command = shlex.split(named) if named else [str(Path(sys.executable).parent / "pyrolens"), "run"]
+    return Starter(command, fork=not (named or fresh))
 
 
 class Pool:
@@ -32,6 +35,7 @@ class Pool:
         self.place = {found.id: i for i, found in enumerate(cases)}
         self.verdicts: dict[str, Future[Verdict]] = {}
         self.jobs = asyncio.Semaphore(JOBS)
+        self.router = router()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -45,7 +49,7 @@ class Pool:
 
     async def _run(self, found: Found) -> Verdict:
         async with self.jobs:
-            return await RUN[found.kind](router(), found.case)
+            return await RUN[found.kind](self.router, found.case)
 
     def close(self) -> None:
         async def cancel() -> None:
@@ -58,3 +62,4 @@ class Pool:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
+        self.router.close()

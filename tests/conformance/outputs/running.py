@@ -24,6 +24,7 @@ from tests.conformance.outputs.values import (
     unpack_all,
 )
 from tests.conformance.outputs.wires import Tcp, Udp
+from tests.conformance.starter import Process, Starter
 from tests.conformance.verdict import Verdict
 from tests.conformance.wire import LATE, START, connect
 
@@ -39,22 +40,22 @@ ENVIRON = {
 SERVICE = {"Flush": "0.5", "Grace": "2", "Log_Level": "info", "scheduler.base": "1", "scheduler.cap": "2"}
 
 
-async def run(command: list[str], case: Case) -> Verdict:
+async def run(router: Starter, case: Case) -> Verdict:
     if any(spec.get("sts") or spec.get("addr") for spec in case.get("servers", [])):
         return Verdict("apart", "needs addresses of its own")
     async with AsyncExitStack() as stack:
-        return await Run(command, case, stack).verdict()
+        return await Run(router, case, stack).verdict()
 
 
-async def killed(process: asyncio.subprocess.Process) -> None:
+async def killed(process: Process) -> None:
     if process.returncode is None:
         process.kill()
     await process.wait()
 
 
 class Run:
-    def __init__(self, command: list[str], case: Case, stack: AsyncExitStack) -> None:
-        self.command, self.case, self.stack = command, case, stack
+    def __init__(self, router: Starter, case: Case, stack: AsyncExitStack) -> None:
+        self.router, self.case, self.stack = router, case, stack
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         self.got: list[Captured] = []
         self.last = 0.0
@@ -100,11 +101,11 @@ class Run:
         told = self.difference()
         return Verdict("fail", f"{told}\n{text}") if told else Verdict("pass")
 
-    async def started(self) -> asyncio.subprocess.Process:
+    async def started(self) -> Process:
         folder = self.folder
         with (folder / "log").open("ab") as log, (folder / "stdout").open("ab") as out:
-            return await asyncio.create_subprocess_exec(
-                *self.command, "-c", f"{folder}/router.conf", stdout=out, stderr=log, cwd=folder, env=self.environ()
+            return await self.router.start(
+                ["-c", f"{folder}/router.conf"], out=out.fileno(), err=log.fileno(), cwd=folder, env=self.environ()
             )
 
     async def again(self) -> None:
@@ -173,7 +174,7 @@ class Run:
                 out.pop(key, None)
         return out
 
-    async def exchange(self, process: asyncio.subprocess.Process) -> bool:
+    async def exchange(self, process: Process) -> bool:
         """Send, wait, stop; whether it refused to start."""
         case, entry = self.case, self.folder / "in.sock"
         until = time.monotonic() + START
@@ -207,7 +208,7 @@ class Run:
                 pass
         return process.returncode not in (None, 0) and not self.got
 
-    async def until_quiet(self, process: asyncio.subprocess.Process, sent: float, least: float) -> None:
+    async def until_quiet(self, process: Process, sent: float, least: float) -> None:
         case = self.case
         self.last = sent
         settle, most = case.get("settle", 1.4), case.get("most", 60)
