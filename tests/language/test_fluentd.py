@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrolens.language.document import Expanded
-from pyrolens.language.fluentd import Element, looks_like, parse
-from pyrolens.language.includes import Files
+from pyrolens.language.fluentd import Element, parse
+from pyrolens.language.includes import Files, looks_like_fluentd
 from pyrolens.problems import Problem, Problems
 
 ENVIRON = {"A": "one", "QUOTED": 'a "b"'}
@@ -170,7 +170,7 @@ def test_a_file_that_includes_itself(tmp_path: Path) -> None:
     ],
 )
 def test_which_language_it_is(text: str, fluentd: bool) -> None:
-    assert looks_like(text) is fluentd
+    assert looks_like_fluentd(text) is fluentd
 
 
 PIECES = st.sampled_from(

@@ -9,9 +9,8 @@ from pyrolens.config.registry import Registry
 from pyrolens.config.service import read_service
 from pyrolens.config.values import Values
 from pyrolens.config.wiring import wire
-from pyrolens.language import fluentd
 from pyrolens.language.document import Document, Section
-from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, is_yaml, shown
+from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, is_yaml, looks_like_fluentd, shown
 from pyrolens.language.variables import Variables
 from pyrolens.problems import ConfigError, Place, Problems
 
@@ -35,12 +34,10 @@ def load(
     document = Document()
     if path is not None:
         text, name, files = opened(path, problems)
-        if form == "fluentd" or (form is None and not is_yaml(path) and fluentd.looks_like(text)):
-            from pyrolens.config.fluentd import build as build_fluentd  # only who has such a config pays for it
+        if form == "fluentd" or (form is None and not is_yaml(path) and looks_like_fluentd(text)):
+            from pyrolens.config.fluentd import load_text  # only who has such a config pays for it
 
-            root = fluentd.parse(text, name, files, os.environ if environ is None else environ, problems)
-            document = Document(folder=files.folder, files=files.names)
-            return build_fluentd(root, document, problems, arguments)
+            return load_text(text, name, files, os.environ if environ is None else environ, problems, arguments)
         document = _parsed(text, name, files, problems)
     document.sections[:0] = arguments
     return build(document, problems, environ)

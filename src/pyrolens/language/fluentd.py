@@ -44,19 +44,6 @@ TERM = re.compile(
     |(?P<text>{QUOTED})|(?P<unset>use_nil|use_default))\s*(?P<end>\|\||\}})""",
     re.VERBOSE,
 )
-FIRST_LINE = re.compile(r"[ \t]*(?:<\s*/?[a-zA-Z_]|(?P<include>@?include[ \t])|(?P<nothing>#|$))")
-
-
-def looks_like(text: str) -> bool:
-    """Whether a text is in this language, and not in Fluent Bit's: what counts is its first line that is not empty, no
-    comment, and includes nothing. No config of Fluent Bit's has one that begins with `<`."""
-    for line in text.splitlines():
-        found = FIRST_LINE.match(line)
-        if found is None:
-            return False
-        if found["include"] is None and found["nothing"] is None:
-            return True
-    return False
 
 
 @dataclass(slots=True, eq=False)

@@ -14,6 +14,9 @@ ELSEWHERE = re.compile(r"s3://|ssm:|https?://|arn:[^:\s]+:(?:s3|ssm):")
 """How the address of a config begins that is no file of this machine."""
 
 
+FLUENTD = re.compile(r"[ \t]*(?:<\s*/?[a-zA-Z_]|(?P<else>@?include[ \t]|#|\r?$))")
+
+
 class UnreadableError(Exception):
     """A file that the config names cannot be read. `hint`: a way out, or ""."""
 
@@ -42,6 +45,18 @@ def is_yaml(path: str) -> bool:
 def looks_classic(text: str) -> bool:
     """Whether the first line that says anything begins a section or a command, as no YAML config does."""
     return next((line[0] in "[@" for line in text.split("\n") if line.strip() and line[0] != "#"), False)
+
+
+def looks_like_fluentd(text: str) -> bool:
+    """Whether a text is in Fluentd's language, and not in Fluent Bit's: what counts is its first line that is not
+    empty, no comment, and includes nothing. No config of Fluent Bit's has one that begins with `<`."""
+    for line in text.split("\n"):
+        found = FLUENTD.match(line)
+        if found is None:
+            return False
+        if found["else"] is None:
+            return True
+    return False
 
 
 def nobody(path: str) -> str:

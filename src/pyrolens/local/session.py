@@ -197,9 +197,6 @@ class Session:
             if name in self.asked.commands:
                 found.append(Problem("two-ways", f"'{name}' is given both --exec and --image: expected one of them"))
         router = definition.router
-        if router and router.firelens and router.firelens.type != "fluentbit":
-            message = f"up runs routers of type fluentbit; this one is {router.firelens.type}"
-            found.append(Problem("router-type", message, router.firelens.type_place))
         for container in definition.containers:
             if self._in_docker(container):
                 if not (self.asked.images.get(container.name) or container.image):

@@ -3,9 +3,7 @@
 from typing import Any
 
 from pyrolens.config import Config
-from pyrolens.config.fluentd import build
-from pyrolens.language.document import Document
-from pyrolens.language.fluentd import parse
+from pyrolens.config.fluentd import load_text
 from pyrolens.language.includes import Files
 from pyrolens.problems import ConfigError, Problem, Problems
 
@@ -14,9 +12,7 @@ ENVIRON = {"KEY": "s3cret", "AWS_REGION": "us-east-1"}
 
 def config(text: str) -> Config:
     """Raises: ConfigError."""
-    problems = Problems()
-    root = parse(text, "fluent.conf", Files(""), ENVIRON, problems)
-    return build(root, Document(), problems)
+    return load_text(text, "fluent.conf", Files(""), ENVIRON, Problems())
 
 
 def refused(text: str) -> list[Problem]:
