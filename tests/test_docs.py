@@ -29,8 +29,10 @@ class Block(NamedTuple):
     @property
     def name(self) -> str:
         """The file that the first line names (`# parsers.conf`), or one made up."""
-        named = re.match(r"# ([\w.-]+\.(?:conf|ya?ml|py))\n", self.text)
-        suffix = {"ini": "conf", "apache": "conf", "yaml": "yaml", "json": "json", "python": "py"}[self.language]
+        named = re.match(r"(?:#|--) ([\w.-]+\.(?:conf|ya?ml|py|lua))\n", self.text)
+        suffix = {"ini": "conf", "apache": "conf", "yaml": "yaml", "json": "json", "python": "py", "lua": "lua"}[
+            self.language
+        ]
         return named[1] if named else f"line-{self.line}.{suffix}"
 
     def __str__(self) -> str:
@@ -41,7 +43,7 @@ def blocks() -> Iterator[Block]:
     for page in PAGES:
         text = page.read_text()
         for found in FENCE.finditer(text):
-            if found[2] in ("ini", "apache", "yaml", "json", "python"):
+            if found[2] in ("ini", "apache", "yaml", "json", "python", "lua"):
                 body = re.sub(f"^{found[1]}", "", found[3], flags=re.MULTILINE)
                 yield Block(page, text.count("\n", 0, found.start()) + 1, found[2], body)
 
@@ -64,7 +66,7 @@ def test_an_example_is_accepted(block: Block, tmp_path: Path) -> None:
             # those of the router's image; the parsers of AWS's are there without its file
             text = re.sub(r"((?:Parsers|Streams)_File +)/(?:\S*/)?", r"\1", other.text)
             (tmp_path / other.name).write_text(text)
-    if block.name.startswith("streams") or block.language == "python":
+    if block.name.startswith("streams") or block.language in ("python", "lua"):
         return  # it is checked with the config that names it
     if block.language == "json":
         part = block.text.startswith('"')  # of an object

@@ -138,6 +138,19 @@ def test_what_comes_back(any_lua: str) -> None:
     assert type(record["round"]) is int
 
 
+def test_fields_keep_their_order(any_lua: str) -> None:
+    """Those that the script adds come behind them."""
+    names = [f"k{n}" for n in range(40)]
+    given: list[Record] = [dict.fromkeys(names, "x"), dict.fromkeys(reversed(names), "x"), {"k1": 1, "new": 2}]
+    made = records(body("r.k7, r.k9, r.new = nil, 9, 5 return 2, ts, r"), given)
+    left = [name for name in names if name != "k7"]
+    assert [list(record) for record in made] == [[*left, "new"], [*reversed(left), "new"], ["k1", "new", "k9"]]
+    made = records(body("return 2, ts, {r, {new = 1, k3 = 3, k1 = 1}}"), given[1:2])
+    assert [list(record) for record in made] == [names[::-1], ["k3", "k1", "new"]]
+    many = [{f"{n}.{k}": k for k in range(9)} for n in range(3000)]
+    assert [list(record) for record in records(code(PASS), many)] == [list(record) for record in many]
+
+
 VALUES = st.recursive(
     st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=5),

@@ -4,8 +4,9 @@
 
 local values = ... -- _lua_values.lua
 local opened, byte, read, read_16, read_32 = values.opened, values.byte, values.read, values.read_16, values.read_32
-local begin, read_time, unfit = values.begin, values.read_time, values.unfit
+local begin, read_record, read_time, unfit = values.begin, values.read_record, values.read_time, values.unfit
 local put, put_int, put_map, put_time = values.put, values.put_int, values.put_map, values.put_time
+local put_fields = values.put_record
 local here, back, hole, fill, written = values.here, values.back, values.hole, values.fill, values.written
 local length_of, whole, small = values.length_of, values.whole, values.small
 local globals, type, next, pcall, error, tostring, tonumber = _G, type, next, pcall, error, tostring, tonumber
@@ -50,11 +51,11 @@ local function put_record(seconds, ns, index, record, metadata)
     if not full then
         put(0x92)
         put_time(seconds, ns)
-        return put_map(record, 1)
+        return put_fields(record)
     end
     put(0x94)
     put_time(seconds, ns)
-    put_map(record, 1)
+    put_fields(record)
     put_int(index)
     if type(metadata) == "table" and not length_of(metadata) then
         put_map(metadata, 1)
@@ -138,7 +139,7 @@ local function run(tag, packed, seconds, all)
         local parts, sec, ns, record, metadata, group = byte(from, at)
         begin(rawget(globals, "flb_null"))
         sec, ns, at = read_time(from, at + 1)
-        record, at = read(from, at)
+        record, at = read_record(from, at)
         if parts == 0x94 then
             metadata, at = read(from, at)
             group, at = read(from, at)

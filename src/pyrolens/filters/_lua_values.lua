@@ -183,6 +183,37 @@ local function read_map(from, at, n)
     return setmetatable(map, { type = MAP }), at
 end
 
+-- The fields of the record that was read last, in their order; and of which record each name was a field last.
+local order, fields, last_of, names, record_number = {}, 0, {}, 0, 0
+
+-- As read, of a map whose fields are to be written in the same order again.
+local function read_record(from, at)
+    local head, n = byte(from, at), nil
+    if head == 0xdf then
+        n, at = read_32(from, at + 1), at + 5
+    elseif head == 0xde then
+        n, at = read_16(from, at + 1), at + 3
+    else
+        n, at = head - 0x80, at + 1
+    end
+    fields, record_number = n, record_number + 1
+    if names > 10000 then last_of, names = {}, 0 end
+    local map = new_map(n)
+    for place = 1, n do
+        local key, value
+        key, at = read(from, at)
+        value, at = read(from, at)
+        if key == nil or key ~= key then
+            unfit = "a field of the record has null or NaN for its name"
+        else
+            map[key], order[place] = value, key
+            if not last_of[key] then names = names + 1 end
+            last_of[key] = record_number
+        end
+    end
+    return setmetatable(map, { type = MAP }), at
+end
+
 local function read_text(from, at, n) return chars(from, at, n), at + n end
 
 -- For each head from 0xc0 to 0xdf: what is behind it.
@@ -412,23 +443,46 @@ local function put_typed(key, value, depth)
     return put_value(value, depth + 1)
 end
 
+local function put_field(key, value, depth)
+    if type(key) == "string" then
+        put_text(key)
+    elseif type(key) ~= "table" then
+        put_value(key, depth + 1)
+    else
+        error("a field has a table for its name", 0)
+    end
+    if typed then
+        put_typed(key, value, depth)
+    elseif type(value) == "string" then
+        put_text(value)
+    else
+        put_value(value, depth + 1)
+    end
+end
+
 local function put_map(t, depth)
     local place, count = hole(), 0
     for key, value in next, t do
         count = count + 1
-        if type(key) == "string" then
-            put_text(key)
-        elseif type(key) ~= "table" then
-            put_value(key, depth + 1)
-        else
-            error("a field has a table for its name", 0)
+        put_field(key, value, depth)
+    end
+    fill(place, 0xdf, count)
+end
+
+-- A map, with the fields that the record had in their order, and before all others.
+local function put_record(t)
+    local place, count = hole(), 0
+    for n = 1, fields do
+        local value = rawget(t, order[n])
+        if value ~= nil then
+            count = count + 1
+            put_field(order[n], value, 1)
         end
-        if typed then
-            put_typed(key, value, depth)
-        elseif type(value) == "string" then
-            put_text(value)
-        else
-            put_value(value, depth + 1)
+    end
+    for key, value in next, t do
+        if last_of[key] ~= record_number then
+            count = count + 1
+            put_field(key, value, 1)
         end
     end
     fill(place, 0xdf, count)
@@ -467,9 +521,10 @@ end
 local function begin(for_null) null, unfit = for_null, nil end
 
 return {
-    opened = opened, byte = byte, begin = begin, read = read, read_16 = read_16, read_32 = read_32,
-    read_time = read_time, unfit = function() return unfit end,
-    put = put, put_int = put_int, put_map = put_map, put_time = put_time, here = here, back = back, hole = hole,
+    opened = opened, byte = byte, begin = begin, read = read, read_record = read_record, read_16 = read_16,
+    read_32 = read_32, read_time = read_time, unfit = function() return unfit end,
+    put = put, put_int = put_int, put_map = put_map, put_record = put_record, put_time = put_time, here = here,
+    back = back, hole = hole,
     fill = fill, written = written,
     convert = convert, length_of = length_of, whole = whole, small = small, NULL = NULL,
 }

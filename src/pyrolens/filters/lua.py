@@ -65,6 +65,7 @@ class Lua(Filter):
     differs = (
         "A record at which the script fails goes on as it was, and all others are filtered; in Fluent Bit all records "
         "that came together go on as they were.",
+        "The fields of a record keep their order, and new ones come behind them; in Fluent Bit they are in any order.",
         "protected_mode is always on.",
         "A script that does not end is stopped (time_limit).",
         "os.exit is an error; in Fluent Bit it ends the router at once.",
