@@ -112,6 +112,15 @@ def test_yaml_is_taken(tmp_path: Path) -> None:
     )
 
 
+def test_what_has_no_ending_is_what_it_looks_like(tmp_path: Path) -> None:
+    yaml = "parsers:\n  - name: own\n    format: json\n"
+    made = Made(tmp_path, {"env:A": yaml, "ssm:/x/A": FILTER.format("stdout")})
+    plan = made.plan(env_1="env:A", ssm_2="ssm:/x/A")
+    assert made.included(plan) == ["fluent-bit.conf", "A.yaml", "A"]
+    config = run(plan)
+    assert ([f.label for f in config.filters], "own" in config.parsers) == (["stdout.0"], True)
+
+
 def test_files_of_the_same_name_are_kept_apart(tmp_path: Path) -> None:
     addresses = ["arn:aws:s3:::a/x.conf", "arn:aws-cn:s3:::a/x.conf", "s3://b/y/x.conf"]
     made = Made(tmp_path, {a: FILTER.format(n) for a, n in zip(addresses, ("grep", "stdout", "modify"), strict=True)})

@@ -12,6 +12,7 @@ SUM = "ab" * 32
         ("arn:aws-cn:s3:::b/x", Address("s3", "arn:aws-cn:s3:::b/x", "x", bucket="b", partition="aws-cn")),
         (f"s3://b/a#b#sha256={SUM}", Address("s3", "s3://b/a#b", "a#b", bucket="b", sha256=SUM)),
         ("ssm:/router/extra.conf", Address("ssm", "ssm:/router/extra.conf", "/router/extra.conf")),
+        ("env:ROUTER_CONFIG", Address("env", "env:ROUTER_CONFIG", "ROUTER_CONFIG")),
         ("ssm:extra", Address("ssm", "ssm:extra", "extra")),
         (
             "arn:aws:ssm:eu-west-1:1:parameter/a/b",
@@ -47,6 +48,7 @@ def test_an_address(text: str, address: Address) -> None:
         ("arn:aws:s3:::bucket", "a bucket and a key"),
         ("ssm:/a b", "the name of a parameter"),
         ("ssm:", "the name of a parameter"),
+        ("env:1", "the name of a variable"),
         ("http://example.com/x.conf", "expected https://"),
         ("https://", "a URL such as"),
         ("https://h:x/", "a URL such as"),

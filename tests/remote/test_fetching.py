@@ -65,6 +65,34 @@ def test_parameters_and_secrets(aws: EmbeddedAws) -> None:
         fetch_value(f"{both}:none::", aws.environment)
 
 
+YAML = """\
+parsers:
+  - name: own
+    format: json
+stream_processor:
+  - name: t
+    exec: CREATE STREAM s AS SELECT * FROM TAG:'t';
+pipeline:
+  inputs:
+    - name: dummy
+      tag: t
+"""
+
+
+def test_a_config_in_a_variable_is_in_the_language_that_it_looks_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER", YAML)
+    config = load("env:ROUTER")
+    assert ("own" in config.parsers, [t.name for t in config.streams]) == (True, ["t"])
+    monkeypatch.setenv("EXTRA", "[FILTER]\n    Name stdout\n    Match *\n@INCLUDE env:ROUTER\n")
+    config = load("env:EXTRA")
+    assert ([f.label for f in config.filters], "own" in config.parsers) == (["stdout.0"], True)
+    monkeypatch.setenv("EXTRA", "[FILTER]\n    Name no\n")
+    with pytest.raises(ConfigError, match="env:EXTRA:2:10"):
+        load("env:EXTRA")
+    with pytest.raises(ConfigError, match="the variable is not set"):
+        load("env:NOTHING")
+
+
 def environment(url: str) -> dict[str, str]:
     return {**KEYS, "AWS_ENDPOINT_URL": url, "AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true"}
 

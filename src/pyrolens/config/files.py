@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pyrolens.config.registry import Registry
 from pyrolens.language.document import Document
-from pyrolens.language.includes import is_elsewhere, is_yaml
+from pyrolens.language.includes import is_elsewhere
 from pyrolens.problems import ConfigError, Place, Problems
 
 Read = Callable[[str, Problems], Document]
@@ -54,7 +54,7 @@ def parsers_of(document: Document, registry: Registry, in_main_file: bool = Fals
     for section in document.sections:
         if section.kind not in ("parser", "multiline_parser"):
             continue
-        in_classic = in_main_file and not is_yaml(section.place.file)
+        in_classic = in_main_file and section.place.file not in document.yaml
         if in_classic and section.name.lower() in ("parser", "multiline_parser"):
             message = f"[{section.name}] does not belong into the main file"
             hint = "move it into a file that Parsers_File in [SERVICE] names"

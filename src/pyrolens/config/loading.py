@@ -10,7 +10,15 @@ from pyrolens.config.service import read_service
 from pyrolens.config.values import Values
 from pyrolens.config.wiring import wire
 from pyrolens.language.document import Document, Section
-from pyrolens.language.includes import Files, UnreadableError, is_elsewhere, is_yaml, looks_like_fluentd, shown
+from pyrolens.language.includes import (
+    Files,
+    UnreadableError,
+    is_elsewhere,
+    is_yaml,
+    looks_like_fluentd,
+    shown,
+    speaks_yaml,
+)
 from pyrolens.language.variables import Variables
 from pyrolens.problems import ConfigError, Place, Problems
 
@@ -82,7 +90,7 @@ def text_elsewhere(address: str) -> str:
 
 def _parsed(text: str, file: str, files: Files, problems: Problems) -> Document:
     document = Document(folder=files.folder)
-    if is_yaml(file):
+    if speaks_yaml(file, text):
         from pyrolens.language import yaml  # only who has YAML pays for it
 
         yaml.parse(text, file, files, document, problems)
@@ -100,7 +108,6 @@ def build(document: Document, problems: Problems, environ: Mapping[str, str] | N
     variables = Variables(environ)
     variables.define(document.definitions, problems)
     values = Values(variables)
-    yaml = any(is_yaml(f) for f in document.files[:1])
     services = document.of("service")
     service = read_service(services, values, problems)
     registry = Registry(values, problems)
@@ -110,7 +117,7 @@ def build(document: Document, problems: Problems, environ: Mapping[str, str] | N
             load_parsers(values.text(entry, problems), entry.value_place, document.folder, registry, read)
         elif key == "plugins_file":
             load_plugins_file(values.text(entry, problems), entry.value_place, document.folder, problems, read)
-    parsers_of(document, registry, in_main_file=not yaml)
+    parsers_of(document, registry, in_main_file=not document.yaml.intersection(document.files[:1]))
     inputs, filters, outputs = wire(document, service, registry, values, problems)
     streams = []
     if document.of("stream_task") or any(True for s in services for _ in s.all("streams_file")):

@@ -15,7 +15,7 @@ from pathlib import Path
 from pyrolens.ecs.init_files import Divided, divide
 from pyrolens.ecs.init_sources import Source, ignores_firelens, sources, unused
 from pyrolens.language.classic import lines_of
-from pyrolens.language.includes import is_elsewhere, shown
+from pyrolens.language.includes import is_elsewhere, is_yaml, shown, speaks_yaml
 from pyrolens.plugin import Log
 
 FOLDER = "/init"
@@ -141,7 +141,8 @@ class _Init:
         elif source.kind == "file":
             path = self.local(value.removeprefix("file://"))
         else:
-            expected = {"s3": "arn:aws:s3:::bucket/key or s3://bucket/key", "ssm": "ssm:/name"}.get(source.kind)
+            known = {"s3": "arn:aws:s3:::bucket/key or s3://bucket/key", "ssm": "ssm:/name", "env": "env:NAME"}
+            expected = known.get(source.kind)
             raise InitError(f"'{shown(value)}' is no address: expected {expected or 'https://host/path'}")
         self._use(path, source.variable)
 
@@ -160,7 +161,9 @@ class _Init:
         """The path of what was there. Raises: InitError."""
         data = self.fetch(address)
         base = os.path.basename(shown(address).partition("#")[0].rstrip("/")) or "config"
-        base = base.replace(" ", "_")
+        base = base.replace(" ", "_").removeprefix("env:").removeprefix("ssm:")
+        if speaks_yaml(address, data.decode("utf-8", "replace")) and not is_yaml(base):
+            base += ".yaml"
         folder, number = self.folder / DOWNLOADS, 1
         taken = {os.path.basename(path) for path in self.downloads.values()}
         name = base

@@ -2,18 +2,18 @@
 
 Source: aws-for-fluent-bit 2.32 and its branch develop, init/fluent_bit_init_process.go, for the names of variables.
 Differs: in the order of their numbers (there: of the environment, which is that of a map), and s3 before file where
-the numbers are equal. A file may also be named by s3://, ssm: and https:// addresses.
+the numbers are equal. A file may also be named by s3://, ssm:, env: and https:// addresses.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SOURCE = re.compile(r"aws_fluent_bit_init_(s3|file|ssm|https)(?:_?(\d+))?", re.IGNORECASE)
+SOURCE = re.compile(r"aws_fluent_bit_init_(s3|file|ssm|env|https)(?:_?(\d+))?", re.IGNORECASE)
 """Anywhere in the name, as there."""
 IGNORE = re.compile(r"aws_fluent_bit_init_ignore_firelens", re.IGNORECASE)
 NEARLY = re.compile(r"fluent.?bit.?init|init.?fluent.?bit|pyrolens.?init", re.IGNORECASE)
-KINDS = ("s3", "file", "ssm", "https")
+KINDS = ("s3", "file", "ssm", "env", "https")
 ON = ("true", "on")
 
 

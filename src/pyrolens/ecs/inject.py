@@ -260,4 +260,6 @@ class _Injector:
 def _kind(config: str) -> str:
     if not is_elsewhere(config):
         return "file"
+    if config.startswith("env:"):
+        return "env"
     return "s3" if config.startswith("s3:") or ":s3:" in config else "ssm" if "ssm:" in config[:20] else "https"

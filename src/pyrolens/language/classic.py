@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from pyrolens.language.document import BY_NAME, Definition, Document, Entry, Section, kind_of
-from pyrolens.language.includes import Files, UnreadableError, is_yaml, looks_classic, shown
+from pyrolens.language.includes import Files, UnreadableError, looks_classic, shown, speaks_yaml
 from pyrolens.problems import Place, Problems, nearest, without_secret
 
 BLANKS = " \t"
@@ -79,7 +79,7 @@ class _Reader:
             self.problems.error("include", f"no file matches {path}", place, f"relative to {self.files.folder or '.'}")
 
     def _included(self, text: str, where: str) -> None:
-        if is_yaml(where) and not looks_classic(text):
+        if speaks_yaml(where, text) and not looks_classic(text):
             from pyrolens.language import yaml  # only who has YAML pays for it
 
             yaml.parse(text, where, self.files, self.document, self.problems)

@@ -120,6 +120,8 @@ class Document:
     definitions: list[Definition] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     """That were read, as they were asked for; the main file first."""
+    yaml: set[str] = field(default_factory=set)
+    """Those of the files that are in YAML."""
     folder: str = ""
     """Of the main file, absolute; "" without one. Relative paths of Parsers_File and the like are looked up there
     after the working folder."""

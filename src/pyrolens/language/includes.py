@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 MOST_FILES = 1000
-ELSEWHERE = re.compile(r"s3://|ssm:|https?://|arn:[^:\s]+:(?:s3|ssm):")
+ELSEWHERE = re.compile(r"s3://|ssm:|env:|https?://|arn:[^:\s]+:(?:s3|ssm):")
 """How the address of a config begins that is no file of this machine."""
 
 
@@ -26,7 +26,7 @@ class UnreadableError(Exception):
 
 
 def is_elsewhere(path: str) -> bool:
-    """Whether it is an address (s3://bucket/key, ssm:/name, https://…, an ARN) and not a path."""
+    """Whether it is an address (s3://bucket/key, ssm:/name, env:NAME, https://…, an ARN) and not a path."""
     return ELSEWHERE.match(path) is not None
 
 
@@ -57,6 +57,14 @@ def looks_like_fluentd(text: str) -> bool:
         if found["else"] is None:
             return True
     return False
+
+
+def speaks_yaml(path: str, text: str) -> bool:
+    """Whether a text is in YAML: by its name, or by what it says where an address has a name without an ending."""
+    if is_yaml(path):
+        return True
+    named = "." in shown(path).rpartition("/")[2]
+    return is_elsewhere(path) and not named and bool(text.strip()) and not looks_classic(text)
 
 
 def nobody(path: str) -> str:

@@ -41,6 +41,7 @@ GROUPS = {"multiline_parser": ("rules", "rule"), "upstream": ("nodes", "node")}
 
 def parse(text: str, file: str, files: Files, document: Document, problems: Problems) -> None:
     """Add what the text says to the document; what is wrong in it goes to problems."""
+    document.yaml.add(file)
     _Reader(file, files, document, problems).read(text)
 
 
@@ -196,7 +197,7 @@ class _Reader:
 
     def _section(self, kind: str, node: Node) -> None:
         """A section of texts, perhaps with a list of maps in it."""
-        section = Section(kind, node.place, name=kind)
+        section = Section(kind, node.place, name="stream_processor" if kind == "stream_task" else kind)
         self.document.sections.append(section)
         list_key, group = GROUPS.get(kind, ("", ""))
         for key, value in self._pairs(node, f"an item of {kind}"):

@@ -2,6 +2,7 @@
 
     s3://bucket/key                     arn:aws:s3:::bucket/key
     ssm:/name                           arn:aws:ssm:region:account:parameter/name
+    env:NAME                            a variable of the environment
     https://host/path                   http://127.0.0.1:8080/path, of this machine only
     arn:aws:secretsmanager:region:account:secret:name[:json-key[:stage[:version]]], for secrets
 
@@ -22,6 +23,7 @@ SECRET_ARN = re.compile(r"arn:([^:]+):secretsmanager:([^:]+):([^:]*):secret:(.+)
 SECRET_PARTS = re.compile(r"([^:]+)(?::([^:]*):([^:]*):([^:]*))?")
 PARAMETER = re.compile(r"/?[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*(?::[A-Za-z0-9_.-]+)?")
 """A name or path, perhaps with a version or a label behind a colon."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -29,11 +31,11 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 class Address:
     """Where something is."""
 
-    kind: Literal["s3", "ssm", "secret", "https"]
+    kind: Literal["s3", "ssm", "secret", "https", "env"]
     text: str
     """As it may be shown."""
     name: str
-    """The key, the parameter, the secret's ARN or id, or the URL."""
+    """The key, the parameter, the secret's ARN or id, the variable, or the URL."""
     bucket: str = ""
     partition: str = ""
     """"": none is said."""
@@ -71,13 +73,18 @@ def _read(text: str) -> Address:
         if not PARAMETER.fullmatch(name):
             raise ValueError("expected ssm: and the name of a parameter, such as ssm:/router/extra.conf")
         return Address("ssm", text, name)
+    if text.startswith("env:"):
+        if not VARIABLE.fullmatch(name := text.removeprefix("env:")):
+            raise ValueError("expected env: and the name of a variable, such as env:ROUTER_CONFIG")
+        return Address("env", text, name)
     if found := SECRET_ARN.fullmatch(text):
         return _secret(text, found)
     if text.startswith(("https://", "http://")):
         return _url(text)
     if text.startswith(("s3:", "arn:")) and ":s3:" in f":{text}":
         raise ValueError("expected a bucket and a key: s3://bucket/key, or arn:aws:s3:::bucket/key")
-    raise ValueError("expected s3://bucket/key, ssm:/name, https://host/path, or the ARN of an object or a parameter")
+    known = "s3://bucket/key, ssm:/name, env:NAME, https://host/path"
+    raise ValueError(f"expected {known}, or the ARN of an object or a parameter")
 
 
 def _secret(text: str, found: re.Match[str]) -> Address:

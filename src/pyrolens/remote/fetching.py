@@ -15,11 +15,22 @@ LARGEST = 16 * 1024 * 1024
 """Bytes of a config: what is larger was not meant."""
 WAITS = (0.5, 1.5)
 """Seconds before another try: at the start of a task its network and its role may not be there yet."""
+
+
+async def variable(address: Address, environ: Mapping[str, str]) -> bytes:
+    """Raises: RemoteError."""
+    if not (text := environ.get(address.name)):
+        hint = "a task definition fills it from SSM or Secrets Manager, by secrets of the container"
+        raise RemoteError(f"{address.text} cannot be read: the variable is not set", hint)
+    return text.encode("utf-8", "surrogateescape")
+
+
 READERS: Mapping[str, Callable[[Address, Mapping[str, str]], Awaitable[bytes]]] = {
     "s3": s3.get,
     "ssm": secrets.parameter,
     "secret": secrets.secret,
     "https": https.get,
+    "env": variable,
 }
 
 

@@ -21,7 +21,7 @@ need to know how the image starts the router."""
 HELP = """usage: pyrolens run [OPTION]…
 
   -c, --config=FILE        the config: classic, YAML if it is named .yaml or .yml, or Fluentd's; also s3://bucket/key,
-                           ssm:/name and https://host/path
+                           ssm:/name, env:NAME and https://host/path
       --format=LANGUAGE    its language: fluentbit or fluentd, if its text does not say so
   -D, --dry-run            say what is wrong with the config, and stop
   -i, --input=NAME         an input; -t and -p that follow belong to it
