@@ -73,9 +73,7 @@ def test_a_call_that_hangs_is_given_up_and_made_again(tmp_path: Path) -> None:
         await stuck.open()
         await well.open()
         stuck.delay = 3600
-        config = CONFIG % (
-            HTTP % ("stuck", "*", stuck.port, "deliver_timeout 1") + HTTP % ("well", "*", well.port, "")
-        )
+        config = CONFIG % (HTTP % ("stuck", "*", stuck.port, "deliver_timeout 1") + HTTP % ("well", "*", well.port, ""))
         async with running(tmp_path, config, PYROLENS_FINAL_METRICS=str(tmp_path / "books.json")) as router:
             await send(router, [{"n": n} for n in range(50)])
             await until(lambda: numbers(well) == list(range(50)), "the other output has them")

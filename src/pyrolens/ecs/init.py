@@ -141,8 +141,8 @@ class _Init:
         elif source.kind == "file":
             path = self.local(value.removeprefix("file://"))
         else:
-            known = {"s3": "arn:aws:s3:::bucket/key or s3://bucket/key", "ssm": "ssm:/name", "env": "env:NAME"}
-            expected = known.get(source.kind)
+            forms = {"s3": "arn:aws:s3:::bucket/key or s3://bucket/key", "ssm": "ssm:/name", "env": "env:NAME"}
+            expected = forms.get(source.kind)
             raise InitError(f"'{shown(value)}' is no address: expected {expected or 'https://host/path'}")
         self._use(path, source.variable)
 

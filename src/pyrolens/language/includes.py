@@ -63,8 +63,9 @@ def speaks_yaml(path: str, text: str) -> bool:
     """Whether a text is in YAML: by its name, or by what it says where an address has a name without an ending."""
     if is_yaml(path):
         return True
-    named = "." in shown(path).rpartition("/")[2]
-    return is_elsewhere(path) and not named and bool(text.strip()) and not looks_classic(text)
+    if not is_elsewhere(path) or "." in shown(path).rpartition("/")[2]:
+        return False
+    return bool(text.strip()) and not looks_classic(text) and not looks_like_fluentd(text)
 
 
 def nobody(path: str) -> str:
