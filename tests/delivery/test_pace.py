@@ -66,11 +66,11 @@ def partly(chance: random.Random) -> float:
     return 0.1 if chance.random() < 0.2 else 0.0
 
 
-@pytest.mark.parametrize("limit", [2.0, 10.0, 50.0])
-def test_it_uses_most_of_the_limit_and_is_seldom_throttled(limit: float) -> None:
+@pytest.mark.parametrize(("limit", "wasted"), [(2.0, 0.7), (10.0, 0.2), (50.0, 0.05)])
+def test_it_uses_the_limit_and_is_seldom_throttled(limit: float, wasted: float) -> None:
     (router,) = simulate(limit, 300)
-    assert router.taken > 0.7 * limit * 300
-    assert router.throttled < 0.25 * router.taken
+    assert router.taken > 0.95 * limit * 300
+    assert router.throttled < wasted * router.taken
 
 
 def test_without_throttling_there_is_no_pace() -> None:
@@ -82,7 +82,7 @@ def test_without_throttling_there_is_no_pace() -> None:
 @pytest.mark.parametrize("part", [0.02, 0.05, 0.1])
 def test_what_is_throttled_by_chance_slows_nothing_down(part: float) -> None:
     (router,) = simulate(1e9, 120, Router(demand=20, callers=5), share_of=lambda chance: float(chance.random() < part))
-    assert router.taken > 0.9 * 20 * 120
+    assert router.taken > 0.95 * 20 * 120
 
 
 def test_a_few_records_of_some_calls_slow_nothing_down() -> None:
@@ -101,8 +101,8 @@ def test_it_is_free_again_after_a_while_of_good_answers() -> None:
     pace = Pace()
     for n in range(100):
         pace.started(n * 0.01)
-    pace.throttled(1.0)
-    assert pace.rate is not None
+    while pace.rate is None:
+        pace.throttled(1.0)
     now = 1.0
     while pace.rate is not None and now < 1000:
         now += 1 / min(pace.rate, FREE)
@@ -111,12 +111,15 @@ def test_it_is_free_again_after_a_while_of_good_answers() -> None:
     assert 10 < now < 400
 
 
-def test_answers_of_one_moment_count_once() -> None:
+def test_answers_of_one_moment_slow_down_once() -> None:
     pace = Pace()
     for n in range(50):
         pace.started(n * 0.1)
-    pace.throttled(5.0)
+    while pace.rate is None:
+        pace.throttled(5.0)
     rate = pace.rate
     for _ in range(10):
         pace.throttled(5.0001)
     assert pace.rate == rate
+    pace.throttled(5.1 + 1 / rate)
+    assert pace.rate == rate / 2
