@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from pyrolens.cli import main
 from pyrolens.config import Config, build, load
+from pyrolens.config.loading import read as read_file
 from pyrolens.config.loading import read_text
 from pyrolens.language import write_classic, write_yaml
 from pyrolens.language.document import Document, Section
 from pyrolens.problems import ConfigError, Place, Problems
+from pyrolens.tools.convert import converted
 from tests.language.strategies import beside, documents, section, whole_documents
 
 ENVIRON = {"HOSTNAME": "box"}
@@ -245,7 +247,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_to_yaml(capsys: pytest.CaptureFixture[str]) -> None:
-    assert convert(capsys, "a.conf") == (0, YAML, "warning[comments-lost]: a comment is not carried over\n")
+    assert convert(capsys, "a.conf") == (0, f"# the router\n{YAML}", "")
 
 
 def test_to_classic(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,13 +261,15 @@ def test_to_classic(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_includes_are_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convert(capsys, "a.conf", "-o", "out/b.yaml", "--keep-includes")[0] == 0
-    assert Path("out/b.yaml").read_text().startswith("includes:\n  - more.yaml\n\nenv:\n  GROUP: /ecs/app\n")
+    assert (
+        Path("out/b.yaml").read_text().startswith("# the router\nincludes:\n  - more.yaml\n\nenv:\n  GROUP: /ecs/app\n")
+    )
     assert Path("out/more.yaml").read_text() == (
         "pipeline:\n  outputs:\n    - name: 'null'\n      match_regex: '^(?:a|d)'\n"
     )
     assert same(load("out/b.yaml")) == same(load("a.conf"))
     assert convert(capsys, "out/b.yaml", "-o", "back.conf", "--keep-includes")[0] == 0
-    assert Path("back.conf").read_text().startswith("@SET GROUP=/ecs/app\n\n@INCLUDE more.conf\n")
+    assert Path("back.conf").read_text().startswith("# the router\n@SET GROUP=/ecs/app\n\n@INCLUDE more.conf\n")
     assert same(load("back.conf")) == same(load("a.conf"))
 
 
@@ -275,6 +279,119 @@ def test_an_include_between_filters_is_not_kept(folder: Path, capsys: pytest.Cap
     status, _, err = convert(capsys, "a.conf", "-o", "b.yaml", "--keep-includes")
     assert (status, "what is included stands between other sections" in err) == (1, True)
     assert not Path("b.yaml").exists()
+
+
+COMMENTED = """\
+# of the whole
+
+# of the service
+[SERVICE]
+    # of a key
+    Flush 1
+# of the input
+    # more of it
+[INPUT]
+    Name dummy
+[FILTER]
+    Name modify
+    # of the match
+    Match *
+    # one
+    Set a b
+    # two
+    Set c d # no comment
+@INCLUDE more.conf
+[WEATHER]
+    # lost
+    Sun yes
+# the end
+"""
+IN_YAML = """\
+# of the whole
+# of the service
+service:
+  # of a key
+  flush: 1
+
+pipeline:
+  inputs:
+    # of the input
+    # more of it
+    - name: dummy
+  filters:
+    - name: modify
+      # of the match
+      match: '*'
+      set:
+        # one
+        - a b
+        # two
+        - 'c d # no comment'
+  outputs:
+    # of the output
+    - name: 'null'
+      match: '*'
+# the end
+"""
+
+
+def test_comments_stay(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.conf").write_text(COMMENTED)
+    Path("more.conf").write_text("# of the output\n[OUTPUT]\n    Name null\n    Match *\n")
+    status, out, err = convert(capsys, "a.conf")
+    assert (status, out) == (0, IN_YAML)
+    assert err.splitlines()[-1] == (
+        "warning[comments-lost]: a comment is not carried over, as what they stand at is not"
+    )
+    Path("b.yaml").write_text(out)
+    status, out, err = convert(capsys, "b.yaml")
+    assert (status, err) == (0, "")
+    assert out.split("\n")[:8] == [
+        "# of the whole", "# of the service", "[SERVICE]", "    # of a key", "    flush 1", "", "# of the input",
+        "# more of it",
+    ]  # fmt: skip
+    assert out.endswith("# of the output\n[OUTPUT]\n    name  null\n    match *\n# the end\n")
+    Path("c.conf").write_text(out)
+    assert convert(capsys, "c.conf")[1] == IN_YAML
+
+
+def test_comments_of_yaml(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.yaml").write_text(
+        "pipeline: # all of it\n  inputs:\n    - name: dummy # beside\n      # of the text\n      dummy: |-\n"
+        "        # no comment\n        x\n      processors:\n        logs:\n          # of a processor\n"
+        "          - name: stdout\n            # of its key\n            match: '# no comment'\n"
+    )
+    status, out, err = convert(capsys, "a.yaml", "--to", "yaml")
+    assert (status, err) == (0, "")
+    assert out == (
+        "pipeline:\n  inputs:\n    # all of it\n    # beside\n    - name: dummy\n      # of the text\n"
+        '      dummy: "# no comment\\nx"\n      processors:\n        logs:\n          # of a processor\n'
+        "          - name: stdout\n            # of its key\n            match: '# no comment'\n"
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(documents(), st.data())
+def test_comments_change_nothing(document: Document, data: st.DataObject) -> None:
+    """Wherever they stand, each is there afterwards, and the config is the same."""
+    to = data.draw(st.sampled_from(["yaml", "classic"]))
+    name = "a.conf" if to == "yaml" else "a.yaml"
+    plain_text = written(document, "classic" if to == "yaml" else "yaml")
+    lines = plain_text.split("\n")
+    places = data.draw(st.lists(st.integers(0, len(lines)), max_size=6, unique=True))
+    for number, at in enumerate(sorted(places, reverse=True)):
+        # in the classic format all indented lines are indented alike
+        indent = data.draw(st.sampled_from([0, 4]) if to == "yaml" else st.integers(0, 9))
+        lines.insert(at, " " * indent + f"# comment {number}.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/{name}"
+        Path(path).write_text("\n".join(lines), encoding="utf-8", newline="")
+        problems = Problems()
+        (text,) = converted(read_file(path, problems), to, None, False, problems).values()
+    assert "comments-lost" not in [p.code for p in problems]
+    assert [text.count(f"# comment {n}.\n") for n in range(len(places))] == [1] * len(places)
+    again = from_text(text, f"b.{'yaml' if to == 'yaml' else 'conf'}")
+    assert again == from_text(plain_text, name)
 
 
 PARSERS = """\

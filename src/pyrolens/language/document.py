@@ -1,6 +1,6 @@
 """What every config language reads into. The rest of the program never knows which language it was."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from pyrolens.problems import Place
@@ -8,6 +8,13 @@ from pyrolens.problems import Place
 # Classic values are always text. YAML gives text too, but for the properties of processors and conditions,
 # which keep their YAML types, and for lists and maps.
 Value = object
+
+Above = Callable[[Place], list[str]]
+"""Comments, each with its #, that are written above what stands at a place."""
+
+
+def nothing_above(place: Place) -> list[str]:
+    return []
 
 
 class Expanded(str):

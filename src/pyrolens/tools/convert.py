@@ -11,6 +11,7 @@ from pyrolens.language import write_classic, write_yaml
 from pyrolens.language.document import Document, Entry, Section
 from pyrolens.language.includes import is_yaml
 from pyrolens.problems import ConfigError, Problem, Problems
+from pyrolens.tools._comments import Comments
 from pyrolens.tools._meaning import NO_EFFECT, difference, meaning_of, where_different, with_groups, with_lines
 from pyrolens.tools.run import tell
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pyrolens convert",
-        description="Print a config in Fluent Bit's other language. Variables stay as they are; comments are lost.",
+        description="Print a config in Fluent Bit's other language. Variables and comments stay as they are.",
     )
     parser.add_argument("file", help="the config: classic, or YAML if it is named .yaml or .yml")
     parser.add_argument("--to", choices=("yaml", "classic"), help="the language to write (default: the other one)")
@@ -66,39 +67,29 @@ def converted(document: Document, to: str, output: str | None, keep: bool, probl
     if keep and output is None:
         problems.error("bad-option", "--keep-includes needs -o, for there are several files to write")
     problems.raise_if_any()
-    _tell_losses(document, problems)
-    if keep and len(document.files) > 1:
-        files = _by_file(document, to, main, suffix, problems)
-    else:
-        files = _one_file(document, to, main, problems)
-    problems.raise_if_any()
-    return files
-
-
-def _tell_losses(document: Document, problems: Problems) -> None:
-    comments = sum(map(_comments, document.files))
-    if comments:
-        lines = "a comment is" if comments == 1 else f"{comments} lines of comments are"
-        problems.warning("comments-lost", f"{lines} not carried over")
     for section in document.sections:
         if section.kind in NO_EFFECT:
             problems.warning("left-out", f"[{section.name}] is left out: nothing reads it", section.place)
+    by_file = keep and len(document.files) > 1
+    comments = Comments(document, document.files if by_file else document.files[:1])
+    if by_file:
+        files = _by_file(document, to, main, suffix, problems, comments)
+    else:
+        files = _one_file(document, to, main, problems, comments)
+    problems.raise_if_any()
+    if comments:
+        lines = "a comment is" if len(comments) == 1 else f"{len(comments)} lines of comments are"
+        problems.warning("comments-lost", f"{lines} not carried over, as what they stand at is not")
+    return files
 
 
-def _comments(path: str) -> int:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return sum(line.lstrip().startswith("#") for line in file)
-    except OSError:
-        return 0
-
-
-def _one_file(document: Document, to: str, main: str, problems: Problems) -> dict[str, str]:
+def _one_file(document: Document, to: str, main: str, problems: Problems, comments: Comments) -> dict[str, str]:
+    files = document.files
     if to == "yaml" or not any(s.kind in PARSERS for s in document.sections):
-        return {main: _text(document, to, main, problems)}
+        return {main: _text(document, to, main, problems, comments, files)}
     parsers = [s for s in document.sections if s.kind in PARSERS]
     if len(parsers) == len(document.sections):
-        return {main: _text(document, to, main, problems)}
+        return {main: _text(document, to, main, problems, comments, files)}
     if main == "-.classic":
         message = "in the classic format parsers need a file of their own"
         problems.error("not-classic", message, parsers[0].place, "say -o FILE, and they are written beside it")
@@ -116,12 +107,14 @@ def _one_file(document: Document, to: str, main: str, problems: Problems) -> dic
         rest.insert(0, Section("service", place, [entry], name="service"))
     problems.warning("parsers-apart", f"the parsers are written to {beside}, as the classic format wants it")
     return {
-        main: _text(replace(document, sections=rest), to, main, problems),
-        beside: _text(replace(document, sections=parsers, definitions=[]), to, beside, problems),
+        main: _text(replace(document, sections=rest), to, main, problems, comments, files),
+        beside: _text(replace(document, sections=parsers, definitions=[]), to, beside, problems, comments),
     }
 
 
-def _by_file(document: Document, to: str, main: str, suffix: str, problems: Problems) -> dict[str, str]:
+def _by_file(
+    document: Document, to: str, main: str, suffix: str, problems: Problems, comments: Comments
+) -> dict[str, str]:
     """Each file by itself, the included ones named at the top of the main file, or at its end."""
     folder, out = document.folder, os.path.dirname(main)
     own, *others = document.files
@@ -149,10 +142,10 @@ def _by_file(document: Document, to: str, main: str, suffix: str, problems: Prob
         message = "--keep-includes: what is included stands between other sections, and their order counts"
         problems.error("includes-between", message, None, "convert it into one file")
         problems.raise_if_any()
-    texts = {main: _text(parts[own], to, main, problems, list(names.values()), bool(first))}
+    texts = {main: _text(parts[own], to, main, problems, comments, [own], list(names.values()), bool(first))}
     for path, name in names.items():
         target = os.path.join(out, name)
-        texts[target] = _text(parts[path], to, target, problems)
+        texts[target] = _text(parts[path], to, target, problems, comments, [path])
     return texts
 
 
@@ -165,14 +158,24 @@ def _joined(order: list[str], parts: dict[str, Document], document: Document) ->
 
 
 def _text(
-    document: Document, to: str, file: str, problems: Problems, includes: Sequence[str] = (), first: bool = True
+    document: Document,
+    to: str,
+    file: str,
+    problems: Problems,
+    comments: Comments,
+    files: Sequence[str] = (),
+    includes: Sequence[str] = (),
+    first: bool = True,
 ) -> str:
+    """`files`: of which what is said at the top and at the end belongs into this text."""
     document = replace(document, sections=[s for s in document.sections if s.kind not in NO_EFFECT])
     before = len(problems.errors)
     if to == "yaml":
-        text = write_yaml.write(with_groups(document), problems, includes, first)
+        text = write_yaml.write(with_groups(document), problems, includes, first, comments.above)
     else:
-        text = write_classic.write(with_lines(document), problems, includes, first)
+        text = write_classic.write(with_lines(document), problems, includes, first, comments.above)
+    head, tail = ([line for path in files for line in said(path)] for said in (comments.first, comments.last))
+    text = "".join([*(f"{line}\n" for line in head), text, *(f"{line}\n" for line in tail)])
     if len(problems.errors) > before or includes:
         return text
     try:
