@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyrolens.api import ConfigError, Pair
+from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import ServerNet
 from pyrolens.inputs.forward import Forward, ForwardSource
 from pyrolens.records import frames
@@ -597,3 +598,14 @@ def test_what_would_fill_the_memory_is_refused_alone(mode: str, monkeypatch: pyt
             assert router.env.records[0]["n"] == 1
 
     run(check())
+
+
+def test_a_clock_that_is_set_back_silences_nothing() -> None:
+    env = Lent()
+    env.time = 10**18
+    refuse = Refusals(env)
+    for _ in range(3):
+        refuse("it is odd")
+    env.time -= 10**15
+    refuse("it is odd")
+    assert [fields.get("since_last") for _, _, fields in env.said.lines] == [None, 2]

@@ -5,13 +5,17 @@ import contextlib
 import gzip
 import os
 import sqlite3
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pyrolens.api import ConfigError, Line, Record
+from pyrolens.inputs._tail_file import TailFile
 from pyrolens.inputs._tail_source import TailSource
 from pyrolens.inputs._tail_tag import tag_of_path
 from pyrolens.inputs.tail import Tail, doubt_interval, read_interval
@@ -576,3 +580,26 @@ def test_a_file_that_appears_while_the_config_is_loaded_again_is_read_once(tmp_p
             await new.stop()
 
     run(check())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=12), st.data())
+def test_an_offset_never_goes_back_and_never_passes_what_is_not_settled(sizes: list[int], data: st.DataObject) -> None:
+    with tempfile.NamedTemporaryFile() as named:
+        file = TailFile(named.name, 1000, False, False)
+        calls, upto = [], [0]
+        for size in sizes:
+            file.text_at += size
+            calls.append(file.sent("mark"))
+            upto.append(file.text_at)
+        left = list(range(len(sizes)))
+        before = 0
+        while left:
+            number = data.draw(st.sampled_from(left))
+            left.remove(number)
+            calls[number]()
+            safe = upto[min(left, default=len(sizes))]
+            assert before <= file.done <= safe
+            assert file.done == safe
+            before = file.done
+        file.close()

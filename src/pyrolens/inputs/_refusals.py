@@ -35,7 +35,7 @@ class Refusals:
     def say(self, what: str, reason: str, number: int = 1) -> None:
         now = self.env.now()
         said = self._said.get(f"{what} {reason}")
-        if said is not None and now - said.at < QUIET:
+        if said is not None and 0 <= now - said.at < QUIET:  # clocks may be set back
             said.since += number
             return
         if len(self._said) >= MOST_REASONS:
