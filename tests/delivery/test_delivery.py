@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyrolens.delivery.delivery import Delivery
+from pyrolens.delivery.delivery import DIVISIONS, Delivery
 from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, Limits, Outcome, Parcel
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
@@ -257,6 +257,73 @@ def test_a_chunk_that_is_given_up_holds_the_next_ones_no_longer() -> None:
         run.feed(1, 2)
         await run.end()
         assert (numbers(sink.got), run.counters.retries_failed, run.settled) == ([2], 1, 1)
+
+    asyncio.run(main())
+
+
+def poisoned(bad: set[int], limits: Limits | None = None, status_for_one: bool = True) -> Script:
+    """Refuses a whole call for one of these."""
+
+    def answer(chunk: Chunk) -> Outcome:
+        wrong = any(int(item) in bad for item in chunk.items)
+        return Outcome.reject(chunk, "HTTP 400", for_one=status_for_one) if wrong else DELIVERED
+
+    return Script(answer, limits)
+
+
+@given(st.sets(st.integers(1, 99), max_size=3), st.integers(1, 3), st.sampled_from([None, 30]))
+@settings(max_examples=30, deadline=None)
+def test_of_a_call_that_is_refused_for_one_item_the_others_arrive(
+    bad: set[int], workers: int, most: int | None
+) -> None:
+    async def main() -> None:
+        run = Run(sink := poisoned(bad, Limits(items=most)), workers=workers)
+        run.feed(0)
+        run.delivery.flush()
+        while not sink.got:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        run.feed(*range(1, 50))
+        run.feed(*range(50, 100))
+        await run.end()
+        assert sorted(numbers(sink.got)) == sorted(set(range(100)) - bad)
+        if workers == 1:
+            assert numbers(sink.got) == sorted(numbers(sink.got)), "in order"
+        c = run.counters
+        assert (c.records, c.rejected_records, c.dropped_records) == (100 - len(bad), len(bad), len(bad))
+        assert (run.settled, run.delivery.used, c.waiting_records) == (3, 0, 0)
+        assert len(sink.calls) <= 6 + 2 * 8 * len(bad)
+
+    asyncio.run(main())
+
+
+def test_a_destination_that_refuses_all_is_not_asked_for_ever() -> None:
+    async def main() -> None:
+        run = Run(sink := poisoned(set(range(1, 10_000))))
+        run.feed(*range(1, 500))
+        await asyncio.wait_for(run.delivery.drain(), 60)
+        assert len(sink.calls) == 1, "nobody knows that it takes anything"
+        run.feed(0)
+        await asyncio.wait_for(run.delivery.drain(), 60)
+        for first in range(1000, 5000, 1000):
+            run.feed(*range(first, first + 1000))
+            await asyncio.wait_for(run.delivery.drain(), 60)
+        assert len(sink.calls) <= 2 + 4 + 2 * DIVISIONS
+        assert run.counters.rejected_records == 499 + 4000
+        assert (run.settled, run.delivery.used) == (6, 0)
+        await run.delivery.close()
+
+    asyncio.run(main())
+
+
+def test_who_may_not_send_at_all_is_told_once() -> None:
+    async def main() -> None:
+        run = Run(sink := poisoned({5}, status_for_one=False))
+        run.feed(0)
+        await asyncio.wait_for(run.delivery.drain(), 60)
+        run.feed(*range(1, 10))
+        await run.end()
+        assert (len(sink.calls), run.counters.rejected_records) == (2, 9)
 
     asyncio.run(main())
 

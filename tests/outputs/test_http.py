@@ -135,6 +135,7 @@ def test_failure(status: int, again: bool, slow: bool) -> None:
         assert outcome == Outcome(range(1), {}, reason, 3.0, slow)
     else:
         assert outcome == Outcome((), {0: reason}, reason)
+    assert outcome.for_one is (status in (400, 413, 422))
 
 
 def test_the_answer_may_stay_out_of_the_log() -> None:

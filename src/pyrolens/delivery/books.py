@@ -101,6 +101,12 @@ class Books:
             reason=reason,
         )  # fmt: skip
 
+    def divided(self, chunk: Chunk, reason: str) -> None:
+        self.count("divided_chunks")
+        self.log.info(
+            "refused as a whole, so it is sent in halves", chunk=chunk.id, items=len(chunk.items), reason=reason
+        )
+
     def rejected(self, chunk: Chunk, outcome: Outcome) -> int:
         """The records that the destination refuses for good."""
         if not outcome.rejected:

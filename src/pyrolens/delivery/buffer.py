@@ -11,6 +11,11 @@ from pyrolens.delivery.receipt import Receipt
 _number = count(1)
 
 
+def new_id() -> str:
+    """Of a chunk."""
+    return f"{next(_number):x}"
+
+
 class Buffer:
     """The open chunk of one key. Never holds more than a call may carry, but for a single item that is larger."""
 
@@ -80,7 +85,7 @@ class Buffer:
             self.items,
             self.records,
             self.size,
-            f"{next(_number):x}",
+            new_id(),
             0,
             self.receipts,
             self.weights,

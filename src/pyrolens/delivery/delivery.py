@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 
 from pyrolens.delivery.books import Books, OutputCounters
-from pyrolens.delivery.buffer import Buffer
+from pyrolens.delivery.buffer import Buffer, new_id
 from pyrolens.delivery.dead_letters import DeadLetters
 from pyrolens.delivery.doors import door, metrics_door
 from pyrolens.delivery.lanes import Lanes
@@ -26,6 +26,8 @@ from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
 
 GONE = "not delivered before the router stopped"
+DIVISIONS = 40
+"""Calls that may be made in halves, one more for each that delivers something."""
 SILENCE = 60.0
 """Seconds without a call that delivered something, after which throttling answers count as failures."""
 
@@ -75,6 +77,7 @@ class Delivery:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waker: asyncio.TimerHandle | None = None
         self._delivered_at = -SILENCE
+        self._divisions = DIVISIONS
         self._draining = False
         self._waits = False
         self._over = False
@@ -214,12 +217,16 @@ class Delivery:
     def _settle(self, chunk: Chunk, outcome: Outcome) -> None:
         self.books.waits(chunk, -1)
         now = asyncio.get_running_loop().time()
+        if outcome.for_one and len(chunk.items) > 1 and self._may_divide(now):
+            self._divide(chunk, outcome.reason)
+            return
         retry = outcome.retry
         failed = chunk.records_of(retry) if retry else 0
         delivered = chunk.records - failed - self.books.rejected(chunk, outcome)
         if delivered:
             self.books.delivered(chunk, delivered)
             self._delivered_at = now
+            self._divisions = min(self._divisions + 1, DIVISIONS)
         if outcome.slow_down:
             self._slow_down(now, failed / chunk.records if chunk.records else 1.0)
         elif not retry:
@@ -239,6 +246,25 @@ class Delivery:
             self._done(rest)
             return
         self._again(rest, outcome)
+
+    def _may_divide(self, now: float) -> bool:
+        """Where the destination takes others, and does not refuse most of them."""
+        return self._divisions > 0 and now - self._delivered_at < SILENCE
+
+    def _divide(self, chunk: Chunk, reason: str) -> None:
+        """Send it in two calls, so that what is wrong with some of it is found and the rest is not lost with it."""
+        self._divisions -= 1
+        middle, items = len(chunk.items) // 2, range(len(chunk.items))
+        first, second = [chunk.part(part, chunk.records_of(part)) for part in (items[:middle], items[middle:])]
+        second.id = new_id()
+        for half in (first, second):
+            half.attempt -= 1
+        for receipt in chunk.receipts:
+            receipt.hold()
+        self._grow(cost(first) + cost(second) - cost(chunk))
+        self.books.divided(chunk, reason)
+        self._line_up(second, first=True)
+        self._line_up(first, first=True)
 
     def _done(self, chunk: Chunk) -> None:
         """Nothing of it is left to do."""

@@ -91,6 +91,8 @@ class Outcome:
     """Seconds to wait before the retry, where the destination named them."""
     slow_down: bool = False
     """The destination throttles."""
+    for_one: bool = field(default=False, compare=False)
+    """The call was refused as a whole, perhaps for one of its items."""
 
     @staticmethod
     def again(chunk: Chunk, reason: str, after: float | None = None, slow_down: bool = False) -> "Outcome":
@@ -98,9 +100,9 @@ class Outcome:
         return Outcome(range(len(chunk.items)), {}, reason, after, slow_down)
 
     @staticmethod
-    def reject(chunk: Chunk, reason: str) -> "Outcome":
+    def reject(chunk: Chunk, reason: str, *, for_one: bool = False) -> "Outcome":
         """Nothing was delivered, and sending it again is of no use."""
-        return Outcome((), dict.fromkeys(range(len(chunk.items)), reason), reason)
+        return Outcome((), dict.fromkeys(range(len(chunk.items)), reason), reason, for_one=for_one)
 
 
 DELIVERED = Outcome()

@@ -75,8 +75,12 @@ class Table(NamedTuple):
         if answer.status in self.success:
             return DELIVERED
         if self.refused(answer.status):
-            return Outcome.reject(chunk, reason_of(answer))
+            return Outcome.reject(chunk, reason_of(answer), for_one=answer.status in CONTENT)
         return again(chunk, answer)
+
+
+CONTENT = frozenset({400, 413, 422})
+"""What is wrong is in the body, not in who sends it or where it goes."""
 
 
 def client_error(status: int) -> bool:

@@ -70,6 +70,8 @@ class Http(Output):
     differs = (
         "body_key: each record's own answer counts; Fluent Bit lets the last one decide for the whole chunk, "
         "and loses or repeats the others.",
+        "A call that is refused for its content (400, 413, 422) is made again in halves, where others are taken: so "
+        "what is wrong with one record costs it alone, or its batch without dead_letter; Fluent Bit drops all of it.",
         "Format gelf: a record that cannot be GELF is refused alone; Fluent Bit drops its whole chunk.",
         "JSON is always valid: nan and inf become null, keys that are not text become text.",
         "A Header of the name Host replaces ours, and Content-Length is left out; Fluent Bit sends both.",

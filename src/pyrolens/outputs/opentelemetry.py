@@ -36,6 +36,7 @@ from pyrolens.outputs._otlp_metrics import request as metrics_request
 from pyrolens.outputs._otlp_metrics import scope_metrics
 from pyrolens.outputs._post import (
     BIG,
+    CONTENT,
     IGNORED,
     NO_OAUTH2,
     OAUTH2_IGNORED,
@@ -234,7 +235,9 @@ class OtlpSink:
             return DELIVERED
         if not self.options.log_response_payload:
             answer = replace(answer, body=b"")
-        return again(chunk, answer) if answer.status in RETRIED else Outcome.reject(chunk, reason_of(answer))
+        if answer.status in RETRIED:
+            return again(chunk, answer)
+        return Outcome.reject(chunk, reason_of(answer), for_one=answer.status in CONTENT)
 
     def _note_refused(self, answer: bytes) -> None:
         refused, why = partial_success(answer)
