@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 from pyrolens.language.document import Document, Section
-from pyrolens.language.includes import is_yaml
+from pyrolens.language.includes import looks_classic, speaks_yaml
 from pyrolens.problems import Place
 
 Line = tuple[str, int]
@@ -73,7 +73,7 @@ def comments_of(path: str) -> list[tuple[int, str, bool]]:
             text = file.read()
     except OSError:
         return []
-    if is_yaml(path):
+    if speaks_yaml(path, text) and not looks_classic(text):
         return list(in_yaml(text))
     return [(n, line.strip(), False) for n, line in enumerate(text.split("\n"), 1) if line.lstrip().startswith("#")]
 
