@@ -111,10 +111,17 @@ def _full(each: Any, events: list[Event]) -> Event:
         return events[each]
     ns, record, number, metadata = each
     before = events[number][0]
-    if metadata is None:
-        metadata = metadata_of(before)
+    metadata = metadata_of(before) if metadata is None else _bytes_kept(metadata_of(before), metadata)
     group = group_of(before)
     return (Stamp(ns, metadata, group) if metadata or group else ns), record
+
+
+def _bytes_kept(before: Any, after: Any) -> Any:
+    """With the bytes that the script has left alone, such as ids of traces: to Lua they are text."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {key: _bytes_kept(before.get(key), value) for key, value in after.items()}
+    kept = isinstance(before, bytes) and isinstance(after, str) and before == after.encode(errors="surrogateescape")
+    return before if kept else after
 
 
 def _decoded(packed: bytes) -> Any:

@@ -26,7 +26,7 @@ from pyrolens.problems import Place
 
 MISSING = "it needs the package lupa: pip install 'pyrolens[lua]'"
 QUIET = 10 * 10**9
-"""ns between two lines about the same failure."""
+"""ns between two lines about the same failure: from the same line of the script, else with the same reason."""
 MOST_TOLD = 100
 LONGEST = 300
 """Characters of a reason that are logged."""
@@ -73,6 +73,8 @@ class Lua(Filter):
         "With type_int_key, numbers that are too great for 64 bits stay as they are.",
         "A time of -1 or -2 is out of range; Fluent Bit takes the record for the beginning or the end of a group.",
         "Metadata that is a list, but not of one for each record, counts as not returned; Fluent Bit loses the record.",
+        "Metadata that is bytes, as the ids of traces and spans, stays bytes when a script returns it; in Fluent Bit "
+        "these ids are lost.",
         "With time_as_table and metadata, a time that is no table is an error; Fluent Bit takes the metadata for the "
         "record.",
         "A table that is an array of more than a million places because of one great number among its keys, one that "
@@ -189,9 +191,10 @@ class Telling:
     def one(self, records: int, what: str, tag: str, reason: str) -> None:
         env = self.env
         env.failed(records)
-        reason, now = reason[:LONGEST], env.now()
-        if now - self._told.get(reason, -QUIET) >= QUIET:
+        at, now = AT.match(reason), env.now()
+        same = at[0] if at else reason[:LONGEST]
+        if now - self._told.get(same, -QUIET) >= QUIET:
             if len(self._told) >= MOST_TOLD:
                 self._told.clear()
-            self._told[reason] = now
-            env.log.error(what, reason=reason, tag=tag, records=records)
+            self._told[same] = now
+            env.log.error(what, reason=reason[:LONGEST], tag=tag, records=records)
