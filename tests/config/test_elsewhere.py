@@ -11,6 +11,7 @@ from pyrolens.config.elsewhere import (
     INSTEAD,
     PROCESSORS,
     PROCESSORS_INSTEAD,
+    VENDORS_INSTEAD,
     hint_for,
 )
 from pyrolens.plugin import PluginKind, find, names
@@ -87,6 +88,13 @@ def test_a_processor_is_here_or_refused_with_what_to_do(name: str) -> None:
     assert refusal(text, "a.yaml") == HEAD + PROCESSORS_INSTEAD[name]
     hint = refusal(f"# a config\n[FILTER]\n    Name {name}\n    Match *\n")
     assert hint == f"it is a processor; {HEAD}{PROCESSORS_INSTEAD[name]}"
+
+
+@pytest.mark.parametrize("name", VENDORS_INSTEAD)
+def test_plugins_of_others_are_refused_with_what_to_do(name: str) -> None:
+    assert find("output", name) is None
+    hint = refusal(f"# a config\n[OUTPUT]\n    Name {name.upper()}\n    Match *\n")
+    assert hint == f"it is no part of Fluent Bit, but a plugin in Go; {VENDORS_INSTEAD[name]}"
 
 
 @pytest.mark.parametrize("name", CUSTOMS)

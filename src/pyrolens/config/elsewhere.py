@@ -115,6 +115,13 @@ OUTPUTS_INSTEAD = {
     "websocket": "use the output http or tcp",
 }
 """What to do in place of an output that is not here."""
+VENDORS_INSTEAD = {
+    "grafana-loki": "use the output loki",
+    "logzio": "use the output http with Format json_lines, Host listener.logz.io, Port 8071, tls on, URI /?token=TOKEN",
+    "signalfx": "count records with the filter log_to_metrics, and send the metrics with the output opentelemetry:"
+    " Host ingest.REALM.signalfx.com, tls on, metrics_uri /v2/datapoint/otlp, header X-SF-Token TOKEN",
+}
+"""What to do in place of outputs that others have made for Fluent Bit, as plugins in Go."""
 CUSTOM_INSTEAD = {"calyptia": "it reports to Calyptia's service: remove it; the router's own metrics are " + METRICS}
 """What to do in place of [CUSTOM]."""
 INSTEAD = {"input": INPUTS_INSTEAD, "filter": FILTERS_INSTEAD, "output": OUTPUTS_INSTEAD}
@@ -130,6 +137,8 @@ def hint_for(kind: PluginKind, name: str, processor: bool = False) -> str:
         return HEAD + PROCESSORS_INSTEAD[small]
     if small in INSTEAD.get(kind, {}):
         return HEAD + INSTEAD[kind][small]
+    if kind == "output" and small in VENDORS_INSTEAD:
+        return f"it is no part of Fluent Bit, but a plugin in Go; {VENDORS_INSTEAD[small]}"
     if kind == "filter" and small in PROCESSORS_INSTEAD:
         return f"it is a processor; {HEAD}{PROCESSORS_INSTEAD[small]}"
     if small in FLUENT_BIT[kind].split():
