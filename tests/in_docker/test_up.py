@@ -265,6 +265,12 @@ def test_why_a_task_stops(
     assert why in asyncio.run(scenario()).shown
 
 
+def test_a_container_without_memory(images: Images, tmp_path: Path) -> None:
+    task = task_of(tmp_path, images, shell("app", "exec tail /dev/zero", memory=8))
+    run = asyncio.run(up(task, "--docker"))
+    assert "container 'app', with status 137 (out of memory: it has 8 MiB of its own); the task stops" in run.shown
+
+
 def test_what_a_container_is_told(images: Images, tmp_path: Path) -> None:
     ask = "for path in '' /task; do wget -qO- $ECS_CONTAINER_METADATA_URI_V4$path; echo; done; "
     ask += "wget -qO- $AWS_CONTAINER_CREDENTIALS_FULL_URI | tr -d '\\n' | cut -c1-60; "

@@ -27,6 +27,10 @@ class Fake:
     def ports(self) -> Mapping[int, int]:
         return {}
 
+    @property
+    def why(self) -> str:
+        return ""
+
     async def wait(self) -> int:
         return await asyncio.shield(self.ended)
 

@@ -22,6 +22,7 @@ class DockerContainer:
 
     def __init__(self, engine: Docker, id_: str, known: Known, output: Output) -> None:
         self.id, self.ports = id_, known.ports
+        self.why = ""
         known.health = "starting" if known.container.checks_health else ""
         self._engine, self._known, self._output = engine, known, output
         self._changed = asyncio.Event()
@@ -56,6 +57,8 @@ class DockerContainer:
                     if err:
                         self._tell(self._output, "stdout" if terminal else "stderr", err)
                 status = client.wait(self.id)["StatusCode"]
+                if client.inspect_container(self.id)["State"]["OOMKilled"]:
+                    self.why = f"out of memory: it has {self._known.container.memory or 'no'} MiB of its own"
         except (DockerException, requests.RequestException, OSError):
             # it was removed, or the engine has gone: its end is all that there is to tell
             pass

@@ -87,6 +87,10 @@ class ProcessContainer:
         return self._process.pid
 
     @property
+    def why(self) -> str:
+        return ""
+
+    @property
     def ended(self) -> bool:
         return self._end.done()
 

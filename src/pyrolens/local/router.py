@@ -63,6 +63,10 @@ class Router:
     def ports(self) -> Mapping[int, int]:
         return self.running.ports
 
+    @property
+    def why(self) -> str:
+        return self.running.why
+
     async def wait(self) -> int:
         return await self.running.wait()
 

@@ -41,6 +41,10 @@ class Running(Protocol):
     def ports(self) -> Mapping[int, int]:
         """Its ports, and where they are on this machine's loopback."""
 
+    @property
+    def why(self) -> str:
+        """What is known of why it has ended, besides its status; "" when nothing is."""
+
     async def wait(self) -> int:
         """The exit status, once it has ended and all of its output was handed over."""
 

@@ -22,7 +22,7 @@ from pyrolens.ecs.rules import FORWARD_PORT
 from pyrolens.ecs.task_definition import Container, TaskDefinition
 from pyrolens.local import demo
 from pyrolens.local.account import Sent, settle
-from pyrolens.local.containers import Containers, TaskStopsError
+from pyrolens.local.containers import Containers, TaskStopsError, Unit
 from pyrolens.local.copier import Copier, Message, random_id
 from pyrolens.local.destinations import Destination, destinations
 from pyrolens.local.embedded_aws import KEYS, EmbeddedAws
@@ -432,22 +432,26 @@ class Session:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         if end in done:
-            unit, status = end.result()
-            how = "is unhealthy" if status is None else f"ended by itself, with status {status}"
-            if unit.started.container is self.setup.router:
-                self.ended_badly = f"the router {how}"
-                return
-            told = f"container '{unit.name}', with status {status}" if status is not None else f"'{unit.name}' {how}"
-            self.story.say("Ended" if status is not None else "Unhealthy", f"{told}; the task stops")
-            if status is None:
-                self.ended_badly = f"container '{unit.name}' is unhealthy"
-            elif self.asked.demo:
-                self.ended_badly = f"container '{unit.name}' ended before the demo did"
+            self._tell_end(*end.result())
         if work in done:
             try:
                 work.result()
             except TaskStopsError as why:
                 self.ended_badly = f"{why}; the task stops"
+
+    def _tell_end(self, unit: Unit, status: int | None) -> None:
+        """`status`: None when it did not end, but is unhealthy."""
+        why = f" ({unit.running.why})" if unit.running and unit.running.why else ""
+        if unit.started.container is self.setup.router:
+            how = "is unhealthy" if status is None else f"ended by itself, with status {status}{why}"
+            self.ended_badly = f"the router {how}"
+        elif status is None:
+            self.ended_badly = f"container '{unit.name}' is unhealthy"
+            self.story.say("Unhealthy", f"container '{unit.name}'; the task stops")
+        else:
+            self.story.say("Ended", f"container '{unit.name}', with status {status}{why}; the task stops")
+            if self.asked.demo:
+                self.ended_badly = f"container '{unit.name}' ended before the demo did"
 
     async def _work(self, containers: Containers) -> None:
         """Comes back at the end of the demo. Raises: ConfigError, TaskStopsError."""
@@ -477,11 +481,13 @@ class Session:
         if isinstance(running, Router) and not self._in_docker(started.container):
             # its Grace may be as long as what ECS would give it, and this machine slower
             within *= 2
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         status = await running.stop(within)
         logged = self.logged.get(started.container.name)
         if logged and logged.driver:
             self.unsent += await logged.driver.close(SEND_WITHIN if self.router and self.router.alive else 0.0)
-        if status == KILLED:
+        if status == KILLED and loop.time() - begun >= within:
             self.story.warn(f"container '{started.container.name}' was killed: it did not end within {within:g} s")
 
     # -- the end --------------------------------------------------------------------------------------------------
