@@ -93,7 +93,8 @@ def test_errors_to_cloudwatch_everything_to_s3(engine: Engine, images: Images, t
 def test_events_to_another_account_by_a_router_that_is_healthy(images: Images, tmp_path: Path) -> None:
     lines = ['{"logClass":"EVENT_LOG","event":"bought"}', '{"logClass":"APP_LOG"}', "no JSON"]
     task = changed(example("shop-events", tmp_path), web=prints(*lines), log_router={"healthCheck": {
-        "command": ["CMD-SHELL", "curl -f http://127.0.0.1:2020/api/v1/health || exit 1"], "interval": 1,
+        "command": ["CMD-SHELL", "curl -f http://127.0.0.1:2020/api/v1/health || exit 1"],
+        "interval": 1, "startPeriod": 60,
     }})  # fmt: skip
     run = asyncio.run(up(task, "--image", f"web={images.busybox}", "--image", f"log_router={images.router}"))
     assert run.rows() == {"S3, through Firehose shop-events": (1, 1), "CloudWatch Logs /ecs/shop/app": (2, 2)}

@@ -124,14 +124,16 @@ class Docker:
     def hold_network(self, name: str, exposed: Mapping[str, Any], bindings: Mapping[str, Any]) -> str:
         """Start the container whose network all containers of the task share. Gives its id. Raises: DockerError."""
         try:
-            tar = pause.archive(self.client.info().get("Architecture", ""))
-            self.client.import_image_from_data(tar, repository=pause.IMAGE)
-        except KeyError as machine:
-            raise DockerError(f"no program is there for {machine} that could hold the task's network") from None
+            machine = self.client.info().get("Architecture", "")
+            image = f"{pause.IMAGE}:{machine or 'latest'}"
+            if not self.client.images(image):
+                self.client.import_image_from_data(pause.archive(machine), *image.split(":"))
+        except KeyError as unknown:
+            raise DockerError(f"no program is there for {unknown} that could hold the task's network") from None
         except (DockerException, requests.RequestException) as why:
             raise DockerError(f"the image {pause.IMAGE} cannot be made: {reason(why)}") from None
         host = {"NetworkMode": self.network, "LogConfig": {"Type": "none"}, "PortBindings": dict(bindings)}
-        body = {"Image": pause.IMAGE, "Cmd": [f"/{pause.PATH}"], "Labels": {LABEL: self.task_id}, "HostConfig": host}
+        body = {"Image": image, "Cmd": [f"/{pause.PATH}"], "Labels": {LABEL: self.task_id}, "HostConfig": host}
         id_ = self.create(name, {**body, "ExposedPorts": dict(exposed)})
         self.start(id_)
         return id_
