@@ -22,7 +22,9 @@ async def printed(path: Path, events: list[tuple[str, float, dict[str, object]]]
     await router.start()
     for tag, seconds, record in events:
         ns = int(seconds) * 10**9 + round(seconds % 1 * 10**9)
+        given = json.dumps(record)
         router.pipeline.feed(tag, [(ns, record)], Receipt(1, lambda receipt: None))
+        assert json.dumps(record) == given, "a record was edited"
     await router.stop()
 
 

@@ -301,6 +301,8 @@ def test_what_has_no_effect_is_told() -> None:
         ("@type rewrite_tag_filter", "needs <rule>", ""),
         ("@type datadog", "needs api_key", ""),
         ("@type file\npath /a/${host}\n<buffer host>\n</buffer>", "of placeholders, ${tag}", ""),
+        ("@type elasticsearch\nhosts https://[", "hosts: expected a URL such as https://host:9200", ""),
+        ("@type opensearch\n<endpoint>\nurl http://h:x\nregion r\n</endpoint>", "url: expected a URL", ""),
         ("@type elasticsearch\nrouting_key x", "does not take routing_key", ""),
         ("@type stdout\n<format>\n@type msgpack\n</format>", "there is no @type 'msgpack'", "output forward"),
     ],

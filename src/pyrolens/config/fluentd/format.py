@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from pyrolens.config.fluentd.accessors import getter, inspect, to_s
-from pyrolens.config.fluentd.kinds import Array, Bool
+from pyrolens.config.fluentd.kinds import Array, Bool, Fields
 from pyrolens.config.fluentd.reading import Reading, Said
 from pyrolens.config.fluentd.times import TimeOptions, writer
 from pyrolens.language.fluentd import Element
@@ -123,7 +123,7 @@ class CsvFormat(FormatSection):
 
     name = "csv"
 
-    fields: Array = opt("The fields, in order.")
+    fields: Fields = opt("The fields, in order.")
     delimiter: str = opt("Between the values; TAB for a tab.", default=",")
     force_quotes: Bool = opt("Put all values into quotes, and not only those that need it.", default=True)
 

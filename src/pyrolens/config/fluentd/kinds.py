@@ -7,6 +7,7 @@ import json
 import re
 from typing import Annotated, Any
 
+from pyrolens.config.fluentd.accessors import keys_of
 from pyrolens.options import Kind
 from pyrolens.records.regex import Pattern, compile_pattern
 
@@ -124,6 +125,16 @@ def read_slashed(text: str) -> Pattern:
     return compile_pattern(text)
 
 
+def read_field(text: str) -> str:
+    """The name of a field, $.a.b or $['a']['b'], as it is written."""
+    keys_of(text)
+    return text
+
+
+def read_fields(text: str) -> list[str]:
+    return [read_field(name) for name in read_texts(text) if name]
+
+
 Bool = Annotated[bool, Kind("true or false", read_bool)]
 Int = Annotated[int, Kind("whole number", read_int, doubt=doubt_int)]
 Float = Annotated[float, Kind("number", read_float, doubt=doubt_float)]
@@ -133,5 +144,6 @@ Array = Annotated[list[str], Kind("array", read_texts)]
 Hash = Annotated[dict[str, Any], Kind("hash", read_hash)]
 Regexp = Annotated[Pattern, Kind("pattern", read_regexp)]
 Slashed = Annotated[Pattern, Kind("pattern between slashes", read_slashed)]
-Text = Annotated[str, Kind("text", str)]
+Field = Annotated[str, Kind("field", read_field)]
+Fields = Annotated[list[str], Kind("fields", read_fields)]
 Hidden = Annotated[str, Kind("secret", str, secret=True)]

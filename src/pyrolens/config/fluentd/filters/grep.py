@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pyrolens.config.fluentd.accessors import getter, to_s
 from pyrolens.config.fluentd.filters.base import Errors, FilterSaid
-from pyrolens.config.fluentd.kinds import Regexp
+from pyrolens.config.fluentd.kinds import Field, Regexp
 from pyrolens.config.fluentd.reading import Said, section
 from pyrolens.options import opt
 from pyrolens.plugin import FilterEnv, Transform
@@ -22,14 +22,8 @@ Holds = Callable[[Record], bool]
 class Expression(Said):
     """A field and a pattern."""
 
-    key: str = opt("The field: its name, or $.a.b, or $['a']['b'].")
+    key: Field = opt("The field: its name, or $.a.b, or $['a']['b'].")
     pattern: Regexp = opt("The pattern, as in /ERROR/.")
-
-    def check(self) -> Iterable[tuple[str, str]]:
-        try:
-            getter(self.key)
-        except ValueError as why:
-            yield "key", f"key is '{self.key}': {why}"
 
     def holds(self) -> Holds:
         get, test = getter(self.key), self.pattern.test

@@ -3,13 +3,12 @@
 Source: Fluentd 1.19, lib/fluent/plugin/filter_parser.rb.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pyrolens.config.fluentd.accessors import getter, remover, to_s
 from pyrolens.config.fluentd.filters.base import Errors, FilterSaid
-from pyrolens.config.fluentd.kinds import Bool
+from pyrolens.config.fluentd.kinds import Bool, Field
 from pyrolens.config.fluentd.parse import ParseSection, ParseText, parser
 from pyrolens.config.fluentd.reading import section
 from pyrolens.options import opt
@@ -24,7 +23,7 @@ class Parser(FilterSaid):
     stateful = True
     ignored = {"replace_invalid_sequence": "bytes that are not UTF-8 are no obstacle here"}
 
-    key_name: str = opt("The field: its name, or $.a.b.")
+    key_name: Field = opt("The field: its name, or $.a.b.")
     reserve_data: Bool = opt("Keep the other fields; also where the text does not fit.", default=False)
     reserve_time: Bool = opt("Keep the time of the event.", default=False)
     remove_key_name_field: Bool = opt("Remove the field once it is parsed.", default=False)
@@ -32,12 +31,6 @@ class Parser(FilterSaid):
     hash_value_field: str | None = opt("Put what was parsed into this field.", default=None)
     emit_invalid_record_to_error: Bool = opt("What does not fit enters the label @ERROR.", default=True)
     parse: ParseSection = section(parser, required=True)
-
-    def check(self) -> Iterable[tuple[str, str]]:
-        try:
-            getter(self.key_name)
-        except ValueError as why:
-            yield "key_name", f"key_name is '{self.key_name}': {why}"
 
     def compile(self, env: FilterEnv, errors: Errors) -> Transform:
         get, remove, parse = getter(self.key_name), remover(self.key_name), self.parse.compile()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pyrolens.config.fluentd.accessors import remover
 from pyrolens.config.fluentd.filters.base import Errors, FilterSaid
 from pyrolens.config.fluentd.filters.record_transformer import RecordSection, check_placeholders, record_section
-from pyrolens.config.fluentd.kinds import Array
+from pyrolens.config.fluentd.kinds import Array, Fields
 from pyrolens.config.fluentd.placeholders import fields_of
 from pyrolens.config.fluentd.reading import section
 from pyrolens.options import opt
@@ -28,18 +28,13 @@ class RecordModifier(FilterSaid):
     }
     ignored = {"char_encoding": "text is UTF-8 here, and other bytes are kept as they are"}
 
-    remove_keys: Array | None = opt("Fields to remove.", default=None)
+    remove_keys: Fields | None = opt("Fields to remove.", default=None)
     whitelist_keys: Array | None = opt("Fields to keep besides those that are set; all others go.", default=None)
     record: tuple[RecordSection, ...] = section(record_section, many=True)
 
     def check(self) -> Iterable[tuple[str, str]]:
         if self.remove_keys is not None and self.whitelist_keys is not None:
             yield "whitelist_keys", "remove_keys and whitelist_keys cannot stand together"
-        for key in self.remove_keys or ():
-            try:
-                remover(key)
-            except ValueError as why:
-                yield "remove_keys", f"remove_keys: {why}"
         for message in check_placeholders(self.record, True):
             yield "", message
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyrolens.config.fluentd.accessors import remover, to_f
 from pyrolens.config.fluentd.filters.base import Errors, FilterSaid
-from pyrolens.config.fluentd.kinds import Array, Bool
+from pyrolens.config.fluentd.kinds import Array, Bool, Fields
 from pyrolens.config.fluentd.placeholders import fields_of, json_or_text
 from pyrolens.config.fluentd.reading import Said, section
 from pyrolens.options import opt
@@ -58,7 +58,7 @@ def ns_of(seconds: float) -> int:
 class RecordTransformer(FilterSaid):
     """Set, keep and remove fields."""
 
-    remove_keys: Array | None = opt("Fields to remove, once the others are set.", default=None)
+    remove_keys: Fields | None = opt("Fields to remove, once the others are set.", default=None)
     keep_keys: Array | None = opt("Of renew_record: fields to keep.", default=None)
     renew_record: Bool = opt("Begin with an empty record.", default=False)
     renew_time_key: str | None = opt("Field with the new time of the event, in seconds.", default=None)
@@ -69,11 +69,6 @@ class RecordTransformer(FilterSaid):
     def check(self) -> Iterable[tuple[str, str]]:
         if self.keep_keys is not None and not self.renew_record:
             yield "keep_keys", "keep_keys needs renew_record true"
-        for key in self.remove_keys or ():
-            try:
-                remover(key)
-            except ValueError as why:
-                yield "remove_keys", f"remove_keys: {why}"
         for message in check_placeholders(self.record, self.enable_ruby):
             yield "", message
 

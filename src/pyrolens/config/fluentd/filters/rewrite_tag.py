@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from pyrolens.config.fluentd.accessors import getter, to_s
 from pyrolens.config.fluentd.filters.base import Errors, FilterSaid
-from pyrolens.config.fluentd.kinds import Bool, Regexp
+from pyrolens.config.fluentd.kinds import Bool, Field, Regexp
 from pyrolens.config.fluentd.reading import Said, section
 from pyrolens.options import opt
 from pyrolens.plugin import FilterEnv, Transform
@@ -29,17 +29,13 @@ NewTag = Callable[[str, tuple[str | None, ...]], str]
 class Rule(Said):
     """A field, a pattern, and the tag of the records that fit."""
 
-    key: str = opt("The field: its name, or $.a.b.")
+    key: Field = opt("The field: its name, or $.a.b.")
     pattern: Regexp = opt("The pattern, as in /^ERROR/.")
     tag: str = opt("The new tag; may hold $1, ${tag}, ${tag_parts[0]} and ${hostname}.")
     label: str | None = opt("The label that the records enter.", default=None)
     invert: Bool = opt("The rule is for what does not fit.", default=False)
 
     def check(self) -> Iterable[tuple[str, str]]:
-        try:
-            getter(self.key)
-        except ValueError as why:
-            yield "key", f"key is '{self.key}': {why}"
         for name in HOLDER.findall(self.tag):
             if not KNOWN.fullmatch(name):
                 yield "tag", f"{name} is no placeholder: there are $1, ${{tag}}, ${{tag_parts[0]}} and ${{hostname}}"

@@ -6,11 +6,11 @@ Source: fluent-plugin-elasticsearch 5.4, fluent-plugin-opensearch 1.1.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pyrolens.config.fluentd.accessors import remover
-from pyrolens.config.fluentd.kinds import Array, Bool, Hidden, Int, Time
+from pyrolens.config.fluentd.kinds import Bool, Fields, Hidden, Int, Time
 from pyrolens.config.fluentd.lower import Lowered
 from pyrolens.config.fluentd.outputs.base import HOLDER, STRFTIME, OutputSaid, check_fields
 from pyrolens.config.fluentd.reading import Said, section
@@ -24,6 +24,32 @@ ILM = "index lifecycles are not set up here: set them up with the server"
 VERSION = "the server's answers say what it takes"
 FIELDS = "records go as they are"
 AFFINITY = "the index is that of the config"
+
+
+class Place(NamedTuple):
+    """What a URL says."""
+
+    secure: bool
+    host: str
+    port: int | None
+    path: str
+    user: str | None
+    password: str | None
+
+
+def read_url(text: str) -> Place:
+    """Raises: ValueError."""
+    try:
+        url = urlsplit(text)
+        if url.scheme in ("http", "https") and url.hostname:
+            return Place(url.scheme == "https", url.hostname, url.port, url.path, url.username, url.password)
+    except ValueError:
+        pass
+    raise ValueError("expected a URL such as https://host:9200")
+
+
+def with_scheme(text: str, scheme: str) -> str:
+    return text if "://" in text else f"{scheme}://{text}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +159,7 @@ class Search(OutputSaid):
     ssl_version: str | None = opt("Oldest TLS version, such as TLSv1_2.", default=None)
     ssl_max_version: str | None = opt("Newest TLS version.", default=None)
     ssl_min_version: str | None = opt("Oldest TLS version.", default=None)
-    remove_keys: Array = opt("Fields that are not sent.", default=[])
+    remove_keys: Fields = opt("Fields that are not sent.", default=[])
     include_tag_key: Bool = opt("Add the tag to the record.", default=False)
     tag_key: str = opt("Field for the tag.", default="tag")
     pipeline: str | None = opt("Ingest pipeline that the server runs.", default=None)
@@ -150,6 +176,11 @@ class Search(OutputSaid):
         yield from self.check_index()
         if self.hosts and "," in self.hosts:
             yield "hosts", "hosts names several: put a load balancer in front of them"
+        elif self.hosts:
+            try:
+                read_url(with_scheme(self.hosts.strip(), self.scheme))
+            except ValueError as why:
+                yield "hosts", f"hosts: {why}"
 
     def check_index(self) -> Iterable[tuple[str, str]]:
         if HOLDER.search(self.index_name):
@@ -201,10 +232,10 @@ class Search(OutputSaid):
         user, password = self.user, self.password
         if self.hosts:
             text = self.hosts.strip()
-            url = urlsplit(text if "://" in text else f"{self.scheme}://{text}")
-            host, secure = url.hostname or host, url.scheme == "https"
+            url = read_url(with_scheme(text, self.scheme))
+            host, secure = url.host, url.secure
             port = url.port or (443 if secure and "://" in text else self.port)
-            path, user, password = url.path or path, url.username or user, url.password or password
+            path, user, password = url.path or path, url.user or user, url.password or password
         to.set("host", host, "hosts" if self.hosts else "host")
         to.set("port", port, "hosts" if self.hosts else "port")
         to.set("path", path.rstrip("/") if path else None, "path")
@@ -267,17 +298,18 @@ class Endpoint(Said):
     aws_service_name: Literal["es", "aoss"] = opt("aoss for OpenSearch Serverless.", default="es")
 
     def check(self) -> Iterable[tuple[str, str]]:
-        if not re.match(r"https?://[^/]+", self.url):
-            yield "url", f"url is '{self.url}': expected https://…"
+        try:
+            read_url(self.url)
+        except ValueError as why:
+            yield "url", f"url: {why}"
 
     def lower(self, to: Lowered) -> None:
-        url = urlsplit(self.url)
-        secure = url.scheme == "https"
+        url = read_url(self.url)
         place = self.place("url")
         for option, value, where in (
-            ("host", url.hostname or "", place),
-            ("port", str(url.port or (443 if secure else 80)), place),
-            ("tls", "on" if secure else "off", place),
+            ("host", url.host, place),
+            ("port", str(url.port or (443 if url.secure else 80)), place),
+            ("tls", "on" if url.secure else "off", place),
             ("path", url.path.rstrip("/"), place),
             ("aws_auth", "on", self.element.place),
             ("aws_region", self.region, self.place("region")),
