@@ -187,6 +187,26 @@ def test_elasticsearch() -> None:
     assert (plugin.bulk.index, plugin.bulk.time_key) == ("plain", "off")
 
 
+def test_the_time_of_a_document() -> None:
+    body = "@type elasticsearch\nlogstash_format true\ntime_key at\n"
+    built = match(body)
+    assert sent(built, {"at": "2025-01-02T03:04:05+01:00"}, {"at": 1.5}, {"at": "?"}, {"@timestamp": "own"}, {}) == [
+        {"at": "2025-01-02T03:04:05+01:00", "@timestamp": "2025-01-02T02:04:05.000000000Z"},
+        {"at": 1.5, "@timestamp": "1970-01-01T00:00:01.500000000Z"},
+        {"at": "?", "@timestamp": "2026-05-28T20:26:40.250000000Z"},
+        {"@timestamp": "own"},
+        {},
+    ]
+    built = match(f"{body}time_key_format %d.%m.%Y\ntime_key_exclude_timestamp true")
+    (processor,) = built.processors
+    transform = processor.plugin.compile(Lent())
+    assert built.plugin.bulk.time_key == "off"
+    assert transform("a", [(T, {"at": "03.02.2025"}), (T, {})]) == [
+        (1738540800_000_000_000, {"at": "03.02.2025"}),
+        (T, {"@timestamp": "2026-05-28T20:26:40.250000000Z"}),
+    ]
+
+
 def test_opensearch() -> None:
     plugin = match(
         "@type opensearch\nindex_name logs-${tag}\n<endpoint>\nurl https://x.eu-west-1.es.amazonaws.com\n"

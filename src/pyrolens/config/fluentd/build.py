@@ -310,7 +310,7 @@ class _Builder:
 
     def _service(self, settings: Iterable[Entry], arguments: Sequence[Section]) -> Service:
         shared, nowhere = self.shared, self.root.place
-        wanted: dict[str, tuple[Any, Place]] = {"json.escape_unicode": ("off", nowhere)}
+        wanted: dict[str, tuple[Any, Place]] = {"json.escape_unicode": ("off", nowhere), "hot_reload": ("on", nowhere)}
         if shared.flushes:
             seconds, place = min(shared.flushes, key=lambda flush: flush[0])
             wanted["flush"] = f"{seconds:g}", place

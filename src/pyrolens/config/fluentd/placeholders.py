@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyrolens.config.fluentd.accessors import to_s
 from pyrolens.config.fluentd.times import writer
@@ -164,21 +164,29 @@ def json_or_text(text: str) -> Any:
         return text
 
 
-Fields = Callable[[str], Callable[[int, Record], Record]]
-"""A tag -> what makes the fields for a record of that tag."""
+class Fields(NamedTuple):
+    """What is set in the records of a tag."""
+
+    make: Callable[[int, Record], Record]
+    """(ns, record) -> the fields."""
+    fixed: Record | None = None
+    """They are the same for all records."""
 
 
-def fields_of(values: dict[str, Any], typed: bool, ruby: bool, unknown: Tell) -> Fields:
+def fields_of(values: dict[str, Any], typed: bool, ruby: bool, unknown: Tell) -> Callable[[str], Fields]:
+    """By tag."""
     made = [
         (of_text(key, False, ruby, unknown), template(value, typed, ruby, unknown)) for key, value in values.items()
     ]
 
     @lru_cache(1000)
-    def of_tag(tag: str) -> Callable[[int, Record], Record]:
+    def of_tag(tag: str) -> Fields:
         of = Of(tag)
         if all(key.constant and value.constant for key, value in made):
             fixed = {key.value(of, 0, {}): value.value(of, 0, {}) for key, value in made}
-            return lambda ns, record: fixed
-        return lambda ns, record: {key.value(of, ns, record): value.value(of, ns, record) for key, value in made}
+            return Fields(lambda ns, record: fixed, fixed)
+        return Fields(
+            lambda ns, record: {key.value(of, ns, record): value.value(of, ns, record) for key, value in made}
+        )
 
     return of_tag

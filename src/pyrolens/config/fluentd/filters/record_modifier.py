@@ -45,7 +45,7 @@ class RecordModifier(FilterSaid):
         keep = None if self.whitelist_keys is None else [*self.whitelist_keys, *fields]
 
         def transform(tag: str, events: list[Event]) -> list[Event]:
-            make = of_tag(tag)
+            make = of_tag(tag).make
             out: list[Event] = []
             for ns, record in events:
                 made = {**record, **make(ns, record)}

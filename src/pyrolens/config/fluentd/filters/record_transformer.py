@@ -83,7 +83,9 @@ class RecordTransformer(FilterSaid):
             return {key: record[key] for key in keep if key in record}
 
         def transform(tag: str, events: list[Event]) -> list[Event]:
-            make = of_tag(tag)
+            make, fixed = of_tag(tag)
+            if plain and fixed is not None:
+                return [(ns, {**record, **fixed}) for ns, record in events]
             if plain:
                 return [(ns, {**record, **make(ns, record)}) for ns, record in events]
             out: list[Event] = []

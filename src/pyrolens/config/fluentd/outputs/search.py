@@ -6,6 +6,7 @@ Source: fluent-plugin-elasticsearch 5.4, fluent-plugin-opensearch 1.1.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,9 +15,13 @@ from pyrolens.config.fluentd.kinds import Bool, Fields, Hidden, Int, Time
 from pyrolens.config.fluentd.lower import Lowered
 from pyrolens.config.fluentd.outputs.base import HOLDER, STRFTIME, OutputSaid, check_fields
 from pyrolens.config.fluentd.reading import Said, section
+from pyrolens.config.fluentd.times import ReadTime, read_float, reader, writer
 from pyrolens.language.document import Entry
 from pyrolens.options import opt
-from pyrolens.records.event import Event
+from pyrolens.plugin import FilterEnv, Transform
+from pyrolens.records.event import Event, Record
+
+TIMESTAMP = "@timestamp"
 
 CLIENT = "there is one client, which connects again by itself"
 TEMPLATES = "index templates are not installed here: install them with the server"
@@ -95,7 +100,7 @@ class Search(OutputSaid):
         "bulk_message_request_threshold": "a request holds as much as servers take",
         "truncate_caches_interval": "there are no such caches",
         "catch_transport_exception_on_retry": CLIENT,
-        "time_parse_error_tag": "times of records are not parsed here",
+        "time_parse_error_tag": "a time that cannot be read is counted and logged",
         "application_name": ILM,
         "include_index_in_url": "the index stands with each record",
         "index_date_pattern": ILM,
@@ -106,8 +111,6 @@ class Search(OutputSaid):
         "target_type_key": "servers from version 7 on have no types",
         "parent_key": FIELDS,
         "routing_key": FIELDS,
-        "time_key": "let a filter parser read the time, which then is the time of the event",
-        "time_key_exclude_timestamp": "let a filter parser read the time, which then is the time of the event",
         "remove_keys_on_update": FIELDS,
         "remove_keys_on_update_key": FIELDS,
         "flatten_hashes": "let the server flatten: the field type flattened",
@@ -163,7 +166,9 @@ class Search(OutputSaid):
     include_tag_key: Bool = opt("Add the tag to the record.", default=False)
     tag_key: str = opt("Field for the tag.", default="tag")
     pipeline: str | None = opt("Ingest pipeline that the server runs.", default=None)
-    time_key_format: str | None = opt("Of time_key, which is not taken.", default=None)
+    time_key: str | None = opt("Field with the time of a record, which becomes @timestamp.", default=None)
+    time_key_format: str | None = opt("How that time is written, as for strptime.", default=None)
+    time_key_exclude_timestamp: Bool = opt("That time is for the index only: add no @timestamp.", default=False)
     compression_level: Literal["no_compression", "best_speed", "best_compression", "default_compression"] = opt(
         "Compress the body.", default="no_compression"
     )
@@ -174,6 +179,7 @@ class Search(OutputSaid):
         if HOLDER.search(self.logstash_prefix):
             yield "logstash_prefix", "logstash_prefix has no placeholders here: use a <match> for each prefix"
         yield from self.check_index()
+        self.read_time()
         if self.hosts and "," in self.hosts:
             yield "hosts", "hosts names several: put a load balancer in front of them"
         elif self.hosts:
@@ -197,7 +203,7 @@ class Search(OutputSaid):
             to.set("logstash_prefix_separator", self.logstash_prefix_separator, "logstash_prefix_separator")
             to.set("logstash_dateformat", self.logstash_dateformat, "logstash_dateformat")
         stamped = self.logstash_format or self.include_timestamp
-        to.set("time_key", "@timestamp" if stamped else "off")
+        to.set("time_key", TIMESTAMP if stamped and not self.time_key_exclude_timestamp else "off")
         to.set("time_key_nanos", True if stamped else None)
         to.set("include_tag_key", self.include_tag_key, "include_tag_key")
         to.set("tag_key", self.tag_key, "tag_key")
@@ -208,8 +214,8 @@ class Search(OutputSaid):
         to.set("compress", "gzip" if self.compression_level != "no_compression" else None, "compression_level")
         to.set("deliver_timeout", int(max(self.request_timeout, 1)) if self.said("request_timeout") else None)
         to.set("replace_dots", False)
-        if self.time_key_format:
-            to.ignore("time_key_format", "times of records are not parsed here")
+        if stamped:
+            to.process("timestamp", self.stamp)
         if self.remove_keys:
             removers = [remover(key) for key in self.remove_keys]
 
@@ -222,6 +228,28 @@ class Search(OutputSaid):
                 return out
 
             to.process("remove_keys", lambda env: remove)
+
+    def read_time(self) -> ReadTime:
+        read = reader("string", self.time_key_format, UTC if self.time_key_format else None)
+        return lambda value: read_float(value) if isinstance(value, int | float) else read(value)
+
+    def stamp(self, env: FilterEnv) -> Transform:
+        """The time of a record is that which its own @timestamp or time_key names."""
+        read, key, hidden = self.read_time(), self.time_key, self.time_key_exclude_timestamp
+        write = writer("%Y-%m-%dT%H:%M:%S.%NZ", UTC)
+
+        def stamped(ns: int, record: Record) -> Event:
+            own = TIMESTAMP if TIMESTAMP in record else key
+            if own is None or own not in record:
+                return ns, {**record, TIMESTAMP: write(ns)} if hidden else record
+            try:
+                ns = read(record[own])
+            except ValueError as why:
+                env.count("unread_times")
+                env.log.warning("the time of a record cannot be read, so that of the event counts", reason=str(why))
+            return ns, record if hidden or own == TIMESTAMP else {**record, TIMESTAMP: write(ns)}
+
+        return lambda tag, events: [stamped(*event) for event in events]
 
     def index(self) -> str:
         return self.index_name.lower() if not STRFTIME.search(self.index_name) else self.index_name
