@@ -295,6 +295,24 @@ def test_what_cannot_be_taken(text: str, reason: str, any_lua: str) -> None:
     ]
 
 
+def test_what_fails_may_be_dropped(any_lua: str) -> None:
+    env = Lent()
+    text = "if r.n == 2 then error('no') end if r.n == 3 then while true do end end if r.n == 4 then return 7 end"
+    plugin = body(f"{text} if r.n == 5 then return 0 end r.x = 1 return 2, ts, r", on_error="drop", time_limit=0.1)
+    assert records(plugin, [{"n": n} for n in range(1, 7)], env) == [
+        {"n": 1, "x": 1}, {"n": 4}, {"n": 5}, {"n": 6, "x": 1}
+    ]  # fmt: skip
+    assert env.failures == 3
+    assert [line[1] for line in env.said.lines] == [
+        "the script failed; its records are dropped",
+        "the script was stopped; its records are dropped",
+        f"the script said nothing that means anything; {STAYS}",
+    ]
+    alone = Lent()
+    assert records(plugin, [{"n": 2}], alone) == []
+    assert alone.failures == 1
+
+
 def test_a_code_without_meaning() -> None:
     env = Lent()
     assert records(body("return r.n, ts, {}"), [{"n": 7}, {"n": 0}, {"n": 8}], env) == [{"n": 7}, {"n": 0}, {"n": 8}]

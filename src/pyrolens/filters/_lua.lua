@@ -45,6 +45,7 @@ end
 local call -- the name of the function
 local by_five = false -- it takes metadata, too
 local time_as_table = false
+local drops = false -- what fails
 local full = false -- whether what is written says of each record which event it is from, and its metadata
 
 local function put_record(seconds, ns, index, record, metadata)
@@ -164,8 +165,10 @@ local function run(tag, packed, seconds, all)
                 odd, odd_code = odd + 1, code
             end
             back(mark)
-            put_int(index)
-            made, stay = made + 1, stay + 1
+            if not drops or (fine and not over) then
+                put_int(index)
+                made, stay = made + 1, stay + 1
+            end
         end
     end
     fill(place, 0xdd, made)
@@ -195,7 +198,7 @@ local function mistake(script, name) return select(2, loadstring(script, name)) 
 local function start(script, name, packed)
     begin(nil)
     local options = read(opened(packed), 0)
-    call, time_as_table = options.call, options.time_as_table
+    call, time_as_table, drops = options.call, options.time_as_table, options.drops
     values.convert(options.type_int_key, options.type_array_key)
     if options.flb_null then globals.flb_null = values.NULL end
     globals.FLB_ENV = setmetatable(options.env, nil)

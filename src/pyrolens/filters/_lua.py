@@ -42,7 +42,7 @@ def lua_module() -> Any | None:
 
 
 class Trouble(NamedTuple):
-    """What went wrong with some events of a batch, which stay as they were."""
+    """What went wrong with some events of a batch."""
 
     failed: int
     reason: str
@@ -50,7 +50,7 @@ class Trouble(NamedTuple):
     slow: int
     """They took too long, or there was no time left for them."""
     odd: int
-    """The code that was returned means nothing."""
+    """The code that was returned means nothing; they stay as they are."""
     code: int
     """The last of these."""
 
@@ -100,9 +100,9 @@ class Interpreter:
         if stay:
             return [events[each] if each.__class__ is int else (each[0], each[1]) for each in _decoded(made)], trouble
         try:
-            return decode_events(made), None
+            return decode_events(made), trouble
         except ValueError:
-            return [(ns, record) for ns, record in _decoded(made)], None
+            return [(ns, record) for ns, record in _decoded(made)], trouble
 
 
 def _full(each: Any, events: list[Event]) -> Event:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pyrolens.api import (
     ConfigError,
@@ -28,6 +28,7 @@ MISSING = "it needs the package lupa: pip install 'pyrolens[lua]'"
 QUIET = 10 * 10**9
 """ns between two lines about the same failure: from the same line of the script, else with the same reason."""
 MOST_TOLD = 100
+STAYS = "its records go on unchanged"
 LONGEST = 300
 """Characters of a reason that are logged."""
 MOST_KEYS = 16
@@ -94,9 +95,14 @@ class Lua(Filter):
     enable_flb_null: bool = opt(
         "Give null as flb_null, in place of nil, with which a field that is null is lost.", default=False
     )
+    on_error: Literal["keep", "drop"] = opt(
+        "What becomes of a record at which the script fails or does not end: keep, it goes on as it came; or drop, such"
+        " as where the script removes what nobody may see. Not in Fluent Bit.",
+        default="keep",
+    )
     time_limit: Seconds = opt(
-        "Seconds that calls which do not end may cost in a batch, each at most half of them; then their records go on"
-        " unchanged. 0: any. Not in Fluent Bit.",
+        "Seconds that calls which do not end may cost in a batch, each at most half of them; then they have failed."
+        " 0: any. Not in Fluent Bit.",
         default=2.0,
         low=0,
     )
@@ -116,7 +122,7 @@ class Lua(Filter):
             yield "name", MISSING
 
     def compile(self, env: FilterEnv) -> Transform:
-        interpreter, tell = self._started(), Telling(env)
+        interpreter, tell = self._started(), Telling(env, self.on_error == "drop")
 
         def transform(tag: str, events: list[Event]) -> list[Event]:
             made, trouble = interpreter.run(tag, events)
@@ -148,6 +154,7 @@ class Lua(Filter):
                 "type_array_key": self.type_array_key,
                 "time_as_table": self.time_as_table,
                 "flb_null": self.enable_flb_null,
+                "drops": self.on_error == "drop",
                 "env": {key: value for key, value in self.variables.items() if value},
             }
         )
@@ -173,20 +180,21 @@ def refusal(what: str, why: str, file: str, source: bytes) -> ValueError | Confi
 class Telling:
     """What went wrong is counted and told, without filling the log."""
 
-    def __init__(self, env: FilterEnv) -> None:
+    def __init__(self, env: FilterEnv, drops: bool) -> None:
         self.env = env
+        self.fate = "its records are dropped" if drops else STAYS
         self._told: dict[str, int] = {}
         """When each was told."""
 
     def all(self, trouble: Trouble, tag: str) -> None:
         failed, reason, slow, odd, code = trouble
         if failed:
-            self.one(failed, "the script failed; its records go on unchanged", tag, reason)
+            self.one(failed, f"the script failed; {self.fate}", tag, reason)
         if slow:
-            self.one(slow, "the script was stopped; its records go on unchanged", tag, "it took too long (time_limit)")
+            self.one(slow, f"the script was stopped; {self.fate}", tag, "it took too long (time_limit)")
         if odd:
             reason = f"it returned the code {code}: expected -1, 0, 1 or 2"
-            self.one(odd, "the script said nothing that means anything; its records go on unchanged", tag, reason)
+            self.one(odd, f"the script said nothing that means anything; {STAYS}", tag, reason)
 
     def one(self, records: int, what: str, tag: str, reason: str) -> None:
         env = self.env
