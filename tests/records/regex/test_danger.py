@@ -165,7 +165,9 @@ def test_what_is_not_watched_is_quick(pattern: str, end: str) -> None:
         ("^(?:a*|x){5}b", 0),
         ("a?" * 30 + "b", 0),
         ("(?:a|ab)(?:a|ba)" * 20 + "c", 0),
-        ("^(?:.(?=.*a.*b))*c", 0),
+        ("^(?:.(?=.*a.*b))*c", SHORT),
+        ("|".join(f"word{n}x" for n in range(1000)), LONG),
+        (r"(?:\d{1,64}-\d{1,64}){3}", 0),
         ("^(?:.(?=.*a))*c", LONG),
         (r"^(?:.(?=.*a))*\Kc", SHORT),  # our own matcher takes a hundred times as long
     ],

@@ -41,8 +41,8 @@ from pyrolens.records.regex.nodes import (
 
 FEW, FEW_OF_OURS = 22, 15
 """Two to the power of this many steps take a tenth of a second, in `re` and in our own matcher."""
-MOST_WORK = 200_000
-"""Pairs of states, and steps between loops, that are looked at."""
+MOST_WORK = 150_000
+"""Pairs of steps that are looked at: some 100 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,28 @@ def unwatched(node: Node, in_line: bool, known: int, ours: bool) -> int:
     if not any(isinstance(n, Repeat | Alt | If | Back | Call | Absent) for n in walk(node)):
         return LONG
     groups: dict[int, Node] = {g.number: g.item for g in walk(node) if isinstance(g, Group)}
+    few = FEW_OF_OURS if ours else FEW
+    if Bound(1, all_bits(node)).steps(LONG) <= few and not any(may_loop(n) for n in walk(node)):
+        return LONG
     try:
-        bound = bound_of(node, in_line, known, groups)
+        # what is quick to find out is often enough
+        bound = bound_of(node, in_line, known, groups, quickly=True)
+        if bound.steps(LONG) > few:
+            bound = bound_of(node, in_line, known, groups)
     except TooLargeError:
         return 0
-    few = FEW_OF_OURS if ours else FEW
     return LONG if bound.steps(LONG) <= few else SHORT if bound.steps(SHORT) <= few else 0
 
 
-def bound_of(node: Node, in_line: bool, known: int, groups: dict[int, Node]) -> Bound:
+def may_loop(node: Node) -> bool:
+    match node:
+        case Repeat(_, _, most):
+            return most is None or most >= MANY
+        case _:
+            return isinstance(node, Look | Back | Call | Absent)
+
+
+def bound_of(node: Node, in_line: bool, known: int, groups: dict[int, Node], quickly: bool = False) -> Bound:
     """Raises: TooLargeError."""
     head, rest = split(node) if in_line else ((), node)
     automaton = Automaton(groups)
@@ -82,12 +95,17 @@ def bound_of(node: Node, in_line: bool, known: int, groups: dict[int, Node]) -> 
     if plain(node):
         # danger.py knows better, such as that a loop finds again what it looks for
         power = min(power, known)
-    own = Bound(power, graph.bits() + empty_bits(node))
-    within = [bound_of(item, True, known, groups) for item in topmost(rest, groups)]
-    once = [bound_of(n.item, True, known, groups) for n in head]
+    bits = all_bits(node)
+    if not quickly:
+        try:
+            bits = min(bits, graph.bits() + empty_bits(node))
+        except TooLargeError:
+            pass
+    within = [bound_of(item, True, known, groups, quickly) for item in topmost(rest, groups)]
+    once = [bound_of(n.item, True, known, groups, quickly) for n in head]
     most = Bound(max((b.power for b in within), default=0), sum(b.bits for b in within))
-    total = Bound(own.power + most.power, own.bits + most.bits)
-    return max([total, *once], key=lambda bound: bound.power * 10 + bound.bits)
+    total = Bound(power + most.power, bits + most.bits)
+    return max([total, *once], key=lambda bound: bound.steps(SHORT))
 
 
 def split(node: Node) -> tuple[tuple[Look, ...], Node]:
@@ -217,10 +235,12 @@ class Graph:
         """Pairs of states in which a pattern may be after one text."""
         seen = {(p, q) for p in self.first for q in self.first if p <= q and self.masks[p] & self.masks[q]}
         todo = list(seen)
+        work = 0
         while todo:
-            if len(seen) > MOST_WORK:
-                raise TooLargeError
             p, q = todo.pop()
+            work += len(self.steps[p]) * len(self.steps[q])
+            if work > MOST_WORK:
+                raise TooLargeError
             for one, (some, _) in self.steps[p].items():
                 for other, (others, _) in self.steps[q].items():
                     if some & others:
@@ -245,6 +265,32 @@ def ways(before: list[Way], together: set[tuple[int, int]]) -> int:
     ]
     from_loops = any(way.loop for way in shared)
     return max(sum(not way.loop for way in shared) + from_loops + sum(way.twice for way in before), 1)
+
+
+def all_bits(node: Node) -> float:
+    """Two to the power of so many ways there are through it, whatever the text, with each loop as one way and a part of
+    its turn."""
+    match node:
+        case Seq(items):
+            return sum(map(all_bits, items))
+        case Alt(items):
+            each = [all_bits(i) for i in items]
+            return max(each) + log2(len(each))
+        case If(yes=yes, no=no):
+            return max(all_bits(yes), all_bits(no)) + 1
+        case Repeat(item, least, None):
+            # a turn that takes nothing may be there or not
+            return all_bits(item) * max(least, 1) + (empty_ways(item) > 0)
+        case Repeat(item, least, most):
+            return all_bits(item) * (most or 0) + log2((most or 0) - least + 1)
+        case Group(item=item) | Atomic(item):
+            return all_bits(item)
+        case Call():
+            return float("inf")
+        case Text() if node.fold and len(node.chars) != len(node.chars.casefold()):
+            return float(len(node.chars))
+        case _:
+            return 0.0
 
 
 def empty_bits(node: Node) -> float:
