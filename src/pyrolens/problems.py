@@ -1,6 +1,5 @@
 """Everything that a person is told about a config is a Problem: what, where, why, and the way out."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -98,6 +97,8 @@ class ConfigError(Exception):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint such as "did you mean 'match'?", or "" when nothing is near."""
+    import difflib  # most configs have no problem
+
     by_lower = {k.lower(): k for k in known}
     close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
     return f"did you mean '{by_lower[close[0]]}'?" if close else ""

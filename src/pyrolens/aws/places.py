@@ -1,7 +1,6 @@
 """The places that credentials come from: environment, profile, web identity, container, instance."""
 
 import asyncio
-import configparser
 import json
 import os
 from collections.abc import Mapping
@@ -72,6 +71,8 @@ class Profiles:
 def _section(path: str, name: str) -> dict[str, str]:
     if not path or not os.path.isfile(path):
         return {}
+    import configparser  # in a task there are no such files
+
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(Path(path).read_text(encoding="utf-8", errors="replace"))

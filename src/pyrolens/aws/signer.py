@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -62,6 +61,8 @@ class Clock:
 
     def set_by(self, answer: Response) -> bool:
         """Go by the Date of an answer. False: it is about what we have, or there is none."""
+        from email.utils import parsedate_to_datetime  # most clocks are right
+
         try:
             theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
         except (TypeError, ValueError):
