@@ -382,6 +382,18 @@ def test_a_function_that_hangs_is_stopped(form: str, wait: str) -> None:
     assert fields["reason"] == "the batch took 0.1 seconds"
 
 
+def test_a_function_that_hangs_again_has_half_of_the_time_until_it_does_not() -> None:
+    env = Lent()
+    text = "import time\ndef f(record):\n    if record['hangs']: time.sleep(99)\n    return record"
+    transform = code(text, time_limit=0.4).compile(env)
+    for hangs in (True, True, True, True, False, True):
+        transform("t", events([{"hangs": hangs}]))
+        env.time += 10 * 10**9
+    seconds = [float(str(fields["reason"]).split()[3]) for _, _, fields in env.said.lines]
+    assert seconds == [0.4, 0.2, 0.1, 0.05, 0.4]
+    assert env.failures == 5
+
+
 def test_the_budget_of_patterns_is_as_before_after_a_script() -> None:
     take_overruns()
     pattern, hostile = compile_pattern(r"^(\w+\s?)+$"), "a" * 40 + "!"

@@ -24,6 +24,8 @@ from pyrolens.problems import Place
 
 QUIET = 10 * 10**9
 """ns between two lines about the same failure."""
+SHORTEST = 0.05
+"""Seconds that a batch has at least."""
 MOST_TOLD = 100
 LONGEST = 300
 """Characters of a reason that are logged."""
@@ -70,7 +72,7 @@ class Python(Filter):
     def compile(self, env: FilterEnv) -> Transform:
         function = self._loaded()
         made = of_batches if function.of_batches else of_records
-        return made(function, Failures(env, self, function), self.time_limit)
+        return made(function, Failures(env, self, function))
 
     @property
     def file(self) -> str:
@@ -115,6 +117,8 @@ class Failures:
     def __init__(self, env: FilterEnv, plan: Python, function: Function) -> None:
         self.env, self.plan, self.function = env, plan, function
         self.keeps = plan.on_error == "keep"
+        self.patience = plan.time_limit
+        """Seconds for a batch: half as many after each that was stopped, until one goes well."""
         self._new: dict[Failure, tuple[BaseException, int]] = {}
         """Of the batch: one of them, and how many records there were."""
         self._told: dict[Failure, int] = {}
@@ -132,6 +136,7 @@ class Failures:
     def tell(self, tag: str) -> None:
         """At the end of a batch."""
         if not self._new:
+            self.patience = self.plan.time_limit
             return
         now = self.env.now()
         for failure, (error, records) in self._new.items():
@@ -140,6 +145,8 @@ class Failures:
                     self._told.clear()
                 self._told[failure] = now
                 self._tell(error, failure[1], tag, records)
+        stopped = any(kind is TimeIsUpError for kind, _ in self._new)
+        self.patience = max(self.patience / 2, SHORTEST) if stopped else self.plan.time_limit
         self._new.clear()
 
     def _tell(self, error: BaseException, place: Place, tag: str, records: int) -> None:
@@ -147,7 +154,7 @@ class Failures:
             case BadValueError():
                 what, reason = "the function gave back what no record can be", str(error)
             case TimeIsUpError():
-                what, reason = "the function was stopped", f"the batch took {self.plan.time_limit:g} seconds"
+                what, reason = "the function was stopped", f"the batch took {self.patience:g} seconds"
             case _:
                 what, reason = "the function failed", reason_of(error)
         self.env.log.error(
@@ -160,13 +167,13 @@ class Failures:
         )
 
 
-def of_records(function: Function, failures: Failures, limit: float) -> Transform:
+def of_records(function: Function, failures: Failures) -> Transform:
     call = function.call
 
     def transform(tag: str, events: list[Event]) -> list[Event]:
         out: list[Event] = []
         rest = iter(events)
-        ALARM.start(limit)
+        ALARM.start(failures.patience)
         try:
             for event in rest:
                 try:
@@ -202,7 +209,7 @@ def one(ns: int, made: Any) -> Event:
     raise BadValueError(f"it gave back a {type(made).__name__}: expected {RESULTS}")
 
 
-def of_batches(function: Function, failures: Failures, limit: float) -> Transform:
+def of_batches(function: Function, failures: Failures) -> Transform:
     def run(tag: str, events: list[Event]) -> list[Event]:
         made = function.call(tag, [(ns, given(record)) for ns, record in events])
         if not isinstance(made, list | tuple):
@@ -216,7 +223,7 @@ def of_batches(function: Function, failures: Failures, limit: float) -> Transfor
             return events
         out: list[Event] = []
         done = 0
-        ALARM.start(limit)
+        ALARM.start(failures.patience)
         try:
             try:
                 return run(tag, events)
