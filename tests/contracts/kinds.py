@@ -106,6 +106,8 @@ class Kind:
     """Lines that make it wait for a second only."""
     skewed: bytes = b""
     """How it says that a request is signed for another time."""
+    metrics: bool = False
+    """It takes metrics, and no logs."""
     way: str = ""
     """Which of its ways to send, where it has several."""
 
@@ -195,6 +197,11 @@ OTLP = Kind(
     lambda found: answer(200, b""),
     final_500=True,
 )
+REMOTE_WRITE = Kind(
+    "prometheus_remote_write",
+    HOST + HTTPS + f"http_user u\nhttp_passwd {SECRET}\ncompression gzip\n",
+    metrics=True,
+)
 NEWRELIC = Kind("newrelic", f"licenseKey {SECRET}\nendpoint {{scheme}}://{{host}}:{{port}}/log/v1\n")
 
 KINDS = [
@@ -262,6 +269,8 @@ KINDS = [
     Kind("slack", f"webhook https://{{host}}:{{port}}/services/{SECRET}\nrate_limit 0\n" + HTTPS),
     OTLP,
     signed(OTLP, ""),
+    REMOTE_WRITE,
+    signed(REMOTE_WRITE, "aws_service aps\ncompression gzip\n"),
     Kind("influxdb", HOST + HTTPS + f"bucket b\nhttp_token {SECRET}\n", lambda found: answer(204, b"")),
 ]  # fmt: skip
 

@@ -10,6 +10,7 @@ import json
 import re
 import signal
 import ssl
+import time
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from typing import Any
 import msgpack
 import pytest
 
+from pyrolens.records.codecs.cmetrics import pack_metrics
+from pyrolens.records.metrics import Family, MetricSet, Sample
 from tests.contracts.destinations import Destination, Fault
 from tests.contracts.kinds import KINDS, SECRET, Kind, N, faults
 from tests.net.certificates import make
@@ -40,6 +43,8 @@ NAMES = [f"{kind.title}-{fault.name}" for kind, fault in PAIRS]
 MOST_LINES = 3
 """Warnings and errors about one fault that has ended with the second or third try."""
 
+LOGS, METRICS = "app", "metrics"
+"""What their tags begin with."""
 TAGS = 12
 OUTAGE_LINES = 8
 """Warnings and errors of an output while twelve of its calls fail for some seconds."""
@@ -70,7 +75,8 @@ def section(kind: Kind, fault: Fault, port: int) -> str:
         host=host, port=port, scheme=tls[0], tls=tls[1], dir="{dir}", alias=f"{kind.title}-{fault.name}"
     )
     limit = "" if "Retry_Limit" in fault.options else "Retry_Limit no_limits\n"
-    lines = f"Name {kind.name}\nAlias {kind.title}-{fault.name}\nMatch *\n{limit}{text}{fault.options}"
+    match = METRICS if kind.metrics else LOGS
+    lines = f"Name {kind.name}\nAlias {kind.title}-{fault.name}\nMatch {match}*\n{limit}{text}{fault.options}"
     return "[OUTPUT]\n" + "".join(f"    {line}\n" for line in lines.splitlines())
 
 
@@ -87,10 +93,15 @@ def credentials(given: set[str]) -> Any:
     return respond
 
 
-async def send(path: str, tag: str, first: int = 0, count: int = N) -> None:
+async def send(path: str, tag: str = "", first: int = 0, count: int = N) -> None:
+    """Records, and a reading of metrics with as many samples."""
     _, writer = await asyncio.open_unix_connection(path)
-    entries = [[1_780_000_000 + n, {"log": f"no-{n:02d}-yes {'x' * 3000}"}] for n in range(first, first + count)]
-    writer.write(msgpack.packb([tag, entries]))
+    texts = [f"no-{n:02d}-yes {'x' * 3000}" for n in range(first, first + count)]
+    entries = [[1_780_000_000 + n, {"log": text}] for n, text in enumerate(texts, first)]
+    samples = tuple(Sample(time.time_ns(), (text,), 1.0) for text in texts)
+    reading = pack_metrics(MetricSet((Family("n", "gauge", "", ("log",), samples),)))
+    writer.write(msgpack.packb([LOGS + tag, entries]))
+    writer.write(msgpack.packb([METRICS + tag, reading, {"fluent_signal": 1}]))
     await writer.drain()
     writer.close()
 
@@ -122,7 +133,7 @@ async def run(folder: Path) -> Run:
     given: set[str] = set()
     try:
         async with serving(credentials(given)) as role, router_of(folder, config, role.url) as router:
-            await send(str(folder / "in.sock"), "app")
+            await send(str(folder / "in.sock"))
             waiting = dict(all_of)
 
             def over() -> bool:
@@ -169,7 +180,7 @@ async def run_outage(folder: Path) -> Run:
     given: set[str] = set()
     async with serving(credentials(given)) as role, router_of(folder, config, role.url) as router:
         for n in range(TAGS):
-            await send(str(folder / "in.sock"), f"app.{n}", n, 1)
+            await send(str(folder / "in.sock"), f".{n}", n, 1)
 
         def known() -> bool:
             log = router.said()

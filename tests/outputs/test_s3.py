@@ -305,13 +305,20 @@ def test_an_upload_in_parts_that_cannot_be_completed_is_given_up(tmp_path: Path)
     assert bench.stored() == []
 
 
-@pytest.mark.parametrize(("options", "limit"), [({}, None), ({"retry_limit": "1"}, 1)])
-def test_waits_between_tries_are_those_of_the_scheduler(
-    tmp_path: Path, options: dict[str, Any], limit: int | None
+@pytest.mark.parametrize(
+    ("options", "fault", "limit", "wait"),
+    [
+        ({}, error(500, "x"), None, "77.0s"),
+        ({"retry_limit": "1"}, error(500, "x"), 1, "77.0s"),
+        ({}, answer(503, b"", Retry_After="5"), None, "5.0s"),
+    ],
+)
+def test_waits_between_tries_are_those_of_the_scheduler_or_of_s3(
+    tmp_path: Path, options: dict[str, Any], fault: bytes, limit: int | None, wait: str
 ) -> None:
     bench = Bench(tmp_path, **options)
     bench.env.retry = RetryPolicy(1, base=77.0, cap=77.0)
-    bench.s3.faults["PutObject"] = [error(500, "x")]
+    bench.s3.faults["PutObject"] = [fault]
 
     async def one_try(sink: S3Sink) -> None:
         sink._finish_all()
@@ -319,7 +326,7 @@ def test_waits_between_tries_are_those_of_the_scheduler(
         assert sink.policy == RetryPolicy(limit, base=77.0, cap=77.0)
 
     bench.run(then(giving(events({"n": 1})), one_try))
-    assert [fields["wait"] for _, _, fields in bench.env.said.lines if "wait" in fields] == ["77.0s"]
+    assert [fields["wait"] for _, _, fields in bench.env.said.lines if "wait" in fields] == [wait]
 
 
 def test_the_order_of_a_tag_is_kept_while_its_uploads_fail(tmp_path: Path) -> None:

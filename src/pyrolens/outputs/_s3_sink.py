@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pyrolens.api import DELIVERED, Chunk, ConfigError, Encode, Event, Limits, Outcome, OutputEnv, Parcel, Problem
 from pyrolens.aws import Reply
@@ -45,6 +46,14 @@ class Rules:
     keep_failed: bool = True
     """What cannot be uploaded is put aside, not deleted."""
     quarantine_limit: int = 0
+
+
+class Failed(NamedTuple):
+    """A call that failed."""
+
+    reason: str
+    after: float | None = None
+    """Seconds that S3 wants to be left alone."""
 
 
 @dataclass
@@ -221,7 +230,7 @@ class S3Sink:
         if task.cancelled():
             return
         if error := task.exception():
-            self._again(lane, f"{type(error).__name__}: {error}")
+            self._again(lane, Failed(f"{type(error).__name__}: {error}"))
         if lane.empty:
             if lane.timer:
                 lane.timer.cancel()
@@ -250,16 +259,16 @@ class S3Sink:
             elif not self._again(lane, failed):
                 return
 
-    def _again(self, lane: Lane, reason: str) -> bool:
+    def _again(self, lane: Lane, failed: Failed) -> bool:
         """Try again later, or give up what failed. True: there may be more to do at once."""
         lane.failures += 1
         self.env.count("upload_errors")
         if self.policy.gives_up(lane.failures):
-            self._give_up(lane, reason)
+            self._give_up(lane, failed.reason)
             return True
-        wait = self.policy.wait(lane.failures, None, self._draining)
+        wait = self.policy.wait(lane.failures, failed.after, self._draining)
         # the log sums up lines of one reason, so what differs from file to file stands beside it
-        call, _, why = reason.partition(": ")
+        call, _, why = failed.reason.partition(": ")
         self.env.log.warning(
             "upload failed, the data stay stored",
             tag=lane.tag,
@@ -302,7 +311,7 @@ class S3Sink:
 
     # -- S3 ---------------------------------------------------------------------------------------------------
 
-    async def _send(self, lane: Lane, file: Stored) -> str | None:
+    async def _send(self, lane: Lane, file: Stored) -> Failed | None:
         """Upload a file; gives why that failed."""
         if not file.path.exists():
             self.env.log.error("a stored file is gone", file=str(file.path), records=file.records)
@@ -335,23 +344,23 @@ class S3Sink:
         assert file.key is not None
         return file.key
 
-    async def _put(self, lane: Lane, file: Stored, body: Body) -> str | None:
+    async def _put(self, lane: Lane, file: Stored, body: Body) -> Failed | None:
         key = self._key(file)
         reply = await self.bucket.put(key, body)
         if not reply.ok:
-            return f"PutObject {key}: {reply.reason}"
+            return Failed(f"PutObject {key}: {reply.reason}", reply.after)
         self.env.count("uploaded_objects")
         self.env.log.info("uploaded", key=key, bytes=len(body), records=file.records)
         self._sent(lane, file)
         return None
 
-    async def _part(self, lane: Lane, file: Stored, body: Body) -> str | None:
+    async def _part(self, lane: Lane, file: Stored, body: Body) -> Failed | None:
         upload = lane.upload
         if upload is None:
             key = self._key(file, parts=True)
             reply, id_ = await self.bucket.create(key)
             if not reply.ok:
-                return f"CreateMultipartUpload {key}: {reply.reason}"
+                return Failed(f"CreateMultipartUpload {key}: {reply.reason}", reply.after)
             upload = lane.upload = self.store.begin(file, key, id_)
             self._set_timer(lane)
         number = len(upload.etags) + 1
@@ -359,18 +368,18 @@ class S3Sink:
         if not reply.ok:
             if reply.code == "NoSuchUpload":
                 self._forget(lane, upload, reply)
-            return f"UploadPart {number} of {upload.key}: {reply.reason}"
+            return Failed(f"UploadPart {number} of {upload.key}: {reply.reason}", reply.after)
         upload.add(etag, len(body), file.path)
         self._sent(lane, file)
         upload.complete = len(body) < PART or upload.size >= self.rules.object_size or number >= PARTS
         return None
 
-    async def _complete(self, lane: Lane, upload: Upload) -> str | None:
+    async def _complete(self, lane: Lane, upload: Upload) -> Failed | None:
         reply = Reply(200)
         if upload.etags:
             reply = await self.bucket.complete(upload.key, upload.id, upload.etags)
         if not reply.ok and reply.code != "NoSuchUpload":
-            return f"CompleteMultipartUpload {upload.key}: {reply.reason}"
+            return Failed(f"CompleteMultipartUpload {upload.key}: {reply.reason}", reply.after)
         if not reply.ok:
             self._forget(lane, upload, reply)
             return None
