@@ -2,12 +2,12 @@
 --
 -- Source: Fluent Bit 5.1.1, plugins/filter_lua/lua.c.
 
-local values = ... -- _lua_values.lua
-local opened, byte, read, read_16, read_32 = values.opened, values.byte, values.read, values.read_16, values.read_32
-local begin, read_record, read_time, unfit = values.begin, values.read_record, values.read_time, values.unfit
-local put, put_int, put_map, put_time = values.put, values.put_int, values.put_map, values.put_time
-local put_fields = values.put_record
-local here, back, hole, fill, written = values.here, values.back, values.hole, values.fill, values.written
+local bytes, values = ... -- _lua_bytes.lua, _lua_values.lua
+local opened, byte, put, hole, fill = bytes.opened, bytes.byte, bytes.put, bytes.hole, bytes.fill
+local here, back, written = bytes.here, bytes.back, bytes.written
+local begin, read, read_16, read_32 = values.begin, values.read, values.read_16, values.read_32
+local read_record, read_time, unfit = values.read_record, values.read_time, values.unfit
+local put_int, put_map, put_time, put_fields = values.put_int, values.put_map, values.put_time, values.put_record
 local length_of, whole, small = values.length_of, values.whole, values.small
 local globals, type, next, pcall, error, tostring, tonumber = _G, type, next, pcall, error, tostring, tonumber
 local rawget, rawset, setmetatable, loadstring, select = rawget, rawset, setmetatable, loadstring, select

@@ -1,4 +1,4 @@
-"""The interpreter of a filter lua: LuaJIT, or Lua 5.1, of the package lupa. What runs in it is in _lua.lua."""
+"""The interpreter of a filter lua: LuaJIT, or Lua 5.1, of the package lupa. What runs in it is in _lua*.lua."""
 
 import importlib
 import re
@@ -63,9 +63,12 @@ class Interpreter:
         may cost in a batch, each at most half of them; 0: any."""
         state = lua.LuaRuntime(encoding=None, register_eval=False, register_builtins=False)
         here = files("pyrolens.filters")
-        values = state.execute((here / "_lua_values.lua").read_bytes(), name=b"=values")
+        parts: list[Any] = []
+        for part in ("bytes", "values"):
+            source = (here / f"_lua_{part}.lua").read_bytes()
+            parts.append(state.execute(source, *parts, name=b"=" + part.encode()))
         around = (here / "_lua.lua").read_bytes()
-        self._mistake, self._start, self._run = state.execute(around, values, name=b"=around")
+        self._mistake, self._start, self._run = state.execute(around, *parts, name=b"=around")
         self._name = name.encode(errors="surrogateescape")
         self._script = SHEBANG.sub(b"", script)
         self._limit = self._seconds = time_limit

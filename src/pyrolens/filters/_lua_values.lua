@@ -1,131 +1,19 @@
--- MessagePack to values of Lua and back, as Fluent Bit has it. For LuaJIT; also for Lua 5.1, which has no FFI.
+-- MessagePack to values of Lua and back, as Fluent Bit has it.
 --
 -- Source: Fluent Bit 5.1.1, src/flb_lua.c.
 
-local type, next, pcall, error, tostring, tonumber = type, next, pcall, error, tostring, tonumber
-local rawget, setmetatable, newproxy, loadstring = rawget, setmetatable, newproxy, loadstring
-local floor, ceil, frexp, ldexp, huge = math.floor, math.ceil, math.frexp, math.ldexp, math.huge
-local find, text_byte, text_char, sub = string.find, string.byte, string.char, string.sub
-local concat, raw_metatable = table.concat, debug.getmetatable
-local has_ffi, ffi = pcall(require, "ffi")
+local bytes = ... -- _lua_bytes.lua
+local opened, byte, chars, new_list, new_map = bytes.opened, bytes.byte, bytes.chars, bytes.new_list, bytes.new_map
+local put, puts, put_double, hole, fill = bytes.put, bytes.puts, bytes.put_double, bytes.hole, bytes.fill
+local type, next, error, tonumber = type, next, error, tonumber
+local rawget, setmetatable, newproxy = rawget, setmetatable, newproxy
+local floor, ceil, ldexp, huge = math.floor, math.ceil, math.ldexp, math.huge
+local find, sub, raw_metatable = string.find, string.sub, debug.getmetatable
 
 local ARRAY, MAP = 1, 2 -- what a table is, as the field `type` of its metatable says
 local DEEPEST = 200 -- tables within tables
 local LONGEST = 1000000 -- places of an array which is one because a script used a number as a key
 local TWO_31, TWO_32, TWO_63, GIGA = 2 ^ 31, 2 ^ 32, 2 ^ 63, 1e9
-
--- bytes ----------------------------------------------------------------------------------------------------------
-
-local opened, byte, chars -- text -> what is read from; a byte of it, and some, counted from 0
-local put, puts, put_double, here, back, written -- to what is written; `back` drops what was written since `here`
-local hole, fill -- a head and a count of 32 bits, of which both are known later
-local new_list, new_map -- an empty table with so many places, with room for so many fields
-
-if has_ffi then
-    local copy, new, text_of, new_table = ffi.copy, ffi.new, ffi.string, require("table.new")
-    local SMALL, LARGE = 65536, 4194304
-    local room, size, at = new("uint8_t[?]", SMALL), SMALL, 0
-    local number = new("union { double value; uint8_t bytes[8]; }")
-    local first, step = 7, -1
-    if ffi.abi("be") then first, step = 0, 1 end
-
-    local function grow(n)
-        while at + n > size do size = size * 2 end
-        local larger = new("uint8_t[?]", size)
-        copy(larger, room, at)
-        room = larger
-    end
-
-    function opened(text) return ffi.cast("const uint8_t *", text) end
-    function byte(from, place) return from[place] end
-    function chars(from, place, n) return text_of(from + place, n) end
-    function new_list(n) return new_table(n, 0) end
-    function new_map(n) return new_table(0, n) end
-    function put(b)
-        if at >= size then grow(1) end
-        room[at] = b
-        at = at + 1
-    end
-    function puts(text)
-        local n = #text
-        if at + n > size then grow(n) end
-        copy(room + at, text, n)
-        at = at + n
-    end
-    function put_double(value)
-        number.value = value
-        for place = 0, 7 do put(number.bytes[first + step * place]) end
-    end
-    function hole()
-        if at + 5 > size then grow(5) end
-        at = at + 5
-        return at - 5
-    end
-    function fill(place, head, n)
-        room[place] = head
-        room[place + 1], room[place + 2] = floor(n / 16777216), floor(n / 65536) % 256
-        room[place + 3], room[place + 4] = floor(n / 256) % 256, n % 256
-    end
-    function here() return at end
-    function back(place) at = place end
-    function written()
-        local text = text_of(room, at)
-        if size > LARGE then room, size = new("uint8_t[?]", SMALL), SMALL end
-        at = 0
-        return text
-    end
-else
-    local parts, at, CHARS, makers = {}, 0, {}, {}
-    for b = 0, 255 do CHARS[b] = text_char(b) end
-
-    function opened(text) return text end
-    function byte(from, place) return text_byte(from, place + 1) end
-    function chars(from, place, n) return sub(from, place + 1, place + n) end
-    function new_list(n)
-        if n > 200 then return {} end
-        makers[n] = makers[n] or loadstring("return {" .. ("nil,"):rep(n) .. "}")
-        return makers[n]()
-    end
-    function new_map() return {} end
-    function puts(text)
-        at = at + 1
-        parts[at] = text
-    end
-    function put(b) puts(CHARS[b]) end
-    function put_double(value)
-        local sign, exponent, part = 0, 2047, 0
-        if value < 0 then sign, value = 128, -value end
-        if value ~= value then
-            part = 2 ^ 51
-        elseif value < huge then
-            local fraction
-            fraction, exponent = frexp(value)
-            exponent = exponent + 1022
-            if exponent > 0 then
-                part = (fraction * 2 - 1) * 2 ^ 52
-            else
-                exponent, part = 0, ldexp(fraction, exponent + 52)
-            end
-        end
-        put(sign + floor(exponent / 16))
-        put(exponent % 16 * 16 + floor(part / 2 ^ 48))
-        for place = 5, 0, -1 do put(floor(part / 256 ^ place) % 256) end
-    end
-    function hole()
-        at = at + 1
-        return at
-    end
-    function fill(place, head, n)
-        parts[place] = text_char(head, floor(n / 16777216), floor(n / 65536) % 256, floor(n / 256) % 256, n % 256)
-    end
-    function here() return at end
-    function back(place) at = place end
-    function written()
-        local text = concat(parts, "", 1, at)
-        parts, at = {}, 0
-        return text
-    end
-end
 
 -- MessagePack to values ------------------------------------------------------------------------------------------
 
@@ -521,10 +409,8 @@ end
 local function begin(for_null) null, unfit = for_null, nil end
 
 return {
-    opened = opened, byte = byte, begin = begin, read = read, read_record = read_record, read_16 = read_16,
-    read_32 = read_32, read_time = read_time, unfit = function() return unfit end,
-    put = put, put_int = put_int, put_map = put_map, put_record = put_record, put_time = put_time, here = here,
-    back = back, hole = hole,
-    fill = fill, written = written,
+    begin = begin, read = read, read_record = read_record, read_16 = read_16, read_32 = read_32, read_time = read_time,
+    unfit = function() return unfit end,
+    put_int = put_int, put_map = put_map, put_record = put_record, put_time = put_time,
     convert = convert, length_of = length_of, whole = whole, small = small, NULL = NULL,
 }
