@@ -149,6 +149,11 @@ def test_a_match_behind_one_that_takes_all() -> None:
     ]
 
 
+def test_a_pattern_that_may_take_very_long() -> None:
+    (line,) = told("<filter a>\n@type grep\n<regexp>\nkey a\npattern /^(a+)+$/\n</regexp>\n</filter>")
+    assert line.startswith("fluent.conf:5:9: <filter> grep, <regexp>: the pattern can take exponentially long")
+
+
 def test_system_and_the_command_line() -> None:
     made = config("<system>\nlog_level warn\nroot_dir /tmp/waiting\nworkers 2\n</system>\n"
                   "<match>\n@type null\n<buffer>\n@type file\n</buffer>\n</match>")  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
+from pyrolens.config import slow
 from pyrolens.language.document import Entry, Section
 from pyrolens.language.fluentd import RESERVED, Element
 from pyrolens.options import OptionError, read_options, spec_of
@@ -73,6 +74,7 @@ class Reading:
         """`who`: what it is called in messages."""
         who = who or f"<{element.name}>"
         entries = [e for e in element.entries if e.key not in (*RESERVED, *cls.more)]
+        slow.forget()
         made = read_options(
             cls,
             who,
@@ -83,6 +85,7 @@ class Reading:
             refused=cls.refused,
             last_wins=True,
         )
+        slow.tell(who, element.entries, element.place, self.problems)
         inside = self._sections(cls, element, who)
         if made is None or inside is None:
             return None
@@ -95,6 +98,7 @@ class Reading:
         except OptionError as why:
             ok = False
             self.problems.error("bad-value", f"{who}: {why.option}: {why}", read.place(why.option))
+        slow.tell(who, element.entries, element.place, self.problems)
         return read if ok else None
 
     def _sections(self, cls: type[Said], element: Element, who: str) -> dict[str, Any] | None:
