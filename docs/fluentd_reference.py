@@ -24,7 +24,7 @@ HEAD = """# Plugins and sections of Fluentd's language
 
 What [configs in Fluentd's language](fluentd.md) may hold. Each plugin also takes `@type`, `@id`, `@log_level` and,
 where records go on from it, `@label`. Parameters of outputs from before `<buffer>`, such as `flush_interval` and
-`retry_limit` beside `@type`, are understood; so are those of sources from before `<parse>`."""
+`retry_limit` beside `@type`, are understood; so are those from before `<format>`, `<inject>` and `<parse>`."""
 
 
 def page() -> str:

@@ -133,7 +133,7 @@ def test_labels() -> None:
             "<filter a>\n@type parser\nkey_name a\n<parse>\n@type regexp\nexpression /x/\n</parse>\n</filter>",
             "no named",
         ),
-        ("<system>\nrpc_endpoint x\n</system>", "does not take rpc_endpoint"),
+        ("<system>\nwithout_source true\n</system>", "does not take without_source"),
     ],
 )
 def test_what_is_refused(text: str, message: str) -> None:

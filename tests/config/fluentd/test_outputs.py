@@ -289,6 +289,18 @@ def test_parameters_from_before_buffer() -> None:
     assert (made.service.flush, output.plugin.retry_limit, output.plugin.workers) == (3, "4", 2)
 
 
+def test_parameters_from_before_format_and_inject() -> None:
+    built = match("@type s3\ns3_bucket b\nformat json\ninclude_tag_key true\ntag_key t\nflush_interval 9s")
+    assert (built.plugin.json_date_key, built.plugin.upload_timeout) == ("off", 9)
+    assert sent(built, {"a": 1}) == [{"a": 1, "t": "a.b"}]
+    built = match("@type cloudwatch_logs\nlog_group_name g\nlog_stream_name s\ninclude_time_key true\nutc true")
+    assert sent(built, {"a": 1}) == [{"a": 1, "time": "2026-05-28T20:26:40Z"}]
+    built = match("@type stdout\noutput_type hash")
+    assert sent(built, {"a": 1})[0]["text"].endswith('a.b: {"a"=>1}')
+    built = match("@type file\npath /x\nformat csv\nfields a,b")
+    assert sent(built, {"a": 1}) == [{"text": '"1",""'}]
+
+
 def test_what_has_no_effect_is_told() -> None:
     said = told("<match>\n@type stdout\nuse_logger true\n<buffer>\nchunk_limit_records 5\ncompress gzip\n"
                 "total_limit_size 1m\n</buffer>\n</match>")  # fmt: skip

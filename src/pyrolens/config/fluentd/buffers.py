@@ -7,14 +7,13 @@ reading when too much waits, whatever overflow_action says.
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from pyrolens.config.fluentd.kinds import Bool, Float, Int, Size, Time
 from pyrolens.config.fluentd.lower import Lowered
 from pyrolens.config.fluentd.reading import Said
 from pyrolens.language.document import Entry
-from pyrolens.language.fluentd import Element
 from pyrolens.options import opt
 
 CHUNKS = "a chunk is what one call of the destination takes"
@@ -24,39 +23,6 @@ SHORTEST = 0.1
 DEFAULT_TIMEOUT = 72 * 3600.0
 BASE, CAP = 1.0, 2000.0
 """Seconds of the retry waits, where the config says nothing."""
-
-OLD = {
-    "buffer_type": "@type",
-    "buffer_path": "path",
-    "num_threads": "flush_thread_count",
-    "flush_interval": "flush_interval",
-    "try_flush_interval": "flush_thread_interval",
-    "queued_chunk_flush_interval": "flush_thread_burst_interval",
-    "disable_retry_limit": "retry_forever",
-    "retry_limit": "retry_max_times",
-    "retry_wait": "retry_wait",
-    "max_retry_wait": "retry_max_interval",
-    "buffer_chunk_limit": "chunk_limit_size",
-    "buffer_queue_limit": "queue_limit_length",
-    "buffer_queue_full_action": "overflow_action",
-    "flush_at_shutdown": "flush_at_shutdown",
-    "time_slice_wait": "timekey_wait",
-    "timezone": "timekey_zone",
-}
-"""Parameters of an output from before <buffer>, which Fluentd still takes: all that log options of ECS can say."""
-
-
-def with_buffer(element: Element, own: Iterable[str]) -> Element:
-    """The section with its old parameters in a <buffer>. `own`: names that mean something else in it."""
-    moved = [e for e in element.entries if e.key in OLD and e.key not in own]
-    if not moved or element.of("buffer"):
-        return element
-    inside = [replace(entry, key=OLD[entry.key]) for entry in moved]
-    buffer = Element("buffer", "", element.place, element.place, inside)
-    kept: list[Entry] = [e for e in element.entries if e not in moved]
-    return Element(
-        element.name, element.argument, element.place, element.argument_place, kept, [*element.elements, buffer]
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,14 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pyrolens.config.fluentd.buffers import BASE, CAP, OLD, with_buffer
+from pyrolens.config.fluentd.buffers import BASE, CAP
 from pyrolens.config.fluentd.filters import EXITS, FILTERS, FilterSaid, as_filter
 from pyrolens.config.fluentd.filters import INSTEAD as FILTERS_INSTEAD
+from pyrolens.config.fluentd.filters.stdout import Stdout
 from pyrolens.config.fluentd.lower import LEVELS, Lowered, Shared
+from pyrolens.config.fluentd.older import BUFFER, with_buffer, with_format, with_inject, with_parse
 from pyrolens.config.fluentd.outputs import INSTEAD, OUTPUTS, OutputSaid
 from pyrolens.config.fluentd.patterns import TagTest, pattern_test
 from pyrolens.config.fluentd.reading import Reading
-from pyrolens.config.fluentd.sources import SourceSaid, Whole, source, with_parse
+from pyrolens.config.fluentd.sources import SourceSaid, Whole, source
 from pyrolens.config.fluentd.system import read_system
 from pyrolens.config.model import Built, Config, Stage
 from pyrolens.config.service import Service, read_service
@@ -226,6 +228,8 @@ class _Builder:
 
     def _filter(self, element: Element, cls: type[FilterSaid]) -> Built[Filter] | None:
         kind = element.text("@type")
+        if cls is Stdout:
+            element = with_format(element, (), "stdout")
         said = self.reading.read(cls, element, f"<{element.name}> {kind}")
         if said is None:
             return None
@@ -276,8 +280,13 @@ class _Builder:
             self.problems.error("missing-section", f"{who} needs <store>", element.place)
 
     def _output(self, element: Element, cls: type[OutputSaid]) -> _Lowered | None:
-        own = {n for s in spec_of(cls) for n in s.names} - set(OLD)
-        said = self.reading.read(cls, with_buffer(element, own), f"<{element.name}> {element.text('@type')}")
+        known = {n for s in spec_of(cls) for n in s.names}
+        meant = with_buffer(element, known - set(BUFFER))
+        if cls.older_inject:
+            meant = with_inject(meant, known)
+        if cls.older_format:
+            meant = with_format(meant, known, cls.older_format)
+        said = self.reading.read(cls, meant, f"<{element.name}> {element.text('@type')}")
         if entry := element.get("@label"):
             message = f"<{element.name}> {element.text('@type')}: @label has no effect: no records come from an output"
             self.problems.warning("option-ignored", message, entry.place)

@@ -5,13 +5,13 @@ Source: Fluentd 1.19, lib/fluent/plugin/in_*.rb.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pyrolens.config.fluentd.filters.parser import Lines
 from pyrolens.config.fluentd.kinds import Array, Bool, Hidden, Int, Size, Time
 from pyrolens.config.fluentd.lower import Lowered
-from pyrolens.config.fluentd.parse import FORMATS, MultilineParse, ParseSection, parser
+from pyrolens.config.fluentd.parse import MultilineParse, ParseSection, parser
 from pyrolens.config.fluentd.reading import Reading, Said, section
 from pyrolens.config.fluentd.times import read_float
 from pyrolens.language.document import Entry
@@ -29,31 +29,6 @@ ONE_LOOP = "one loop reads all connections"
 HOST = "names of hosts are not looked up; see source_address_key"
 MULTILINE_WAIT = 5.0
 """Seconds to wait for the next line, where the config says nothing."""
-
-OLD_PARSE = (
-    "format", "time_format", "time_key", "keep_time_key", "time_type", "timezone", "utc", "localtime", "types", "keys",
-    "delimiter", "label_delimiter", "message_key", "format_firstline", "expression", "null_value_pattern",
-    "null_empty_string", "with_priority", *FORMATS,
-)  # fmt: skip
-"""Parameters of a source from before <parse>, which Fluentd still takes."""
-
-
-def with_parse(element: Element, own: Iterable[str]) -> Element:
-    """The section with its old parameters in a <parse>. `own`: names that mean something else in it."""
-    form = element.get("format")
-    if form is None or element.of("parse") or "format" in own:
-        return element
-    moved = [e for e in element.entries if e.key in OLD_PARSE and e.key not in own]
-    inside = [e for e in moved if e.key != "format"]
-    if str(form.value).startswith("/"):
-        inside += [replace(form, key="@type", value="regexp"), replace(form, key="expression")]
-    else:
-        inside.append(replace(form, key="@type"))
-    parse = Element("parse", "", element.place, element.place, inside)
-    kept: list[Entry] = [e for e in element.entries if e not in moved]
-    return Element(
-        element.name, element.argument, element.place, element.argument_place, kept, [*element.elements, parse]
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,7 @@ class System(Said):
         "strict_config_value": "values that are odd are told",
         "enable_msgpack_time_support": "times in MessagePack are always understood",
         "enable_jit": RUBY,
+        "rpc_endpoint": "SIGHUP loads the config again; the HTTP API of the router does, too: pyrolens run --http",
         "with_source_only": "all of the config is run",
         "config_include_dir": "only what is included is read",
         "enable_input_metrics": "metrics are always counted",
@@ -64,7 +65,6 @@ class System(Said):
         "counter_client": "there are no counters to share",
     }
     refused = {
-        "rpc_endpoint": "SIGHUP loads the config again; the HTTP API of the router does, too: pyrolens run --http",
         "without_source": "remove the sources",
     }
 

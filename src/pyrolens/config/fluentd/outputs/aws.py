@@ -93,6 +93,7 @@ class CloudwatchLogs(Formatting):
     """Send records to Amazon CloudWatch Logs."""
 
     plugin = "cloudwatch_logs"
+    older_inject = True
     ignored = {
         "aws_instance_profile_credentials_retries": FOUND,
         "aws_ecs_authentication": FOUND,
@@ -309,6 +310,7 @@ class S3(Formatting):
 
     plugin = "s3"
     keeps_trying = True
+    older_format, older_inject = "out_file", True
     ignored = {
         "use_bundled_cert": "the certificate authorities of the system are used",
         "aws_iam_retries": FOUND,

@@ -30,6 +30,10 @@ class OutputSaid(Said):
 
     plugin: ClassVar[str] = ""
     """The output of the router that it becomes."""
+    older_format: ClassVar[str] = ""
+    """The format, if <format> may be written as parameters (older.py) and names none."""
+    older_inject: ClassVar[bool] = False
+    """<inject> may be written as parameters."""
     keeps_trying: ClassVar[bool] = False
     """It has a store of its own, and gives up only if the config says when."""
 

@@ -26,6 +26,7 @@ class Stdout(Formatting):
     """Print records on standard output."""
 
     plugin = "stdout"
+    older_format, older_inject = "stdout", True
     ignored = {"use_logger": "it prints on standard output, apart from the log"}
 
     def lower(self, to: Lowered) -> None:
@@ -55,6 +56,7 @@ class File(Formatting):
     """Append records to files."""
 
     plugin = "file"
+    older_format, older_inject = "out_file", True
     ignored = {
         "recompress": "files are not compressed",
         "symlink_path": "the file has one name from the beginning",
