@@ -9,7 +9,8 @@ from pyrolens.config.fluentd.format import FORMATS, FormatSection, InjectSection
 from pyrolens.config.fluentd.outputs import OUTPUTS, OutputSaid
 from pyrolens.config.fluentd.parse import PARSERS, ParseSection
 from pyrolens.config.fluentd.reading import Said
-from pyrolens.config.fluentd.sources import SOURCES, SourceSaid, Transport
+from pyrolens.config.fluentd.sources import SOURCES, SourceSaid
+from pyrolens.config.fluentd.sources.base import Transport
 from pyrolens.config.fluentd.system import System
 from pyrolens.options import Spec, spec_of
 from pyrolens.tools.reference import cell, described

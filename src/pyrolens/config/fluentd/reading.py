@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from pyrolens.config import slow
-from pyrolens.language.document import Entry, Section
+from pyrolens.language.document import Section
 from pyrolens.language.fluentd import RESERVED, Element
-from pyrolens.options import OptionError, read_options, spec_of
+from pyrolens.options import OptionError, read_options
 from pyrolens.problems import Place, Problems, nearest
 
 NOWHERE = Element("", "", Place(""), Place(""))
@@ -55,13 +55,6 @@ def section(what: type[Said] | Choose, *, many: bool = False, required: bool = F
     """A section inside, of the name of its field. `many`: a tuple of all; else the one, or None."""
     extra = {"section": what, "many": many, "required": required, "name": name}
     return dataclasses.field(default=() if many else None, metadata=extra)
-
-
-def pairs(element: Element, problems: Problems) -> dict[str, Entry]:
-    """The parameters of a section whose names are the user's, such as <record>."""
-    for inner in element.elements:
-        problems.error("unknown-section", f"<{element.name}> has no section <{inner.name}>", inner.place)
-    return {entry.key: entry for entry in element.entries}
 
 
 @dataclass
@@ -150,8 +143,3 @@ class Reading:
             self.problems.error("unknown-plugin", f"{what}: there is no @type '{name}'", place, hint)
             return None
         return known[name]
-
-
-def options_of(cls: type[Said]) -> list[tuple[str, str]]:
-    """(name, doc) of each parameter, for the manual."""
-    return [(spec.name, spec.doc) for spec in spec_of(cls)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
-from pyrolens.config.fluentd.outputs.aws import S3, CloudwatchLogs, KinesisFirehose, KinesisStreams
 from pyrolens.config.fluentd.outputs.base import OutputSaid
+from pyrolens.config.fluentd.outputs.cloudwatch import CloudwatchLogs
 from pyrolens.config.fluentd.outputs.datadog import Datadog
+from pyrolens.config.fluentd.outputs.kinesis import KinesisFirehose, KinesisStreams
 from pyrolens.config.fluentd.outputs.plain import File, Forward, Null, Stdout
+from pyrolens.config.fluentd.outputs.s3 import S3
 from pyrolens.config.fluentd.outputs.search import Elasticsearch, Opensearch
 
 OUTPUTS: Mapping[str, type[OutputSaid]] = {

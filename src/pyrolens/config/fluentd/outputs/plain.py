@@ -14,7 +14,7 @@ from pyrolens.config.fluentd.kinds import Array, Bool, Hidden, Int, Time
 from pyrolens.config.fluentd.lower import Lowered
 from pyrolens.config.fluentd.outputs.base import TEXT, Formatting, Injecting, OutputSaid, check_fields, written
 from pyrolens.config.fluentd.reading import Said, section
-from pyrolens.config.fluentd.sources import TLS_VERSIONS
+from pyrolens.config.fluentd.sources.base import TLS_VERSIONS
 from pyrolens.language.document import Entry
 from pyrolens.options import opt
 
