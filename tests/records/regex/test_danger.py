@@ -38,6 +38,8 @@ def power(pattern: str) -> int | None:
         ("(?i)(ß|ss)+x", "SSS"),
         (r"(?<x>\((?:[^()]+|\g<x>)*\))", "0"),
         (r"(?<x>a\g<x>?a?)b", ""),
+        (r"(?:a?\w\b*)*c", "a"),
+        (r"(?:(?=a)+a)*c", "a"),
     ],
 )
 def test_exponential(pattern: str, repeated: str) -> None:

@@ -242,7 +242,7 @@ class Automaton:
         self.join(part.last, part.first)
         if part.empty.ways:
             # after a turn that took nothing there may be one more
-            return part._replace(empty=part.empty._replace(ways=2))
+            return part._replace(empty=Empty(2, part.empty.barred if least else 0))
         return part if least else self.optional(part)
 
 

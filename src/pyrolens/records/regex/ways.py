@@ -3,22 +3,22 @@
 danger.py knows well what is wrong with one row of loops, and says so to people; here alternatives, and loops within
 counted or optional parts, are looked at as well, and nothing is said: texts are watched from a length at which it could
 take long. The whole pattern becomes an automaton (see ambiguity.py). A loop of it is a set of states that lead to each
-other. Two loops can share a text in as many ways as it has characters only where there are characters that both take
-and all that stands between them does, too: a row of k such loops makes n**(k - 1) ways of n characters, each of which
-takes n steps. What is left are the states that several others lead to on the same text: each may multiply the ways.
+other. Two loops share a text if it leads within the one, within the other, and from the one to the other: then each of
+its repetitions may be left to either, and n of them are read in n ways. With k such pairs in a row there are n**k ways,
+each of which takes n steps; that is Weber and Seidl's criterion (On the degree of ambiguity of finite automata, 1991).
+What is left are the states that several others lead to on the same text: each may multiply the ways.
 
-That bounds the ways from above, since it looks at which characters can come, and not in which order; what is looked
-ahead or back at is a pattern of its own, tried at each step. Source: A. Weber and H. Seidl, On the degree of ambiguity
-of finite automata (1991), of whose criterion for polynomial ambiguity this is the part that is quick to find out.
+That bounds the ways from above. What is looked ahead or back at is a pattern of its own, tried at each step.
 """
 
 from dataclasses import dataclass
+from itertools import product
 from math import factorial, log2
 from typing import NamedTuple
 
-from pyrolens.records.regex.ambiguity import EVERYTHING, MANY, Automaton, Mask, TooLargeError, single, two_ways
+from pyrolens.records.regex.ambiguity import MANY, Automaton, Mask, TooLargeError, single, two_ways
 from pyrolens.records.regex.budget import LONG, SHORT
-from pyrolens.records.regex.danger import varies
+from pyrolens.records.regex.danger import flat, leads, varies
 from pyrolens.records.regex.nodes import (
     Absent,
     Alt,
@@ -88,10 +88,11 @@ def may_loop(node: Node) -> bool:
 def bound_of(node: Node, in_line: bool, known: int, groups: dict[int, Node], quickly: bool = False) -> Bound:
     """Raises: TooLargeError."""
     head, rest = split(node) if in_line else ((), node)
+    rest = without_tail(rest)
     automaton = Automaton(groups)
     part = automaton.of(rest)
     graph = Graph(automaton, [state for state, _ in part.first])
-    power = graph.power(0 if in_line else EVERYTHING)
+    power = graph.power(anywhere=not in_line)
     if plain(node):
         # danger.py knows better, such as that a loop finds again what it looks for
         power = min(power, known)
@@ -113,6 +114,14 @@ def split(node: Node) -> tuple[tuple[Look, ...], Node]:
     items = node.items if isinstance(node, Seq) else (node,)
     here = next((n for n, item in enumerate(items) if not isinstance(item, Look | Anchor)), len(items))
     return tuple(i for i in items[:here] if isinstance(i, Look)), Seq(items[here:])
+
+
+def without_tail(node: Node) -> Node:
+    """Without `.*` or `.*$` at its end, which match wherever they are reached: then there is nothing to try again."""
+    items = flat(node)
+    while items and (leads(items[-1]) or (items[-1] == Anchor("$") and len(items) > 1 and leads(items[-2]))):
+        items = items[:-1]
+    return Seq(items)
 
 
 def topmost(node: Node, groups: dict[int, Node]) -> list[Node]:
@@ -159,54 +168,80 @@ class Graph:
 
     def __init__(self, automaton: Automaton, first: list[int]) -> None:
         self.steps, self.masks, self.first = automaton.steps, automaton.masks, first
+        self.work = 0
         self.parts = components(self.steps)
         """Each after all that it leads to."""
         self.part_of = {state: n for n, states in enumerate(self.parts) for state in states}
         self.loops = [n for n, states in enumerate(self.parts) if len(states) > 1 or states[0] in self.steps[states[0]]]
 
-    def power(self, before: Mask) -> int:
-        """Of the longest row of loops that can share a text. `before`: characters that are skipped before a match."""
-        chars = {n: self._chars(n) for n in self.loops}
-        if len(self.loops) ** 2 * max(len(self.steps), 1) > MOST_WORK * 10:
-            raise TooLargeError
+    def power(self, anywhere: bool) -> int:
+        """Of the row of loops with the most neighbours that can share a text. `anywhere`: a match is looked for at each
+        place, which is a loop in front that takes anything."""
         rows: dict[int, int] = {}
         for n in self.loops:  # the last ones first
-            reached: dict[Mask, set[int]] = {}
-            best = 0
-            for other in rows:
-                common = chars[n] & chars[other]
-                if common and common not in reached:
-                    reached[common] = self._reached(self.parts[n], common)
-                if common and not reached[common].isdisjoint(self.parts[other]):
-                    best = max(best, rows[other])
-            rows[n] = best + 1
+            reached = self._reached(self.parts[n])
+            behind = [other for other in rows if not reached.isdisjoint(self.parts[other])]
+            rows[n] = max([1, *(rows[other] + self._shares(n, other) for other in behind)])
         row = max(rows.values(), default=0)
-        if not before:
-            return row
-        # what is skipped is a loop, too, in front of those that begin with any of the same text
-        behind = 0
-        for n in self.loops:
-            common = chars[n] & before
-            if common and not self._reached(self.first, common).isdisjoint(self.parts[n]):
-                behind = max(behind, rows[n])
-        return max(row, behind + 1)
+        return max([row, 1, *(rows[n] + self._begins(n) for n in rows)]) if anywhere else row
 
-    def _chars(self, n: int) -> Mask:
+    def _shares(self, first: int, last: int) -> bool:
+        """Whether a text takes a state of the one to itself, a state of the other to itself, and the one to
+        the other: then each of its repetitions may be left to either. Raises: TooLargeError."""
+        inside, behind = set(self.parts[first]), set(self.parts[last])
+        for p in inside:
+            for q in behind:
+                seen = {(p, p, q)}
+                todo = [(p, p, q)]
+                while todo:
+                    a, b, c = todo.pop()
+                    for (x, one), (y, other), (z, third) in product(
+                        self._steps_within(a, inside), self._masks(b), self._steps_within(c, behind)
+                    ):
+                        if one & other & third:
+                            if (x, y, z) == (p, q, q):
+                                return True
+                            if (x, y, z) not in seen:
+                                seen.add((x, y, z))
+                                todo.append((x, y, z))
+                        self._count()
+        return False
+
+    def _begins(self, n: int) -> bool:
+        """The same of what is skipped before a match, and a loop."""
         inside = set(self.parts[n])
-        out = 0
-        for state in inside:
-            for to, (mask, _) in self.steps[state].items():
-                if to in inside:
-                    out |= mask
-        return out
+        for q in inside:
+            seen = {(y, z) for y in self.first for z, mask in self._steps_within(q, inside) if mask & self.masks[y]}
+            todo = list(seen)
+            while todo:
+                b, c = todo.pop()
+                if (b, c) == (q, q):
+                    return True
+                for (y, one), (z, other) in product(self._masks(b), self._steps_within(c, inside)):
+                    if one & other and (y, z) not in seen:
+                        seen.add((y, z))
+                        todo.append((y, z))
+                    self._count()
+        return False
 
-    def _reached(self, start: list[int], common: Mask) -> set[int]:
-        """From any of these, by characters of which some are common."""
-        seen = set(start)
+    def _masks(self, state: int) -> list[tuple[int, Mask]]:
+        return [(to, mask) for to, (mask, _) in self.steps[state].items()]
+
+    def _steps_within(self, state: int, inside: set[int]) -> list[tuple[int, Mask]]:
+        return [(to, mask) for to, (mask, _) in self.steps[state].items() if to in inside]
+
+    def _count(self) -> None:
+        self.work += 1
+        if self.work > MOST_WORK:
+            raise TooLargeError
+
+    def _reached(self, start: list[int]) -> set[int]:
+        """All that these lead to."""
+        seen: set[int] = set()
         todo = list(start)
         while todo:
-            for to, (mask, _) in self.steps[todo.pop()].items():
-                if to not in seen and mask & common:
+            for to in self.steps[todo.pop()]:
+                if to not in seen:
                     seen.add(to)
                     todo.append(to)
         return seen
@@ -235,11 +270,11 @@ class Graph:
         """Pairs of states in which a pattern may be after one text."""
         seen = {(p, q) for p in self.first for q in self.first if p <= q and self.masks[p] & self.masks[q]}
         todo = list(seen)
-        work = 0
+        self.work = 0
         while todo:
             p, q = todo.pop()
-            work += len(self.steps[p]) * len(self.steps[q])
-            if work > MOST_WORK:
+            self.work += len(self.steps[p]) * len(self.steps[q])
+            if self.work > MOST_WORK:
                 raise TooLargeError
             for one, (some, _) in self.steps[p].items():
                 for other, (others, _) in self.steps[q].items():
