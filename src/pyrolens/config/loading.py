@@ -55,7 +55,12 @@ def read(path: str, problems: Problems) -> Document:
     """A main file, or what is at an address such as s3://bucket/key, with what it includes.
 
     Raises: ConfigError if it cannot be read or is malformed."""
-    return _parsed(*opened(path, problems), problems)
+    text, name, files = opened(path, problems)
+    if not is_yaml(path) and looks_like_fluentd(text):
+        hint = "`pyrolens run -c` reads it; nothing else does"
+        problems.error("other-language", f"{name} is in Fluentd's language", Place(name), hint)
+        raise ConfigError(problems)
+    return _parsed(text, name, files, problems)
 
 
 def opened(path: str, problems: Problems) -> tuple[str, str, Files]:

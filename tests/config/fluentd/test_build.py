@@ -11,6 +11,7 @@ from pyrolens.local.trace import Trace
 from pyrolens.problems import ConfigError, Problems
 from pyrolens.records.event import Record
 from pyrolens.service.router import Router
+from pyrolens.tools.convert import main as convert
 from pyrolens.tools.run_arguments import read_arguments
 from tests.config.fluentd.configs import config, refused, told
 
@@ -178,6 +179,13 @@ def test_which_files_are_in_this_language(tmp_path: Path) -> None:
     problems = Problems()
     read_arguments(["--format", "xml"], problems)
     assert [p.message for p in problems] == ["command line: --format is 'xml': expected fluentbit or fluentd"]
+
+
+def test_only_run_reads_this_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "fluent.conf"
+    path.write_text("<match **>\n  @type null\n</match>\n")
+    assert convert([str(path)]) == 1
+    assert f"{path}: error[other-language]: {path} is in Fluentd's language" in capsys.readouterr().err
 
 
 def test_plugins_of_the_command_line_have_no_place(tmp_path: Path) -> None:
