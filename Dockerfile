@@ -4,12 +4,13 @@
 #   docker build -t pyrolens:init --target init .    # fetches what the environment names first
 #
 # BASE is any image with Python 3.11 or newer and its venv module, for both stages the same; one without curl and nc
-# must have apt-get. EXTRAS are those of pyproject.toml, "" for none.
+# must have apt-get. EXTRAS are those of pyproject.toml, "" for none. PIP_INDEX_URL is pip's.
 
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS made
 ARG EXTRAS=kafka,lua
+ARG PIP_INDEX_URL
 COPY pyproject.toml README.md LICENSE /source/
 COPY src /source/src
 RUN python3 -m venv /opt/pyrolens \

@@ -129,5 +129,6 @@ def _text(tar: tarfile.TarFile, name: str, text: str) -> None:
 
 def build(engine: Engine, folder: Path, name: str, *arguments: str) -> str:
     """An image from a folder's Dockerfile. The network is the machine's: pip asks its index by it."""
-    engine.docker("build", "-q", "--network", "host", "-t", name, *arguments, str(folder), seconds=300)
+    index = ["--build-arg", "PIP_INDEX_URL"] if os.environ.get("PIP_INDEX_URL") else []
+    engine.docker("build", "-q", "--network", "host", "-t", name, *index, *arguments, str(folder), seconds=300)
     return name

@@ -4,7 +4,9 @@ The calls block; those that take long belong into threads.
 """
 
 import contextlib
+import io
 import platform
+import tarfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -177,6 +179,16 @@ class Docker:
             return self.client.stats(id_, stream=False, one_shot=True)
         except (DockerException, requests.RequestException):
             return {}
+
+    def read_file(self, id_: str, path: str) -> bytes:
+        """Of a container, which may have ended. Raises: OSError."""
+        try:
+            chunks, _ = self.client.get_archive(id_, path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
+                file = tar.extractfile(tar.getmembers()[0])
+                return file.read() if file else b""
+        except (DockerException, requests.RequestException, tarfile.TarError) as why:
+            raise OSError(f"{path} of the container cannot be read: {reason(why)}") from None
 
     def addresses(self, id_: str) -> list[str]:
         networks = self.inspect(id_).get("NetworkSettings", {}).get("Networks", {})

@@ -86,6 +86,10 @@ class InDocker:
     def stats(self, id_: str) -> Any:
         return self._engine.stats(id_)
 
+    def read_file(self, id_: str, path: str) -> bytes:
+        """Of the container that the metadata endpoint knows by that id. Raises: OSError."""
+        return self._engine.read_file(self.runtime.endpoints.known[id_].id, path)
+
     @property
     def forward_listen(self) -> str:
         """For Addresses: where the router's container listens; "" is as ECS has it."""

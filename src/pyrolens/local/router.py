@@ -20,10 +20,10 @@ Start = Callable[[Output], Awaitable[Running]]
 
 
 class Router:
-    """`socket`: where it will listen. `books`: the file that it leaves at the end. `show`: told each line of its log.
-    Once started it is a container as any other."""
+    """`socket`: where it will listen. `books`: gives the file that it leaves at the end. `show`: told each line of its
+    log. Once started it is a container as any other."""
 
-    def __init__(self, socket: str, books: Path, show: Callable[[bytes], None]) -> None:
+    def __init__(self, socket: str, books: Callable[[], bytes], show: Callable[[bytes], None]) -> None:
         self._socket, self._books, self._show = socket, books, show
         self._running: Running | None = None
         self._copiers = {source: Copier(source) for source in ("stdout", "stderr")}
@@ -86,7 +86,7 @@ class Router:
 
     def books(self) -> dict[str, Any] | None:
         try:
-            books: dict[str, Any] = json.loads(self._books.read_bytes())
+            books: dict[str, Any] = json.loads(self._books())
         except (OSError, ValueError):
             return None
         return books

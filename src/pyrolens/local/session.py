@@ -376,14 +376,18 @@ class Session:
         container = started.container
         name = docker_name(self.task, container, self.router_id[:20])
         inside = self._in_docker(container) and self.docker
-        books = Path(self.task.socket).with_name(BOOKS_NAME) if inside else Path(self.task.folder, BOOKS_NAME)
-        router = self.router = Router(self.task.socket, books, self._show)
+        books = f"/var/run/{BOOKS_NAME}" if inside else f"{self.task.folder}/{BOOKS_NAME}"
+
+        def read_books() -> bytes:
+            # that of a container may belong to another user
+            return inside.read_file(self.router_id, books) if inside else Path(books).read_bytes()
+
+        router = self.router = Router(self.task.socket, read_books, self._show)
 
         async def start(output: Output) -> Running:
+            environment = {**self.router_environment, BOOKS: books}
             if not inside:
-                environment = {**self.router_environment, BOOKS: str(books)}
                 return await start_process(self.plan.arguments, self.asked.folder, environment, output)
-            environment = {**self.router_environment, BOOKS: f"/var/run/{BOOKS_NAME}"}
             binds = inside.router_binds(started.binds, self.image.mounts, self.task.socket)
             return await inside.runtime.start(Launch(container, self.router_id, environment, output, name, None, binds))
 
