@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import docker
 import requests
@@ -13,6 +14,8 @@ from pyrolens.local.docker_engine import Docker
 from pyrolens.local.endpoints import Known
 from pyrolens.local.runtime import Output
 
+KILLED = 137
+"""Exit status of what SIGKILL has ended."""
 SLOWLY = 0.5
 """Seconds between looks at a container's health."""
 
@@ -23,6 +26,8 @@ class DockerContainer:
     def __init__(self, engine: Docker, id_: str, known: Known, output: Output) -> None:
         self.id, self.ports = id_, known.ports
         self.why = ""
+        self._asked = False
+        """Whether it was us who ended it."""
         known.health = "starting" if known.container.checks_health else ""
         self._engine, self._known, self._output = engine, known, output
         self._changed = asyncio.Event()
@@ -57,8 +62,8 @@ class DockerContainer:
                     if err:
                         self._tell(self._output, "stdout" if terminal else "stderr", err)
                 status = client.wait(self.id)["StatusCode"]
-                if client.inspect_container(self.id)["State"]["OOMKilled"]:
-                    self.why = f"out of memory: it has {self._known.container.memory or 'no'} MiB of its own"
+                if status == KILLED and not self._asked:
+                    self.why = self._why_killed(client)
         except (DockerException, requests.RequestException, OSError):
             # it was removed, or the engine has gone: its end is all that there is to tell
             pass
@@ -67,6 +72,13 @@ class DockerContainer:
             for source in ("stdout", "stderr"):
                 self._tell(self._output, source, b"")
             self._tell(self._ended, status)
+
+    def _why_killed(self, client: Any) -> str:
+        memory = self._known.container.memory
+        if client.inspect_container(self.id)["State"]["OOMKilled"]:
+            return f"out of memory: it has {memory} MiB" if memory else "out of memory"
+        # the engine may learn of it too late
+        return f"killed: by somebody, or by the kernel for its memory of {memory} MiB" if memory else "killed"
 
     def _tell(self, call: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -118,6 +130,7 @@ class DockerContainer:
                 # the client must have more patience than the engine
                 self._engine.client.stop(self.id, timeout=int(within))
 
+        self._asked = True
         if not self._end.done():
             await asyncio.to_thread(ask)
         status = await self.wait()
@@ -126,6 +139,7 @@ class DockerContainer:
         return status
 
     def kill(self) -> None:
+        self._asked = True
         if not self._end.done():
             with contextlib.suppress(DockerException, requests.RequestException):
                 self._engine.client.kill(self.id)
