@@ -1,5 +1,5 @@
-"""Writes what comes from the code and from runs: docs/plugins, docs/compatibility.md, docs/fluentd-reference.md and the
-figures of docs/benchmarks.md; with `picture`, docs/demo.svg.
+"""Writes what comes from the code and from runs: docs/plugins, docs/compatibility.md, docs/fluentd-reference.md,
+docs/check-rules.md and the figures of docs/benchmarks.md; with `picture`, docs/demo.svg.
 
 usage: python docs/build.py [picture]
 """
@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs import fluentd_reference, usage
 
+from pyrolens.check.catalogue import RULES
+from pyrolens.check.rule import page
 from pyrolens.plugin import Plugin, PluginKind, find, names
 from pyrolens.tools import reference
 
@@ -33,8 +35,18 @@ def pages() -> dict[Path, str]:
         "compatibility.md": compatibility(),
         "benchmarks.md": benchmarks(),
         "fluentd-reference.md": fluentd_reference.page(),
+        "check-rules.md": check_rules(),
     }
     return {**out, **{DOCS / name: text for name, text in written.items()}}
+
+
+def check_rules() -> str:
+    """The page of each rule of `pyrolens check`, as --explain prints it."""
+    index = [f"- [{rule.code}](#{rule.code.lower()}): {rule.title}" for rule in RULES.values()]
+    parts = ["# The rules of pyrolens check\n", "<!-- written by docs/build.py -->\n", "\n".join(index) + "\n"]
+    for rule in RULES.values():
+        parts += [f'<a id="{rule.code.lower()}"></a>\n', "#" + page(rule)]
+    return "\n".join(parts)
 
 
 def benchmarks() -> str:

@@ -1,0 +1,67 @@
+"""All rules, and a file by them."""
+
+import fnmatch
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from pyrolens.check import parsing, plugins, routing, structure, tasks
+from pyrolens.check.reading import Checked, Reader
+from pyrolens.check.rule import Rule
+from pyrolens.problems import Problem
+
+RULES: dict[str, Rule] = {
+    rule.code: rule
+    for family in (tasks, structure, routing, parsing, plugins)
+    for rule in family.RULES
+}  # fmt: skip
+IGNORE = re.compile(r"#\s*pyrolens:\s*ignore\b([^\n]*)", re.IGNORECASE)
+"""A comment, on the line itself or above it: the codes, or all."""
+LEFT_OUT = {"no-init"}
+"""What a start says of this machine, not of the config."""
+
+
+def findings(checked: Checked, reader: Reader) -> list[Problem]:
+    """All that is wrong with a file, in the order of its text."""
+    out: dict[Problem, None] = {}
+    for problem in checked.problems:
+        rule = next((r for r in RULES.values() if r.takes(problem)), None)
+        if problem.code not in LEFT_OUT:
+            out[replace(problem, code=rule.code, severity=rule.severity) if rule else problem] = None
+    for rule in RULES.values():
+        for finding in rule.find(checked.context):
+            out[rule.problem(replace(finding, place=reader.place(finding.place)))] = None
+    return sorted(out, key=lambda p: (p.place.file, p.place.line, p.place.column) if p.place else ("", 0, 0))
+
+
+def kept(found: list[Problem], ignored: Collection[str], by_file: Mapping[str, Collection[str]]) -> Iterator[Problem]:
+    """Without those that nobody wants to hear: by code, by code for some files, or by a comment."""
+    texts: dict[str, list[str]] = {}
+    for problem in found:
+        file = problem.place.file if problem.place else ""
+        codes = {c.upper() for c in ignored}
+        codes |= {c.upper() for pattern, cs in by_file.items() if fnmatch.fnmatch(file, pattern) for c in cs}
+        if problem.code.upper() not in codes and not _by_comment(problem, texts):
+            yield problem
+
+
+def _by_comment(problem: Problem, texts: dict[str, list[str]]) -> bool:
+    if problem.place is None or not problem.place.line:
+        return False
+    file = problem.place.file
+    text = texts[file] if file in texts else texts.setdefault(file, lines_of(file))
+    for at in (problem.place.line - 1, problem.place.line - 2):
+        line = text[at] if 0 <= at < len(text) else ""
+        found = IGNORE.search(line) if at == problem.place.line - 1 or line.lstrip().startswith("#") else None
+        if found:
+            codes = re.findall(r"[\w-]+", found[1].upper())
+            return not codes or problem.code.upper() in codes
+    return False
+
+
+def lines_of(file: str) -> list[str]:
+    if not os.path.isfile(file):
+        return []
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        return stream.read().splitlines()

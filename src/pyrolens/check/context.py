@@ -1,0 +1,176 @@
+"""What a rule may look at: the task, the sections of the router's config with places, and the tags that can be."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pyrolens.check.tags import new_tags, overlap, within
+from pyrolens.config.elsewhere import ALIASES
+from pyrolens.config.model import Config
+from pyrolens.ecs.task_definition import Container, TaskDefinition
+from pyrolens.language.document import Document, Entry, Section
+from pyrolens.options import TRUE, split_tokens
+from pyrolens.plugin import PluginKind
+
+OPEN = {"forward", "http", "opentelemetry", "elasticsearch", "splunk", "mqtt", "exec_wasi", "prometheus_remote_write"}
+"""Inputs whose peers may choose the tags."""
+ANY = "*"
+"""The set of all tags: who makes it may make more than is known."""
+MOST_TAGS = 200
+"""Sets of tags that are followed; with more than that, nothing is said about tags."""
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A rule of a rewrite_tag: the tags it takes, and those it makes of them."""
+
+    filter: Section
+    entry: Entry
+    takes: str
+    makes: str
+    from_tag: str
+    """The set that came in, as a part of which it made the new one."""
+    keeps: bool
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that is known of one router, or of a file that is a part of its config."""
+
+    document: Document = field(default_factory=Document)
+    """All sections, those included and generated, too."""
+    task: TaskDefinition | None = None
+    config: Config | None = None
+    """None: it has errors, or there is none."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    roles_known: bool = False
+    """The form of the task definition has its roles in it; in a plan of Terraform they may not be known yet."""
+
+    @property
+    def router(self) -> Container | None:
+        return self.task.router if self.task else None
+
+    @property
+    def firelens(self) -> list[Container]:
+        """The containers that log through the router."""
+        return [c for c in self.task.containers if c.uses_firelens and not c.firelens] if self.task else []
+
+    def plugins(self, kind: PluginKind, *names: str) -> Iterator[Section]:
+        """The sections of a kind, or those of some plugins."""
+        return (s for s in self.document.of(kind) if not names or name(s) in names)
+
+    @cached_property
+    def inputs(self) -> list[tuple[Section, str]]:
+        """Each input and the tags that its records may have."""
+        counts: dict[str, int] = {}
+        out = []
+        for section in self.plugins("input"):
+            plugin = name(section)
+            number = counts.setdefault(plugin, 0)
+            counts[plugin] += 1
+            out.append((section, self._tag(section, plugin, number)))
+        return out
+
+    def _tag(self, section: Section, plugin: str, number: int) -> str:
+        tag = text(section, "tag")
+        if plugin == "forward" and self.task and text(section, "unix_path"):
+            return "*-firelens-*"  # of Docker's log drivers; see tags
+        if plugin in OPEN and not (tag and plugin == "forward"):
+            return "*"
+        if "$" in tag or "<" in tag:
+            return "*"
+        return tag or f"{plugin}.{number}"
+
+    @cached_property
+    def rewrites(self) -> list[Rewrite]:
+        """What each rule of each rewrite_tag makes of each set of tags that may reach it."""
+        return self._followed[1]
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """The sets of tags that records may have; `*` alone: any."""
+        return self._followed[0]
+
+    @cached_property
+    def _followed(self) -> tuple[list[str], list[Rewrite]]:
+        known = [f"{c.name}-firelens-{FOLLOWS}" for c in self.firelens]
+        known += [tag for section, tag in self.inputs if not (self.task and tag == "*-firelens-*")]
+        if not self.inputs or self._other_tags():
+            known.append(ANY)
+        known = list(dict.fromkeys(known))
+        made: list[Rewrite] = []
+        rewriters = list(self.plugins("filter", "rewrite_tag"))
+        waiting = [(tag, 0) for tag in known]
+        while waiting:
+            tag, hops = waiting.pop(0)
+            for section in rewriters if hops <= len(rewriters) else ():
+                match = text(section, "match")
+                if not match or not overlap(tag, match):
+                    continue
+                came = tag if within(tag, match) else match
+                for entry in section.all("rule"):
+                    if (rewrite := _rewrite(section, entry, match, came)) is None:
+                        continue
+                    made.append(rewrite)
+                    new = [t for t in (rewrite.makes,) if not any(within(t, k) for k in known if k != ANY)]
+                    known += new
+                    # what goes round is followed once
+                    waiting += [(t, hops + 1) for t in new if not within(t, match)]
+            if len(known) > MOST_TAGS:
+                return [ANY], made
+        return known, made
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether there are stream tasks, which take records that no output needs to take."""
+        named = any(True for s in self.document.of("service") for _ in s.all("streams_file"))
+        return named or bool(self.document.of("stream_task"))
+
+    def _other_tags(self) -> bool:
+        """Whether something makes tags that is not followed here."""
+        return bool(
+            self.has_streams
+            or any(True for s in self.document.of("custom"))
+            or any(text(s, "match_regex") for s in self.plugins("filter", "rewrite_tag"))
+            or any(True for s in self.plugins("filter", "log_to_metrics", "python", "lua"))
+        )
+
+    def reaches(self, section: Section, tag: str) -> bool | None:
+        """Whether a filter or output takes some record of these tags; None: that is not known."""
+        if text(section, "match_regex"):
+            return None
+        match = section.get("match")
+        return match is not None and overlap(tag, str(match.value))
+
+
+FOLLOWS = "*"
+"""The task id, at the end of a container's tag."""
+
+
+def _rewrite(section: Section, entry: Entry, match: str, tag: str) -> Rewrite | None:
+    words = split_tokens(str(entry.value), 4)
+    if len(words) < 4:
+        return None
+    try:
+        makes = new_tags(words[2], tag)
+    except ValueError:
+        return None
+    return Rewrite(section, entry, match, makes, tag, words[3].lower() in TRUE)
+
+
+def name(section: Section) -> str:
+    """The plugin of a section, as its file is named."""
+    written = text(section, "name").partition("://")[0].lower()
+    kind: PluginKind | None = {"input": "input", "filter": "filter", "output": "output"}.get(section.kind)  # type: ignore[assignment]
+    return ALIASES.get((kind, written), written) if kind else written
+
+
+def text(section: Section, key: str) -> str:
+    """The value of an option as it is written; "" without one."""
+    entry = section.get(key)
+    return str(entry.value) if entry else ""
+
+
+def is_on(section: Section, key: str, default: bool = False) -> bool:
+    written = text(section, key)
+    return written.lower() in TRUE if written else default

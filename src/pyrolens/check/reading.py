@@ -1,0 +1,252 @@
+"""From a file to what the rules look at, with all that a start of the router would find."""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pyrolens.check.context import Context
+from pyrolens.config import Config, build, load, read
+from pyrolens.ecs import effective, firelens, rules, task_definition
+from pyrolens.ecs.forms import Asked
+from pyrolens.ecs.image import Image
+from pyrolens.ecs.init import Fetch, Plan
+from pyrolens.language.document import Document, Entry, Section
+from pyrolens.language.includes import is_yaml, looks_like_fluentd
+from pyrolens.problems import ConfigError, Place, Problem, Problems
+
+TASK = re.compile(r"container_?definitions|logConfiguration|aws_ecs_task_definition|AWS::ECS::TaskDefinition", re.I)
+"""In the text of a task definition of any form."""
+WITH_ROLES = re.compile(r"\b[cC]ontainerDefinitions\b")
+CLASSIC = re.compile(r"^\[(?:INPUT|OUTPUT|FILTER|SERVICE|PARSER|MULTILINE_PARSER)\]", re.MULTILINE | re.IGNORECASE)
+YAML = re.compile(r"^(?:pipeline|service|parsers|multiline_parsers):", re.MULTILINE)
+VARIABLE = re.compile(r"\$\{\s*([A-Za-z_]\w*)\s*\}")
+PARSERS = {"parser", "multiline_parser"}
+UNKNOWN = "1"
+"""For a variable of which nobody here knows the value: a number, a switch and a name."""
+
+
+@dataclass
+class Checked:
+    """A file, and what is known of it."""
+
+    file: str
+    context: Context
+    problems: list[Problem] = field(default_factory=list)
+    """Of the start."""
+    uses: set[str] = field(default_factory=set)
+    """Other files that were read with it, absolute."""
+
+
+def kind_of(path: str, text: str) -> str:
+    """task, config, or "" for what is neither."""
+    if path.endswith((".json", ".tf", ".yaml", ".yml")) and TASK.search(text):
+        return "task"
+    if is_yaml(path):
+        return "config" if YAML.search(text) else ""
+    return "config" if path.endswith(".conf") and (CLASSIC.search(text) or looks_like_fluentd(text)) else ""
+
+
+class Reader:
+    """`asked` and `given` as for render: which task definition, and the local file for a path or an address."""
+
+    def __init__(self, asked: Asked | None = None, given: Mapping[str, str] | None = None) -> None:
+        self.asked, self.given = asked or Asked(), given or {}
+
+    def file(self, path: str, text: str, kind: str) -> Checked:
+        with tempfile.TemporaryDirectory(prefix="pyrolens-") as made:
+            into = Path(made).resolve()
+            read_it = self._task if kind == "task" else self._config
+            return read_it(path, text, into)
+
+    # -- a config -----------------------------------------------------------------------------------------------------
+
+    def _config(self, path: str, text: str, into: Path) -> Checked:
+        file = into / f"stdin{'.yaml' if YAML.search(text) else '.conf'}" if path == "-" else Path(path).absolute()
+        if path == "-":
+            file.write_text(text)
+        image = Image(file.parent if path != "-" else Path.cwd(), self.given, into, lambda told: None)
+        copies = {str(file): path if path != "-" else "standard input"}
+        out = Checked(path, Context())
+        try:
+            local = str(image.read_instead(file))
+        except ConfigError as error:
+            out.problems = error.problems
+            return self._named(out, image, copies, {})
+        environ = {"AWS_REGION": "us-east-1", **os.environ}
+        for name in VARIABLE.findall(text):
+            environ.setdefault(name, UNKNOWN)
+        if looks_like_fluentd(text) and not is_yaml(path):
+            self._load(out, lambda: load(local, (), environ))
+        else:
+            found = Problems()
+            try:
+                document = read(local, found)
+            except ConfigError as error:
+                out.problems = error.problems
+                return self._named(out, image, copies, {})
+            if document.sections and all(s.kind in PARSERS for s in document.sections) and not is_yaml(path):
+                place = Place(local)
+                entry = Entry("parsers_file", local, place, place)
+                document = Document([Section("service", place, [entry], name="SERVICE")], folder=str(into))
+            for entry in (e for s in document.sections for e in s.entries):
+                for name in VARIABLE.findall(str(entry.value)):
+                    environ.setdefault(name, UNKNOWN)
+            out.context = Context(document, environ=environ)
+            self._load(out, lambda: build(document, found, environ))
+        out.problems = [p for p in out.problems if not unsure(p)]
+        return self._named(out, image, copies, {})
+
+    def _load(self, out: Checked, load_it: Callable[[], Config]) -> None:
+        try:
+            config = load_it()
+        except ConfigError as error:
+            out.problems += error.problems
+        else:
+            out.problems += config.warnings
+            out.context = replace(out.context, document=config.document, config=config)
+
+    # -- a task -------------------------------------------------------------------------------------------------------
+
+    def _task(self, path: str, text: str, into: Path) -> Checked:
+        shown = "standard input" if path == "-" else path
+        found = Problems()
+        out = Checked(path, Context())
+        try:
+            definition = task_definition.read(text, shown, found, self.asked)
+        except ConfigError as error:
+            out.problems = error.problems
+            return out
+        uses = any(c.uses_firelens or c.firelens for c in definition.containers)
+        out.context = Context(task=definition if uses else None, roles_known=bool(WITH_ROLES.search(text)))
+        if not uses:
+            return out
+        rules.check(definition, found)
+        out.problems = list(found)
+        router = definition.router
+        if found.errors or router is None or router.firelens is None:
+            return out
+        task = firelens.Task(definition)
+        known = self.asked.parameters
+        region, account = known.get("AWS::Region", task.region), known.get("AWS::AccountId", task.account)
+        task = replace(task, region=region, account=account)
+        folder = Path.cwd() if path == "-" else Path(path).absolute().parent
+        image = Image(folder, self.given, into, lambda told: None)
+        return self._router(out, task, folder, image, into)
+
+    def _router(self, out: Checked, task: firelens.Task, folder: Path, image: Image, into: Path) -> Checked:
+        router = task.definition.router
+        environ = {**effective.metadata(task), **(router.environment if router else {})}
+        environ |= {s.name: UNKNOWN for s in (router.secrets if router else ())}
+        unwritten = Unwritten()
+        main = str(into / "fluent.conf")
+        fetched: dict[str, str] = {}
+        try:
+            fetch = self._noting(effective.fetcher(folder, self.given, None), folder, fetched)
+            setup, plan = effective.write(task, firelens.Addresses(), image, into, environ, fetch, unwritten)
+        except ConfigError as error:
+            out.problems += error.problems
+            return self._named(out, image, fetched, {})
+        for started in setup.containers:
+            if started.container is router:
+                environ |= {k: UNKNOWN for k, v in started.environment.items() if v.startswith("<secret")}
+        places = {n: place for n, place in lines(setup) if place}
+        if router and router.firelens and router.firelens.type == "fluentd":
+            self._load(out, lambda: load(plan.config, (), environ, "fluentd"))
+            return self._named(out, image, {main: "", **fetched}, places)
+        found = Problems()
+        try:
+            document = read(plan.config, found)
+            with_parsers(document, plan)
+            out.context = replace(out.context, document=document, environ=environ)
+            self._load(out, lambda: build(document, found, environ))
+        except ConfigError as error:
+            out.problems += error.problems
+        if router and router.environment_files:
+            out.problems = [p for p in out.problems if not unsure(p)]
+        out.problems = [p for p in out.problems if p.code != "parsers-apart"]
+        return self._named(out, image, {main: "", **fetched}, places)
+
+    def _noting(self, fetch: Fetch, folder: Path, fetched: dict[str, str]) -> Fetch:
+        """The same; what it got is noted by its name, with the local file that it is."""
+
+        def noting(address: str) -> bytes:
+            data = fetch(address)
+            base = os.path.basename(address.partition("#")[0])
+            found = self.given.get(address) or next(iter(sorted(map(str, folder.rglob(base)))), "")
+            if found:
+                fetched[base] = found
+            return data
+
+        return noting
+
+    # -- places -------------------------------------------------------------------------------------------------------
+
+    def _named(self, out: Checked, image: Image, files: Mapping[str, str], lines: Mapping[int, Place]) -> Checked:
+        """With the places that people know: of their own files, and of what they said in the task definition."""
+        out.uses = {os.path.realpath(path) for path in image.paths}
+        out.uses |= {os.path.realpath(os.path.join(out.context.document.folder, f)) for f in out.context.document.files}
+        out.uses |= {os.path.realpath(path) for path in files.values() if path}
+        out.uses.discard(os.path.realpath(out.file))
+
+        def named(place: Place | None) -> Place | None:
+            if place is None or place.file in ("", out.file):
+                return place
+            if files.get(place.file) == "":
+                known = [n for n in lines if n <= place.line]
+                return lines[place.line] if place.line in lines else lines[max(known)] if known else None
+            original = image.original(place.file)
+            shown = files.get(original) or files.get(os.path.basename(original))
+            if shown is None and original in image.paths and "pyrolens-" in original:
+                shown = image.paths[original]  # a file of our own image
+            return with_text(replace(place, file=os.path.relpath(original) if shown is None else shown))
+
+        out.problems = [replace(p, place=named(p.place), message=image.original(p.message)) for p in out.problems]
+        self.place = named
+        return out
+
+    place: Callable[[Place | None], Place | None] = staticmethod(lambda place: place)
+    """The place that people know, of the file that was read last."""
+
+
+def with_text(place: Place) -> Place:
+    """With the text of its line, where only the line is known."""
+    if not place.line or place.text or not os.path.isfile(place.file):
+        return place
+    with open(place.file, encoding="utf-8", errors="replace") as stream:
+        line = next((text for n, text in enumerate(stream, 1) if n == place.line), "").rstrip()
+    begin = len(line) - len(line.lstrip())
+    return replace(place, column=begin + 1, length=max(len(line) - begin, 1), text=line)
+
+
+def unsure(problem: Problem) -> bool:
+    """Whether it comes from a variable of which the value is not known here."""
+    return problem.code == "variable-unset" or bool(problem.place and "${" in problem.place.text)
+
+
+def lines(setup: firelens.Setup) -> Iterator[tuple[int, Place | None]]:
+    """Each line of the generated config, and what in the task definition says so."""
+    number = 0
+    for block in setup.blocks:
+        number += 1
+        first = next((line.place for line in block if line.place), None)
+        for line in block:
+            number += 1
+            yield number, line.place or first
+
+
+def with_parsers(document: Document, plan: Plan) -> None:
+    """The files with parsers of an init process, as -R names them."""
+    for path in plan.parsers:
+        place = Place(path)
+        document.sections.append(Section("service", place, [Entry("parsers_file", path, place, place)]))
+
+
+class Unwritten:
+    """The log of an init process of which nobody asked for the steps."""
+
+    def error(self, event: str, **fields: object) -> None: ...
+
+    warning = info = debug = error

@@ -1,0 +1,253 @@
+"""Where records go: what gets nothing, what gets records twice, and what never gets rid of them."""
+
+import difflib
+from collections.abc import Iterator
+
+from pyrolens.check.context import ANY, Context, Rewrite, name, text
+from pyrolens.check.rule import Finding, Rule
+from pyrolens.check.tags import overlap, within
+from pyrolens.language.document import Section
+
+
+def no_tag(context: Context) -> Iterator[Finding]:
+    """A Match that no tag satisfies. An application with a logger of its own may send any tag over TCP, but none that
+    looks like a container's."""
+    for section in [*context.plugins("filter"), *context.plugins("output")]:
+        match = section.get("match")
+        if match is None or text(section, "match_regex") or "$" in (written := str(match.value)):
+            continue
+        tags = context.tags
+        if context.task and "-firelens" in written and all(r.makes != ANY for r in context.rewrites):
+            tags = [t for t in tags if t != ANY]
+        if not tags or any(overlap(tag, written) for tag in tags):
+            continue
+        internal = context.task and overlap("firelens-healthcheck", written)
+        if not internal:
+            near = difflib.get_close_matches(written, tags, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(tags[:6])}"
+            who = f"{section.kind} {name(section)}"
+            yield Finding(f"{who} sees nothing: no record has a tag like '{written}'", match.value_place, hint)
+
+
+def no_output(context: Context) -> Iterator[Finding]:
+    """A container or an input whose records no output takes."""
+    if context.has_streams or not (context.router or list(context.plugins("output"))) or not context.document.sections:
+        return
+    outputs = list(context.plugins("output"))
+    if len(context.inputs) == len(outputs) == 1 and not outputs[0].get("match"):
+        return  # without a Match the only output takes all of the only input
+    used = list(context.plugins("filter", "log_to_metrics"))
+    moved = [r for r in context.rewrites if not r.keeps and text(r.filter, "match_regex") == ""]
+
+    def lost(tag: str) -> bool:
+        takes = [context.reaches(s, tag) for s in context.plugins("output")]
+        takes += [context.reaches(s, tag) for s in used]
+        # what a rewrite_tag takes is on its way under another tag
+        return not any(t is not False for t in takes) and not any(overlap(r.takes, tag) for r in moved)
+
+    hint = "send it to an output, or to the output null if nobody needs it"
+    for container in context.firelens:
+        if container.log and lost(f"{container.name}-firelens-*"):
+            message = f"what container '{container.name}' logs reaches no output"
+            yield Finding(message, container.log.place, hint)
+    for section, tag in context.inputs:
+        if tag == ANY or text(section, "routes") or (context.task and tag == "*-firelens-*"):
+            continue
+        unrouted = text(section, "routable").lower() in ("off", "false", "no")
+        if not unrouted and lost(tag):
+            entry = section.get("tag") or section.get("name")
+            place = entry.value_place if entry else section.place
+            yield Finding(f"what input {name(section)} reads, with the tag '{tag}', reaches no output", place, hint)
+
+
+DESTINATION = {
+    "cloudwatch_logs": ("region", "log_group_name", "log_stream_name", "log_stream_prefix", "endpoint"),
+    "kinesis_firehose": ("region", "delivery_stream", "endpoint"),
+    "kinesis_streams": ("region", "stream", "endpoint"),
+    "s3": ("region", "bucket", "s3_key_format", "endpoint"),
+    "es": ("host", "port", "index", "logstash_prefix"),
+    "opensearch": ("host", "port", "index", "logstash_prefix"),
+    "http": ("host", "port", "uri"),
+    "datadog": ("host", "dd_service", "dd_source", "dd_tags"),
+    "loki": ("host", "port", "labels"),
+    "splunk": ("host", "port", "event_index"),
+    "forward": ("host", "port", "tag"),
+}
+"""Outputs, and the options that say where exactly they send."""
+
+
+def twice(context: Context) -> Iterator[Finding]:
+    """Two outputs with one destination that both take some record."""
+    seen: list[tuple[Section, tuple[str, ...]]] = []
+    for section in context.plugins("output", *DESTINATION):
+        where = (name(section), *(text(section, key).lower() for key in DESTINATION[name(section)]))
+        for other, place in seen:
+            shared = [t for t in context.tags if context.reaches(section, t) and context.reaches(other, t)]
+            match, theirs = text(section, "match"), text(other, "match")
+            if place != where or not shared or not overlap(match, theirs):
+                continue
+            both = [t for t in shared if within(t, match) and within(t, theirs)]
+            if not both and not (within(match, theirs) or within(theirs, match)):
+                continue
+            entry = section.get("match") or section.get("name")
+            message = f"records go to this {name(section)} twice: the output at {other.place} takes them, too"
+            yield Finding(message, entry.value_place if entry else section.place, "narrow one Match, or remove one")
+            break
+        seen.append((section, where))
+
+
+def loops(context: Context) -> Iterator[Finding]:
+    """A rule that makes tags which its own filter takes."""
+    told = []
+    for rewrite in context.rewrites:
+        if within(rewrite.makes, rewrite.takes) and rewrite.entry not in told:
+            told.append(rewrite.entry)
+            message = f"records go round in a loop: Match '{rewrite.takes}' takes the new tag '{rewrite.makes}', too"
+            yield Finding(message, rewrite.entry.value_place, ESCAPE)
+
+
+ESCAPE = "narrow Match to the tags that come in, or begin the new tag with a word of its own that Match does not take"
+
+
+def cycles(context: Context) -> Iterator[Finding]:
+    """Rules of several filters that lead back to the first."""
+    rules = [r for r in context.rewrites if not within(r.makes, r.takes)]
+    for start in rules:
+        way = _back(rules, start, [start])
+        if way and way[0] is min(way, key=rules.index):
+            shown = " → ".join(f"'{r.makes}'" for r in way)
+            message = f"records go round in a loop over {len(way)} filters: {shown}, and again"
+            yield Finding(message, start.entry.value_place, "let the last of them make a tag that none of them takes")
+
+
+def _back(rules: list[Rewrite], start: Rewrite, path: list[Rewrite]) -> list[Rewrite]:
+    for nxt in rules:
+        if nxt.filter is path[-1].filter or not within(path[-1].makes, nxt.takes):
+            continue
+        if nxt.filter is start.filter and nxt.entry is start.entry:
+            return path if len(path) > 1 else []
+        if all(nxt.filter is not r.filter for r in path) and (found := _back(rules, start, [*path, nxt])):
+            return found
+    return []
+
+
+def joined_twice(context: Context) -> Iterator[Finding]:
+    """Two multiline filters that see the same records."""
+    seen: list[Section] = []
+    for section in context.plugins("filter", "multiline"):
+        partial = text(section, "mode").lower() == "partial_message"
+        for other in seen:
+            same = partial == (text(other, "mode").lower() == "partial_message")
+            match, theirs = text(section, "match"), text(other, "match")
+            if same and match and theirs and (within(match, theirs) or within(theirs, match)):
+                entry = section.get("match") or section.get("name")
+                message = f"a second filter multiline for the same records; the first is at {other.place}"
+                hint = "keep one, with all parsers in its multiline.parser, separated by commas"
+                yield Finding(message, entry.value_place if entry else section.place, hint)
+                break
+        seen.append(section)
+
+
+RULES = [
+    Rule(
+        "CF111",
+        "error",
+        "a filter or output without Match",
+        "Match says which tags a filter or an output sees. Without it a filter refuses the start, and an output gets"
+        " nothing: its records are lost without a word.",
+        "Add `Match *` for all records, or `Match app-firelens-*` for those of the container `app`.",
+        bad="[INPUT]\n    Name dummy\n    Tag app\n[OUTPUT]\n    Name null\n    Match *\n«[OUTPUT]»\n    Name stdout\n",
+        good="[INPUT]\n    Name dummy\n    Tag app\n[OUTPUT]\n    Name stdout\n    Match *\n",
+        told=("no-match",),
+    ),
+    Rule(
+        "CF112",
+        "error",
+        "a Match that no tag satisfies",
+        "Tags come from inputs, from rewrite_tag, and in FireLens from the names of containers:"
+        " `<container>-firelens-<task id>`. A Match that none of them satisfies sees nothing, most often since a"
+        " container or a tag has another name by now.",
+        "Write the name as it is now, or remove the section.",
+        bad="[INPUT]\n    Name dummy\n    Tag app\n[OUTPUT]\n    Name stdout\n    Match app\n"
+        "[OUTPUT]\n    Name null\n    Match «ap.*»\n",
+        good="[INPUT]\n    Name dummy\n    Tag app.web\n[OUTPUT]\n    Name null\n    Match app.*\n",
+        find=no_tag,
+    ),
+    Rule(
+        "CF113",
+        "error",
+        "records that reach no output",
+        "A record whose tag no output matches is dropped without a word.",
+        "Send it to an output; if nobody needs it, `Name null` says so.",
+        bad="[INPUT]\n    Name dummy\n    Tag «web»\n[INPUT]\n    Name dummy\n    Tag app\n"
+        "[OUTPUT]\n    Name stdout\n    Match app\n",
+        good="[INPUT]\n    Name dummy\n    Tag web\n[INPUT]\n    Name dummy\n    Tag app\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        find=no_output,
+    ),
+    Rule(
+        "CF114",
+        "warning",
+        "the same records to the same destination twice",
+        "Every output whose Match takes a tag gets its records. Two outputs with one destination store, and bill, each"
+        " record twice. In FireLens the first of them is often the log configuration of the container, and"
+        " the second an"
+        " output with `Match *` in the extra config file.",
+        "Narrow one Match, or remove one of the outputs.",
+        bad="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[OUTPUT]\n    Name http\n    Match app\n    Host logs.example.com\n"
+        "[OUTPUT]\n    Name http\n    Match «*»\n    Host logs.example.com\n",
+        good="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[OUTPUT]\n    Name http\n    Match app\n    Host logs.example.com\n",
+        find=twice,
+    ),
+    Rule(
+        "CF116",
+        "error",
+        "a rewrite_tag that takes what it makes",
+        "Records under a new tag enter again at the first filter. If the new tag is one that the same filter"
+        " takes, they"
+        " come round again and again.",
+        "Let Match take only the tags that come in, or begin the new tag with a word that Match does not take.",
+        bad="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match *\n    Rule «$level ^error$ errors.$TAG false»\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        good="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match app\n    Rule $level ^error$ errors.$TAG false\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        find=loops,
+    ),
+    Rule(
+        "CF117",
+        "error",
+        "rewrite_tag filters in a circle",
+        "One filter makes a tag that another takes, and that one leads back to the first: the records never reach an"
+        " output.",
+        "Let the last filter of the chain make a tag that none of them takes.",
+        bad="[INPUT]\n    Name dummy\n    Tag a\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match a\n    Rule «$log . b false»\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match b\n    Rule $log . a false\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        good="[INPUT]\n    Name dummy\n    Tag a\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match a\n    Rule $log . b false\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match b\n    Rule $log . c false\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        find=cycles,
+    ),
+    Rule(
+        "CF119",
+        "error",
+        "two multiline filters for the same records",
+        "A filter multiline gives what it joined to the first filter again. Two of them hand the same records to each"
+        " other.",
+        "Keep one, and name all parsers in its `multiline.parser`.",
+        bad="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[FILTER]\n    Name multiline\n    Match app\n    multiline.parser java\n"
+        "[FILTER]\n    Name multiline\n    Match «*»\n    multiline.parser python\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        good="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[FILTER]\n    Name multiline\n    Match app\n    multiline.parser java, python\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        find=joined_twice,
+    ),
+]

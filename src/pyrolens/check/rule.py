@@ -1,0 +1,69 @@
+"""What a rule is. Each is declared once; the manual, the tests and the reports are made from the declaration."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pyrolens.check.context import Context
+from pyrolens.problems import Place, Problem, Severity
+
+BEGIN, END = "«", "»"
+"""Around the part of a bad example that a finding points at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    message: str
+    place: Place | None
+    hint: str = ""
+
+
+Find = Callable[[Context], Iterable[Finding]]
+
+
+def nothing_else(context: Context) -> Iterable[Finding]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A thing that can be wrong. A start of the router finds some of them; then `told` names its codes for it, and
+    `says` tells apart those that share a code."""
+
+    code: str
+    severity: Severity
+    title: str
+    why: str
+    fix: str
+    bad: str
+    """A config, or a task definition if it begins with {; « and » are around what the finding points at."""
+    good: str
+    find: Find = nothing_else
+    told: tuple[str, ...] = ()
+    says: str = ""
+    """A regular expression, of the message of what is told."""
+
+    def takes(self, problem: Problem) -> bool:
+        """Whether what a start found is this."""
+        return problem.code in self.told and re.search(self.says, problem.message) is not None
+
+    def problem(self, finding: Finding) -> Problem:
+        return Problem(self.code, finding.message, finding.place, finding.hint, self.severity)
+
+
+def unmarked(example: str) -> str:
+    """The text of an example, as a file holds it."""
+    return example.replace(BEGIN, "").replace(END, "")
+
+
+def page(rule: Rule) -> str:
+    """The rule's page of the manual, as Markdown."""
+    parts = [
+        f"# {rule.code}: {rule.title}",
+        f"Severity: {rule.severity}",
+        rule.why,
+        rule.fix,
+        f"Found:\n\n```text\n{unmarked(rule.bad).strip()}\n```",
+        f"Good:\n\n```text\n{rule.good.strip()}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,139 @@
+"""How a config is written: what a start of the router says of it, and what it says nothing of."""
+
+from collections.abc import Iterator
+
+from pyrolens.check.context import Context
+from pyrolens.check.rule import Finding, Rule
+from pyrolens.language.document import Entry
+
+IN, OUT = "[INPUT]\n    Name dummy\n    Tag app\n", "[OUTPUT]\n    Name stdout\n    Match *\n"
+
+
+def service_twice(context: Context) -> Iterator[Finding]:
+    """A key of [SERVICE] with two values."""
+    seen: dict[str, Entry] = {}
+    for section in context.document.of("service"):
+        for entry in section.entries:
+            key = entry.key.lower()
+            before = seen.setdefault(key, entry)
+            if key not in MAY_REPEAT and str(before.value).lower() != str(entry.value).lower():
+                message = f"{entry.key} of [SERVICE] is {entry.value} here, and {before.value} at {before.place}"
+                yield Finding(message, entry.place, "keep one of them: which one counts is easy to get wrong")
+
+
+MAY_REPEAT = {"parsers_file", "streams_file", "plugins_file"}
+
+RULES = [
+    Rule(
+        "CF101",
+        "error",
+        "a section that there is not",
+        "A section with an unknown name is ignored, with all that stands in it: an output that is spelt wrong sends"
+        " nothing.",
+        "Spell it as one of SERVICE, INPUT, FILTER, OUTPUT, PARSER, MULTILINE_PARSER or STREAM_TASK.",
+        bad=IN + OUT + "«[OUTPT]»\n    Name null\n    Match app\n",
+        good=IN + OUT,
+        told=("unknown-section",),
+    ),
+    Rule(
+        "CF102",
+        "error",
+        "a parser in the main config",
+        "In the classic language, parsers stand in files of their own. In the main config, or in what it includes, they"
+        " stop the start.",
+        "Move the section into a file that `Parsers_File` of [SERVICE] names; or use YAML, where parsers may"
+        " stand in the"
+        " main file.",
+        bad=IN + OUT + "«[PARSER]»\n    Name mine\n    Format json\n",
+        good="[SERVICE]\n    Parsers_File parsers.conf\n" + IN + OUT,
+        told=("parser-in-main-file",),
+    ),
+    Rule(
+        "CF104",
+        "error",
+        "an option that the plugin does not have",
+        "An unknown option stops the start, so that a task with it never gets to run.",
+        "Spell it as in the reference of the plugin: `pyrolens plugins NAME`.",
+        bad=IN + "[OUTPUT]\n    Name stdout\n    Match *\n    «Formt» json\n",
+        good=IN + "[OUTPUT]\n    Name stdout\n    Match *\n    Format json\n",
+        told=("unknown-option",),
+        says=r"^(?!\[SERVICE\])",
+    ),
+    Rule(
+        "CF105",
+        "warning",
+        "an option that [SERVICE] does not have",
+        "An unknown option of [SERVICE] is ignored, and what it was meant for does not happen.",
+        "Spell it as in the reference: `docs/plugins/service.md`.",
+        bad="[SERVICE]\n    «Flsh» 1\n" + IN + OUT,
+        good="[SERVICE]\n    Flush 1\n" + IN + OUT,
+        told=("unknown-option",),
+        says=r"^\[SERVICE\]",
+    ),
+    Rule(
+        "CF106",
+        "warning",
+        "several [SERVICE] that say different things",
+        "Sections named [SERVICE] become one. Where two of them differ, the last one counts, which in a"
+        " config of several"
+        " files is whichever happens to be included last.",
+        "Keep the option in one of them.",
+        bad="[SERVICE]\n    Flush 1\n" + IN + OUT + "[SERVICE]\n    «Flush» 5\n",
+        good="[SERVICE]\n    Flush 5\n" + IN + OUT,
+        find=service_twice,
+    ),
+    Rule(
+        "CF107",
+        "error",
+        "what is no config",
+        "A line that cannot be read stops the start.",
+        "Indent all entries of a section by the same number of blanks, and give each key a value.",
+        bad=IN + "«[OUTPUT»\n    Name stdout\n    Match *\n",
+        good=IN + OUT,
+        told=("syntax", "unexpected", "yaml-syntax", "yaml-shape", "not-classic", "not-yaml"),
+    ),
+    Rule(
+        "CF108",
+        "error",
+        "an included file that is not there",
+        "A config that includes a file which is not there does not start.",
+        "Copy the file into the router's image, or mend the path. A file that is elsewhere here:"
+        " `--file PATH=LOCAL_FILE`.",
+        bad="«@INCLUDE other.conf»\n" + IN + OUT,
+        good=IN + OUT,
+        told=("include", "no-file"),
+    ),
+    Rule(
+        "CF109",
+        "error",
+        "a plugin that there is not",
+        "A config that names an unknown plugin does not start.",
+        "Spell it as `pyrolens plugins` lists it.",
+        bad=IN + "[OUTPUT]\n    Name «stdot»\n    Match *\n",
+        good=IN + OUT,
+        told=("unknown-plugin",),
+    ),
+    Rule(
+        "CF126",
+        "error",
+        "a pattern that is none",
+        "A regular expression that does not compile stops the start.",
+        "Write it in the syntax of Ruby; a `*` that is meant literally is `\\*`.",
+        bad=IN + "[FILTER]\n    Name grep\n    Match *\n    Regex «log *failure*»\n" + OUT,
+        good=IN + "[FILTER]\n    Name grep\n    Match *\n    Regex log failure\n" + OUT,
+        told=("bad-value", "bad-regex", "bad-plugin"),
+        says="does not compile",
+    ),
+    Rule(
+        "CF134",
+        "warning",
+        "a pattern that can take very long",
+        "On a text made for that, or by bad luck, such a pattern takes minutes for one record. Here it is"
+        " stopped, and the"
+        " record counts as not matching.",
+        "Say what each part holds, such as `[^ ]*` instead of `.*`, or begin with `^`.",
+        bad=IN + "[FILTER]\n    Name grep\n    Match *\n    Regex log «^(a+)+$»\n" + OUT,
+        good=IN + "[FILTER]\n    Name grep\n    Match *\n    Regex log ^a+$\n" + OUT,
+        told=("slow-pattern",),
+    ),
+]

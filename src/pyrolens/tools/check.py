@@ -1,0 +1,132 @@
+"""pyrolens check: what is wrong with configs and task definitions, without running anything."""
+
+import argparse
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyrolens.check.catalogue import RULES, findings, kept
+from pyrolens.check.reading import Reader, kind_of
+from pyrolens.check.report import FORMATS
+from pyrolens.check.rule import page
+from pyrolens.ecs.load import add_form_options, asked_for, pairs, text_of
+from pyrolens.problems import ConfigError, Problem, nearest
+from pyrolens.tools.run import tell
+
+SETTINGS = "pyrolens.toml"
+SKIPPED = {"node_modules", "__pycache__", "venv"}
+"""Folders, besides those whose names begin with a dot."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: no error; 1: an error, with --strict also a warning; 2: it could not be checked."""
+    args = arguments().parse_args(argv)
+    if args.explain:
+        return explain(args.explain)
+    try:
+        settings = read_settings(args.settings)
+        asked, given = asked_for(args), pairs(args.file)
+        paths = list(files(args.paths))
+    except ConfigError as error:
+        tell(error.problems)
+        return 2
+    found: dict[Problem, None] = {}
+    used: set[str] = set()
+    # a task definition first: what it names is looked at with it, and not by itself
+    for path, text, kind, named in sorted(paths, key=lambda p: (p[2] != "task", "@include" not in p[1].lower())):
+        if not named and os.path.realpath(path) in used:
+            continue
+        reader = Reader(asked, given)
+        checked = reader.file(path, text, kind)
+        used |= checked.uses
+        found |= dict.fromkeys(findings(checked, reader))
+    ignored = [*settings["ignore"], *(code for codes in args.ignore for code in codes.split(","))]
+    shown = list(kept(list(found), [code.strip() for code in ignored], settings["files"]))
+    printed = FORMATS[args.format](shown)
+    if printed:
+        print(printed)
+    return int(any(p.severity == "error" or args.strict for p in shown))
+
+
+def explain(code: str) -> int:
+    rule = RULES.get(code.upper())
+    if rule is None:
+        print(f"there is no rule '{code}'; {nearest(code, RULES) or 'there are ' + ', '.join(RULES)}", file=sys.stderr)
+        return 2
+    print(page(rule), end="")
+    return 0
+
+
+def files(paths: Sequence[str]) -> Iterator[tuple[str, str, str, bool]]:
+    """(path, text, kind, whether it was named) of each file. Raises: ConfigError."""
+    for path in paths:
+        if os.path.isdir(path):
+            yield from _below(path)
+            continue
+        text = text_of(path)
+        kind = "task" if path == "-" and re.match(r"\s*(?:\{|\[\s*\{)", text) else kind_of(path, text)
+        if not kind:
+            kind = "task" if path.endswith((".json", ".tf")) else "config"
+        yield path, text, kind, True
+
+
+def _below(folder: str) -> Iterator[tuple[str, str, str, bool]]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in SKIPPED)
+        for name in sorted(names):
+            path = os.path.normpath(os.path.join(here, name))
+            if name.endswith((".conf", ".yaml", ".yml", ".json", ".tf")) and os.path.isfile(path):
+                text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
+                if kind := kind_of(path, text):
+                    yield path, text, kind, False
+
+
+def read_settings(path: str | None) -> dict[str, Any]:
+    """`ignore` and `files` of [check]. Raises: ConfigError."""
+    settings: dict[str, Any] = {"ignore": [], "files": {}}
+    if path is None and not os.path.exists(SETTINGS):
+        return settings
+    file = path or SETTINGS
+    try:
+        with open(file, "rb") as stream:
+            given = tomllib.load(stream).get("check", {})
+    except (OSError, tomllib.TOMLDecodeError) as why:
+        raise ConfigError([Problem("bad-option", f"{file} cannot be read: {why}")]) from None
+    for key, value in given.items():
+        if key not in settings:
+            raise ConfigError([Problem("bad-option", f"{file}: [check] has no {key}", None, nearest(key, settings))])
+        lists = value.values() if key == "files" and isinstance(value, dict) else [value]
+        if isinstance(value, dict) != (key == "files") or not all(_codes(codes) for codes in lists):
+            raise ConfigError([Problem("bad-option", f"{file}: {key}: expected a list of codes")])
+        settings[key] = value
+    return settings
+
+
+def _codes(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(code, str) for code in value)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pyrolens check",
+        description="Say what is wrong with configs and task definitions, without running them.",
+    )
+    parser.add_argument("paths", nargs="*", default=["."], help="files and folders; - is standard input (default: .)")
+    parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="of what is printed (default: text)")
+    parser.add_argument("--ignore", action="append", default=[], metavar="CODES", help="not to be told, with commas")
+    parser.add_argument("--strict", action="store_true", help="a warning is enough for the exit status 1")
+    parser.add_argument("--explain", metavar="CODE", help="print the page of a rule")
+    parser.add_argument("--settings", metavar="FILE", help=f"instead of {SETTINGS} in this folder")
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="PATH=FILE",
+        help="the local file for a path in the router's image, or for an address such as an ARN",
+    )
+    add_form_options(parser)
+    return parser

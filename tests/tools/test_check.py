@@ -1,0 +1,163 @@
+"""pyrolens check: files in, findings out."""
+
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from pyrolens.cli import main
+
+GOOD = "[INPUT]\n    Name dummy\n    Tag app\n[OUTPUT]\n    Name stdout\n    Match *\n"
+BAD = "[INPUT]\n    Name dummy\n    Tag app\n[OUTPUT]\n    Name stdout\n    Match ap\n"
+DOUBTFUL = "[SERVICE]\n    Flsh 1\n" + GOOD
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def check(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str]:
+    status = main(["check", *args])
+    return status, capsys.readouterr().out
+
+
+def test_a_finding_is_shown_with_its_line_and_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.conf").write_text(BAD)
+    status, out = check(capsys, "a.conf")
+    assert status == 1
+    assert out == (
+        "a.conf:3:9: error[CF113]: what input dummy reads, with the tag 'app', reaches no output\n"
+        "        Tag app\n"
+        "            ^^^\n"
+        "  hint: send it to an output, or to the output null if nobody needs it\n"
+        "a.conf:6:11: error[CF112]: output stdout sees nothing: no record has a tag like 'ap'\n"
+        "        Match ap\n"
+        "              ^^\n"
+        "  hint: did you mean 'app'?\n"
+        "2 errors, 0 warnings\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "status"),
+    [(GOOD, [], 0), (BAD, [], 1), (DOUBTFUL, [], 0), (DOUBTFUL, ["--strict"], 1), (GOOD, ["--strict"], 0),
+     (BAD, ["--ignore", "CF112,cf113"], 0), (BAD, ["--ignore", "CF112"], 1), (BAD, ["none.conf"], 2)],
+)  # fmt: skip
+def test_the_exit_status(text: str, args: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.conf").write_text(text)
+    assert check(capsys, "a.conf", *args)[0] == status
+
+
+def test_a_comment_above_or_the_settings_leave_a_finding_out(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.conf").write_text(BAD.replace("    Tag", "    # pyrolens: ignore CF113\n    Tag"))
+    assert "CF113" not in check(capsys, "a.conf")[1]
+    Path("pyrolens.toml").write_text('[check]\nignore = ["CF113"]\n[check.files]\n"a.*" = ["CF112"]\n')
+    assert check(capsys, "a.conf") == (0, "nothing is wrong\n")
+    Path("b.conf").write_text(BAD)
+    assert check(capsys)[0] == 1
+    Path("pyrolens.toml").write_text('[check]\nignores = ["CF113"]\n')
+    assert main(["check", "a.conf"]) == 2
+    assert "did you mean 'ignore'?" in capsys.readouterr().err
+
+
+def test_formats_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.conf").write_text(BAD.replace("Match ap", "Match *").replace("stdout", "stdot"))
+    (one,) = json.loads(check(capsys, "a.conf", "--format", "json")[1])
+    assert (one["code"], one["file"], one["line"], one["column"], one["length"]) == ("CF109", "a.conf", 5, 10, 5)
+    (run,) = json.loads(check(capsys, "a.conf", "--format", "sarif")[1])["runs"]
+    assert run["results"][0]["ruleId"] == run["tool"]["driver"]["rules"][0]["id"] == "CF109"
+    region = run["results"][0]["locations"][0]["physicalLocation"]["region"]
+    assert (region["startLine"], region["startColumn"], region["endColumn"]) == (5, 10, 15)
+    assert check(capsys, "a.conf", "--format", "github")[1].startswith(
+        "::error file=a.conf,line=5,col=10,endColumn=15,title=CF109::there is no output 'stdot'"
+    )
+
+
+def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out = check(capsys, "--explain", "cf116")
+    assert (status, out.split("\n", 1)[0]) == (0, "# CF116: a rewrite_tag that takes what it makes")
+    assert main(["check", "--explain", "CF999"]) == 2
+
+
+def test_a_secret_is_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "[OUTPUT]\n    Name datadog\n    Match *\n    apikey s3cr3t s3cr3t\n    tlss On\n"
+    Path("a.conf").write_text(GOOD + secret)
+    for form in ("text", "json", "sarif", "github"):
+        assert "s3cr3t" not in check(capsys, "a.conf", "--format", form)[1]
+
+
+TASK = """{"family": "shop", "networkMode": "awsvpc", "containerDefinitions": [
+  {"name": "app", "image": "x:1", "logConfiguration": {"logDriver": "awsfirelens"}},
+  {"name": "log_router", "image": "router:1.0", "logConfiguration": {"logDriver": "none"},
+   "firelensConfiguration": {"type": "fluentbit",
+     "options": {"config-file-type": "file", "config-file-value": "/extra.conf"}}}]}
+"""
+
+
+def test_a_task_is_looked_at_with_the_files_of_its_image(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("task.json").write_text(TASK)
+    Path("extra.conf").write_text("[OUTPUT]\n    Name stdout\n    Match web-firelens-*\n")
+    Path("Dockerfile").write_text("FROM router\nCOPY extra.conf /extra.conf\n")
+    status, out = check(capsys)
+    assert status == 1
+    assert "extra.conf:3:11: error[CF112]" in out
+    assert "task.json:2:69: error[CF113]: what container 'app' logs reaches no output" in out
+    assert "2 errors, 0 warnings" in out, "the extra file is not looked at a second time by itself"
+    Path("extra.conf").write_text("[OUTPUT]\n    Name stdout\n    Match app-firelens-*\n")
+    assert check(capsys) == (0, "nothing is wrong\n")
+
+
+def test_a_file_that_is_only_a_part_says_nothing_about_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("extra.conf").write_text("[OUTPUT]\n    Name stdout\n    Match web-firelens-*\n")
+    assert check(capsys) == (0, "nothing is wrong\n")
+
+
+def test_what_the_environment_gives_is_not_guessed_to_be_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.conf").write_text(GOOD + "[OUTPUT]\n    Name http\n    Match *\n    Host ${HOST_X}\n    Port ${PORT_X}\n")
+    assert check(capsys) == (0, "nothing is wrong\n")
+
+
+def test_the_examples_have_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    out = check(capsys, str(ROOT / "examples"), "--format", "json")[1]
+    found = sorted((Path(one["file"]).parent.name, one["code"]) for one in json.loads(out))
+    assert found == [("shop-datadog", "TD030"), ("shop-events", "TD033"), ("shop-search", "TD037")]
+
+
+def test_it_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(200):
+        Path(f"{number}.conf").write_text(GOOD.replace("app", f"app{number}"))
+    check(capsys)
+    began = time.process_time()
+    assert check(capsys) == (0, "nothing is wrong\n")
+    assert time.process_time() - began < 2
+
+
+def test_standard_input_holds_either(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(BAD + "[INPUT]\n    Name dummy\n    Tag ap\n"))
+    status, out = check(capsys, "-")
+    assert (status, out.splitlines()[0]) == (
+        1,
+        "standard input:3:9: error[CF113]: what input dummy reads, with the tag 'app', reaches no output",
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO(TASK.replace('"fluentbit"', '"fluent-bit"')))
+    assert check(capsys, "-")[1].startswith("standard input:4:38: error[TD004]")
+
+
+def test_a_role_that_a_plan_does_not_know_yet_is_not_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = '{"name": "apikey", "valueFrom": "x"}'
+    log = f'{{"logDriver": "awsfirelens", "options": {{"Name": "datadog"}}, "secretOptions": [{secret}]}}'
+    text = TASK.replace('{"logDriver": "awsfirelens"}', log).replace(
+        ',\n     "options": {"config-file-type": "file", "config-file-value": "/extra.conf"}', ""
+    )
+    Path("task.json").write_text(text)
+    assert "TD021" in check(capsys, "task.json")[1]
+    containers = text.partition('"containerDefinitions": ')[2].rstrip()[:-1]
+    values = f'{{"family": "shop", "network_mode": "awsvpc", "container_definitions": {json.dumps(containers)}}}'
+    resource = f'{{"type": "aws_ecs_task_definition", "address": "aws_ecs_task_definition.shop", "values": {values}}}'
+    Path("plan.json").write_text(f'{{"planned_values": {{"root_module": {{"resources": [{resource}]}}}}}}')
+    Path("task.json").unlink()
+    assert check(capsys, "plan.json") == (0, "nothing is wrong\n")
