@@ -20,6 +20,7 @@ import msgpack
 import pytest
 
 from tests.running import SECONDS, HttpSink, Router, message, running, until
+from tests.service.test_reload import free_port
 
 KILLS = 5
 WINDOW = KILLS * 1000
@@ -388,6 +389,46 @@ def test_a_full_disk_stops_the_reading_and_loses_nothing(tmp_path: Path, small_d
             assert len(errors) == 1, errors
             assert "No space left on device" in errors[0]
             assert "takes what is stored again" in said
+            assert list(small_disk.rglob("*.seg")) == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("service", ["", "storage.sync full"], ids=["normal", "synced"])
+def test_over_http_nothing_is_answered_with_success_that_is_not_stored(
+    tmp_path: Path, small_disk: Path, service: str
+) -> None:
+    port = free_port()
+
+    async def main() -> None:
+        async with sink_open() as sink:
+            sink.failing = 1.0
+            text = config(sink.port, service=f"storage.max_chunks_up 1\n    {service}")
+            text = text.replace("Name forward\n    unix_path {dir}/in.sock", f"Name http\n    Port {port}")
+            sent: list[int] = []
+            taken: list[int] = []
+            async with router_of(tmp_path, text) as router:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                while len(sent) == len(taken):
+                    assert len(sent) < 200, "the disk has no room for so much"
+                    sent.append(len(sent))
+                    body = json.dumps({"n": sent[-1], "log": "x" * 100_000}).encode()
+                    head = b"POST /t HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                    writer.write(head % len(body) + body)
+                    try:
+                        async with asyncio.timeout(1):
+                            answer = await reader.readuntil(b"\r\n\r\n")
+                    except TimeoutError:
+                        break
+                    assert b" 201 " in answer
+                    taken.append(sent[-1])
+                await until(lambda: "the disk takes nothing" in router.said(), "the disk is full")
+                await router.stop(signal.SIGKILL)
+            assert len(taken) > 10
+            sink.failing = 0.0
+            async with router_of(tmp_path, text) as router:
+                await until(lambda: set(taken) <= set(sink.numbers()), "what was answered for has arrived")
+                assert await router.stop() == 0
             assert list(small_disk.rglob("*.seg")) == []
 
     asyncio.run(main())
