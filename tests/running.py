@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,9 @@ class Router:
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         if self.process.returncode is None:
-            self.process.send_signal(number)
+            # send_signal looks first whether it has ended, and then the loop never learns with which status
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
         return await asyncio.wait_for(self.process.wait(), SECONDS)
 
 
