@@ -13,6 +13,7 @@ from pyrolens.ecs import effective, firelens, rules, task_definition
 from pyrolens.ecs.forms import Asked
 from pyrolens.ecs.image import Image
 from pyrolens.ecs.init import Fetch, Plan
+from pyrolens.ecs.private import write_private
 from pyrolens.language.document import Document, Entry, Section
 from pyrolens.language.includes import is_yaml, looks_like_fluentd
 from pyrolens.problems import ConfigError, Place, Problem, Problems
@@ -66,7 +67,7 @@ class Reader:
     def _config(self, path: str, text: str, into: Path) -> Checked:
         file = into / f"stdin{'.yaml' if YAML.search(text) else '.conf'}" if path == "-" else Path(path).absolute()
         if path == "-":
-            file.write_text(text)
+            write_private(file, text)
         image = Image(file.parent if path != "-" else Path.cwd(), self.given, into, lambda told: None)
         copies = {str(file): path if path != "-" else "standard input"}
         out = Checked(path, Context())

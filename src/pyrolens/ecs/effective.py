@@ -12,6 +12,7 @@ from pyrolens.ecs.image import Image
 from pyrolens.ecs.image_files import find
 from pyrolens.ecs.init import Fetch, InitError, Plan, prepare
 from pyrolens.ecs.init_sources import ignores_firelens, sources
+from pyrolens.ecs.private import write_private
 from pyrolens.language.includes import shown
 from pyrolens.plugin import Log
 from pyrolens.problems import ConfigError, Place, Problem
@@ -77,7 +78,7 @@ def write(
         include = str(_external(plain.include.path, plain.include.s3, place, image, into, fetch))
     setup = set_up(task, replace(at, include=include))
     config = into / "fluent.conf"
-    config.write_text(setup.config, encoding="utf-8", errors="surrogateescape")
+    write_private(config, setup.config)
     if not uses_init(environ):
         return setup, Plan(str(config), [])
 
@@ -102,5 +103,5 @@ def _external(path: str, s3: str, place: Place, image: Image, into: Path, fetch:
     except InitError as why:
         raise ConfigError([Problem("no-file", str(why), place, why.hint)]) from None
     file = into / os.path.basename(path)
-    file.write_bytes(data)
+    write_private(file, data)
     return image.read_instead(file)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pyrolens.ecs.image_files import copies, find
+from pyrolens.ecs.private import write_private
 from pyrolens.problems import Place
 
 NAMES = re.compile(
@@ -69,7 +70,7 @@ class Image:
                 return Path(path), path
             if (text := shipped(path)) is not None:
                 made = self._into / f"image{path.replace('/', '-')}"
-                made.write_text(text)
+                write_private(made, text)
                 return made, "a file of our own" if text else "not needed: its parsers are always there"
         found = self.mounts[path] = find(path, self._folder, self._given, place)
         return found, os.path.relpath(found)
@@ -85,7 +86,7 @@ class Image:
         if new == lines:
             self._made[file] = file
         else:
-            copy.write_text("".join(new), encoding="utf-8", errors="surrogateescape")
+            write_private(copy, "".join(new))
         return self._made[file]
 
     def _line(self, line: str, place: Place) -> str:

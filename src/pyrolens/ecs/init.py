@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pyrolens.ecs.init_files import Divided, divide
 from pyrolens.ecs.init_sources import Source, ignores_firelens, sources, unused
+from pyrolens.ecs.private import write_private
 from pyrolens.language.classic import lines_of
 from pyrolens.language.includes import is_elsewhere, is_yaml, shown, speaks_yaml
 from pyrolens.plugin import Log
@@ -256,12 +257,8 @@ def _read(path: str) -> str:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """Whole or not at all, for the router's eyes only. Raises: InitError."""
-    data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.new")
+    """Raises: InitError."""
     try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-        beside.replace(path)
+        write_private(path, content)
     except OSError as why:
         raise InitError(f"{path} cannot be written: {why.strerror}") from None
