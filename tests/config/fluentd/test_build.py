@@ -14,6 +14,7 @@ from pyrolens.service.router import Router
 from pyrolens.tools.convert import main as convert
 from pyrolens.tools.run_arguments import read_arguments
 from tests.config.fluentd.configs import config, refused, told
+from tests.lent import Lent
 
 STDOUT = "<match **>\n@type stdout\n<format>\n@type json\n</format>\n</match>\n"
 
@@ -60,6 +61,14 @@ def test_what_waits_is_settled_at_the_stop(capfd: pytest.CaptureFixture[str]) ->
     _, unsettled = run(concat + STDOUT, "a", *({"log": f"{n}"} for n in range(5)))
     assert unsettled == []
     assert capfd.readouterr().out.splitlines() == ['{"log":"0\\n1\\n2"}', '{"log":"3\\n4"}']
+
+
+def test_a_line_that_ends_a_record_keeps_its_time() -> None:
+    """In Fluentd it has the time of the record's first line."""
+    concat = "<filter **>\n@type concat\nkey log\nmultiline_start_regexp /^S/\ncontinuous_line_regexp /^ /\n"
+    made = config(f"{concat}use_first_timestamp true\n</filter>").filters[0].plugin.compile(Lent())
+    lines = [(1, {"log": "S"}), (2, {"log": " a"}), (3, {"log": "other"})]
+    assert made("a", lines) == [(1, {"log": "S\n a"}), (3, {"log": "other"})]
 
 
 def test_what_is_wrong_is_dropped_and_counted_without_an_error_label(capfd: pytest.CaptureFixture[str]) -> None:

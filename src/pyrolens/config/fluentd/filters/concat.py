@@ -2,7 +2,8 @@
 
 Source: fluent-plugin-concat 2.6, lib/fluent/plugin/filter_concat.rb.
 Differs: what waits too long, or at a stop, goes on behind the filter if neither timeout_label nor a <label @ERROR>
-takes it; there it is lost. A joined record has no fields of the record after it, and has a limit.
+takes it; there it is lost. A joined record has no fields of the record after it, and has a limit. With
+use_first_timestamp, a line that ends a record without belonging to it keeps its own time.
 """
 
 from collections.abc import Callable, Iterable
