@@ -210,15 +210,16 @@ class Joining:
             share.release()
         return event
 
-    def joined(self, group: Group, ns: int | None) -> Event:
+    def joined(self, group: Group, ns: int | None, whole: bool = True) -> Event:
+        """`whole`: no part is missing; else the fields that say so stay."""
         events = group.events
         if self.mode == "metadata":
             parts = sorted(events, key=lambda event: to_i(event[1].get(self.ordinal)))
         else:
             parts = events
         text = self.said.separator.join(to_s(record.get(self.key)) for _, record in parts)
-        record = {**events[-1][1], **events[0][1], self.key: text}
-        for name in self.remove:
+        record = {**(events[-1][1] if whole else {}), **events[0][1], self.key: text}
+        for name in self.remove if whole else ():
             record.pop(name, None)
         first = ns is None or self.said.use_first_timestamp
         return (events[0][0] if first or ns is None else ns), record
@@ -319,7 +320,7 @@ class Joining:
 
     def give_up(self, key: GroupKey, ns: int | None) -> None:
         group = self.groups.pop(key)
-        event = self.joined(group, ns)
+        event = self.joined(group, ns, whole=False)
         held = [share.held for share in group.shares if share.held is not None]
         self.env.count("timed_out")
         if self.label is None:
