@@ -78,8 +78,8 @@ def test_formats_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    status, out = check(capsys, "--explain", "cf116")
-    assert (status, out.split("\n", 1)[0]) == (0, "# CF116: a rewrite_tag that takes what it makes")
+    status, out = check(capsys, "--explain", "cf117")
+    assert (status, out.split("\n", 1)[0]) == (0, "# CF117: rewrite_tag filters in a circle")
     assert main(["check", "--explain", "CF999"]) == 2
 
 

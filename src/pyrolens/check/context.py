@@ -92,12 +92,17 @@ class Context:
         return self._followed[0]
 
     @cached_property
-    def _followed(self) -> tuple[list[str], list[Rewrite]]:
+    def first_tags(self) -> list[str]:
+        """Those that records come with, before any rewrite_tag."""
         known = [f"{c.name}-firelens-{FOLLOWS}" for c in self.firelens]
         known += [tag for section, tag in self.inputs if not (self.task and tag == "*-firelens-*")]
         if not self.inputs or self._other_tags():
             known.append(ANY)
-        known = list(dict.fromkeys(known))
+        return list(dict.fromkeys(known))
+
+    @cached_property
+    def _followed(self) -> tuple[list[str], list[Rewrite]]:
+        known = list(self.first_tags)
         made: list[Rewrite] = []
         rewriters = list(self.plugins("filter", "rewrite_tag"))
         waiting = [(tag, 0) for tag in known]
