@@ -2,7 +2,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pyrolens.local.account import Row, Sent, settle
-from pyrolens.local.destinations import Destination
+from pyrolens.local.places import Destination
 from pyrolens.local.trace import Arrival, Fate
 from pyrolens.outputs._record_lines import RecordLines
 from pyrolens.outputs.kinesis_firehose import KinesisFirehose

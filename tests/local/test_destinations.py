@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from pyrolens.aws.options import Aws
-from pyrolens.config import Built
-from pyrolens.local.destinations import Destination, destinations, records_of
+from pyrolens.config import Built, build, read_text
+from pyrolens.local.destinations import destinations
 from pyrolens.local.embedded_aws import EmbeddedAws, Where
+from pyrolens.local.places import Destination, records_of
 from pyrolens.outputs._batches import Packing
-from pyrolens.problems import Place
+from pyrolens.problems import Place, Problems
 
 OTHER = "arn:aws:iam::210987654321:role/logs"
 
@@ -116,3 +117,51 @@ def test_the_environment_keeps_real_keys_out(aws: EmbeddedAws) -> None:
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
     }
+
+
+def plugin(name: str, **options: Any) -> Any:
+    """An output as a config has it."""
+    text = f"[OUTPUT]\n  Name {name}\n  Match *\n" + "".join(f"  {key} {value}\n" for key, value in options.items())
+    problems = Problems()
+    return build(read_text(text, "x.conf", problems), problems, {}).outputs[0]
+
+
+def test_a_bucket_is_made_once_and_read_back(aws: EmbeddedAws) -> None:
+    (bucket,) = made(aws, plugin("s3", bucket="logs-of-shop", region="eu-west-1"))
+    assert (bucket.title, bucket.readable) == ("S3 logs-of-shop", True)
+    assert bucket.prepare() == ["bucket logs-of-shop (eu-west-1)"]
+    assert bucket.prepare() == []
+    aws.put_object("logs-of-shop", "a/b.gz", gzip.compress(b'{"n":1}\n{"n":2}\n'))
+    assert bucket.read() == [b'{"n":1}', b'{"n":2}']
+
+
+def test_a_data_stream_is_made_once_and_read_back(aws: EmbeddedAws) -> None:
+    (stream,) = made(aws, plugin("kinesis_streams", stream="clicks", region="us-west-2"))
+    assert (stream.title, stream.readable) == ("Kinesis clicks", True)
+    assert stream.prepare() == ["data stream clicks (us-west-2)"]
+    assert stream.prepare() == []
+    kinesis = aws.client("kinesis", Where("us-west-2"))
+    for n in range(3):
+        kinesis.put_record(StreamName="clicks", Data=b'{"n":%d}\n' % n, PartitionKey="k")
+    assert stream.read() == [b'{"n":0}', b'{"n":1}', b'{"n":2}']
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("s3", {"bucket": "b", "compression": "zstd"}),
+        ("s3", {"bucket": "b", "format": "parquet"}),
+        ("kinesis", {"stream": "s", "aggregation": "true"}),
+        ("kinesis_streams", {"stream": "s", "compression": "zstd"}),
+    ],
+)
+def test_what_is_not_read_back(aws: EmbeddedAws, name: str, options: dict[str, str]) -> None:
+    (found,) = made(aws, plugin(name, region="eu-west-1", **options))
+    assert not found.readable
+
+
+def test_a_topic_is_made_where_its_arn_says(aws: EmbeddedAws) -> None:
+    (topic,) = made(aws, plugin("sns", topic_arn="arn:aws:sns:eu-central-1:123456789012:alerts"))
+    assert topic.prepare() == ["topic alerts (eu-central-1)"]
+    topics = aws.client("sns", Where("eu-central-1")).list_topics()["Topics"]
+    assert [t["TopicArn"] for t in topics] == ["arn:aws:sns:eu-central-1:123456789012:alerts"]

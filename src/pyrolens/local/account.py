@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyrolens.local.destinations import Destination, option
+from pyrolens.local.destinations import option
+from pyrolens.local.places import Destination
 from pyrolens.local.trace import Arrival, Fate
 from pyrolens.records.event import Record
 

@@ -24,11 +24,12 @@ from pyrolens.local import demo
 from pyrolens.local.account import Sent, settle
 from pyrolens.local.containers import Containers, TaskStopsError, Unit
 from pyrolens.local.copier import Copier, Message, random_id
-from pyrolens.local.destinations import Destination, destinations
+from pyrolens.local.destinations import destinations
 from pyrolens.local.embedded_aws import KEYS, EmbeddedAws
 from pyrolens.local.endpoints import Endpoints, Known, now
 from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, record_of
 from pyrolens.local.in_docker import InDocker
+from pyrolens.local.places import Destination
 from pyrolens.local.process_runtime import ProcessContainer, ProcessRuntime, free_port
 from pyrolens.local.router import READY_WITHIN, Router, start_process
 from pyrolens.local.runtime import Launch, Output, Running, Runtime
