@@ -6,19 +6,20 @@ from pathlib import Path
 import pytest
 
 from pyrolens.check.catalogue import RULES, findings
+from pyrolens.check.policy import read_policy
 from pyrolens.check.reading import Reader, kind_of
 from pyrolens.check.rule import BEGIN, END, Rule, unmarked
 from pyrolens.problems import Problem
 from tests.test_docs import BLOCKS, Block
 
 
-def found(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Problem]:
+def found(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str = "") -> list[Problem]:
     monkeypatch.chdir(tmp_path)
     task = text.startswith("{")
     path = "task.json" if task else "router.conf"
     Path(path).write_text(text)
     Path("parsers.conf").touch()
-    reader = Reader()
+    reader = Reader(policy=read_policy([policy]) if policy else None)
     return findings(reader.file(path, text, "task" if task else "config"), reader)
 
 
@@ -32,7 +33,7 @@ def marked(example: str) -> tuple[int, int, int]:
 def test_the_bad_example_is_found_at_the_marked_place(
     rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problems = found(unmarked(rule.bad), tmp_path, monkeypatch)
+    problems = found(unmarked(rule.bad), tmp_path, monkeypatch, rule.policy)
     mine = [p for p in problems if p.code == rule.code]
     line, column, length = marked(rule.bad)
     places = [(p.place.line, p.place.column) for p in mine if p.place]
@@ -44,7 +45,7 @@ def test_the_bad_example_is_found_at_the_marked_place(
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
 def test_nothing_is_wrong_with_the_good_example(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    problems = found(rule.good, tmp_path, monkeypatch)
+    problems = found(rule.good, tmp_path, monkeypatch, rule.policy)
     assert [str(p) for p in problems if p.code == rule.code or p.severity == "error"] == []
 
 

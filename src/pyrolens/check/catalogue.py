@@ -6,14 +6,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from pyrolens.check import parsing, plugins, routing, structure, tasks
+from pyrolens.check import iam, parsing, plugins, routing, structure, tasks
 from pyrolens.check.reading import Checked, Reader
 from pyrolens.check.rule import Rule
 from pyrolens.problems import Problem
 
 RULES: dict[str, Rule] = {
     rule.code: rule
-    for family in (tasks, structure, routing, parsing, plugins)
+    for family in (tasks, iam, structure, routing, parsing, plugins)
     for rule in family.RULES
 }  # fmt: skip
 IGNORE = re.compile(r"#\s*pyrolens:\s*ignore\b([^\n]*)", re.IGNORECASE)

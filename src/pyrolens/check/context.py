@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pyrolens.check.policy import Policy
 from pyrolens.check.tags import new_tags, overlap, within
 from pyrolens.config.elsewhere import ALIASES
 from pyrolens.config.model import Config
@@ -43,6 +44,8 @@ class Context:
     config: Config | None = None
     """None: it has errors, or there is none."""
     environ: Mapping[str, str] = field(default_factory=dict)
+    policy: Policy | None = None
+    """Of the task role; None: nobody said."""
     roles_known: bool = False
     """The form of the task definition has its roles in it; in a plan of Terraform they may not be known yet."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyrolens.check.context import Context
+from pyrolens.check.policy import Policy
 from pyrolens.config import Config, build, load, read
 from pyrolens.ecs import effective, firelens, rules, task_definition
 from pyrolens.ecs.forms import Asked
@@ -51,10 +52,13 @@ def kind_of(path: str, text: str) -> str:
 
 
 class Reader:
-    """`asked` and `given` as for render: which task definition, and the local file for a path or an address."""
+    """`asked` and `given` as for render: which task definition, and the local file for a path or an address.
+    `policy`: of the task role."""
 
-    def __init__(self, asked: Asked | None = None, given: Mapping[str, str] | None = None) -> None:
-        self.asked, self.given = asked or Asked(), given or {}
+    def __init__(
+        self, asked: Asked | None = None, given: Mapping[str, str] | None = None, policy: Policy | None = None
+    ) -> None:
+        self.asked, self.given, self.policy = asked or Asked(), given or {}, policy
 
     def file(self, path: str, text: str, kind: str) -> Checked:
         with tempfile.TemporaryDirectory(prefix="pyrolens-") as made:
@@ -95,7 +99,7 @@ class Reader:
             for entry in (e for s in document.sections for e in s.entries):
                 for name in VARIABLE.findall(str(entry.value)):
                     environ.setdefault(name, UNKNOWN)
-            out.context = Context(document, environ=environ)
+            out.context = Context(document, environ=environ, policy=self.policy)
             self._load(out, lambda: build(document, found, environ))
         out.problems = [p for p in out.problems if not unsure(p)]
         return self._named(out, image, copies, {})
@@ -121,7 +125,8 @@ class Reader:
             out.problems = error.problems
             return out
         uses = any(c.uses_firelens or c.firelens for c in definition.containers)
-        out.context = Context(task=definition if uses else None, roles_known=bool(WITH_ROLES.search(text)))
+        with_roles = WITH_ROLES.search(text) is not None
+        out.context = Context(task=definition if uses else None, policy=self.policy, roles_known=with_roles)
         if not uses:
             return out
         rules.check(definition, found)

@@ -42,6 +42,8 @@ class Rule:
     told: tuple[str, ...] = ()
     says: str = ""
     """A regular expression, of the message of what is told."""
+    policy: str = ""
+    """Of the task role, in both examples."""
 
     def takes(self, problem: Problem) -> bool:
         """Whether what a start found is this."""
@@ -64,6 +66,7 @@ def page(rule: Rule) -> str:
         rule.why,
         rule.fix,
         f"Found:\n\n```text\n{unmarked(rule.bad).strip()}\n```",
+        *([f"The policy of the task role:\n\n```text\n{rule.policy}\n```"] if rule.policy else []),
         f"Good:\n\n```text\n{rule.good.strip()}\n```",
     ]
     return "\n\n".join(parts) + "\n"

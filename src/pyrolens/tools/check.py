@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyrolens.check.catalogue import RULES, findings, kept
+from pyrolens.check.policy import read_policy
 from pyrolens.check.reading import Reader, kind_of
 from pyrolens.check.report import FORMATS
 from pyrolens.check.rule import page
@@ -30,6 +31,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         settings = read_settings(args.settings)
         asked, given = asked_for(args), pairs(args.file)
+        policy = read_policy([text_of(file) for file in args.policy]) if args.policy else None
         paths = list(files(args.paths))
     except ConfigError as error:
         tell(error.problems)
@@ -40,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     for path, text, kind, named in sorted(paths, key=lambda p: (p[2] != "task", "@include" not in p[1].lower())):
         if not named and os.path.realpath(path) in used:
             continue
-        reader = Reader(asked, given)
+        reader = Reader(asked, given, policy)
         checked = reader.file(path, text, kind)
         used |= checked.uses
         found |= dict.fromkeys(findings(checked, reader))
@@ -121,6 +123,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--strict", action="store_true", help="a warning is enough for the exit status 1")
     parser.add_argument("--explain", metavar="CODE", help="print the page of a rule")
     parser.add_argument("--settings", metavar="FILE", help=f"instead of {SETTINGS} in this folder")
+    parser.add_argument(
+        "--policy", action="append", default=[], metavar="FILE", help="of the task role: what its outputs may do"
+    )
     parser.add_argument(
         "--file",
         action="append",
