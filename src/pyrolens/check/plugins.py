@@ -177,6 +177,18 @@ RULES = [
         find=serverless,
     ),
     Rule(
+        "PL229",
+        "error",
+        "sizes that S3 does not take",
+        "Objects and their parts have limits, and a key begins with a slash. With others the router does not start.",
+        "total_file_size of 1M to 50G (1G in one piece); upload_chunk_size of 5M to 50M, and at most half of it.",
+        bad=IN + "[OUTPUT]\n    Name s3\n    Match *\n    region us-east-1\n    bucket logs\n"
+        "    s3_key_format «logs/%Y/$UUID»\n",
+        good=IN + S3 + "    s3_key_format /logs/%Y/$UUID\n",
+        told=("bad-value",),
+        says="(?:total_file_size|upload_chunk_size|s3_key_format) is ",
+    ),
+    Rule(
         "PL230",
         "warning",
         "an s3_key_format without a time",

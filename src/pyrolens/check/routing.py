@@ -194,6 +194,24 @@ def joined_twice(context: Context) -> Iterator[Finding]:
         seen.append(section)
 
 
+LISTENS = ("forward", "tcp", "http", "opentelemetry", "elasticsearch", "splunk")
+"""Inputs with a TCP port."""
+
+
+def port_twice(context: Context) -> Iterator[Finding]:
+    """Two inputs on one port."""
+    seen: dict[str, Section] = {}
+    for section in context.plugins("input", *LISTENS):
+        if text(section, "unix_path"):
+            continue
+        entry = section.get("port") or section.get("name")
+        port = text(section, "port") or ("24224" if name(section) == "forward" else "")
+        other = seen.setdefault(port, section)
+        if port and "$" not in port and other is not section and entry:
+            message = f"port {port} is taken by the input {name(other)} at {other.place}"
+            yield Finding(message, entry.value_place, "give one of them another port")
+
+
 RULES = [
     Rule(
         "CF111",
@@ -265,6 +283,34 @@ RULES = [
         "[FILTER]\n    Name rewrite_tag\n    Match b\n    Rule $log . c false\n"
         "[OUTPUT]\n    Name stdout\n    Match *\n",
         find=circles,
+    ),
+    Rule(
+        "CF118",
+        "error",
+        "a rule of rewrite_tag that is none",
+        "A rule has four parts: the field, the pattern, the new tag, and whether the record is kept under its old tag.",
+        "Write `Rule $FIELD PATTERN NEW_TAG KEEP`.",
+        bad="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match app\n    Rule «$level ^error$ errors»\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        good="[INPUT]\n    Name dummy\n    Tag app\n"
+        "[FILTER]\n    Name rewrite_tag\n    Match app\n    Rule $level ^error$ errors false\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        told=("bad-value",),
+        says="expected four words",
+    ),
+    Rule(
+        "CF128",
+        "error",
+        "two inputs on one port",
+        "The second one cannot listen, and the router does not start. In FireLens, with the network modes awsvpc and"
+        " bridge, 24224 and 8877 belong to the inputs that ECS generates.",
+        "Give one of them another port.",
+        bad="[INPUT]\n    Name forward\n    Port 5000\n[INPUT]\n    Name tcp\n    Port «5000»\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        good="[INPUT]\n    Name forward\n    Port 5000\n[INPUT]\n    Name tcp\n    Port 5001\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n",
+        find=port_twice,
     ),
     Rule(
         "CF119",

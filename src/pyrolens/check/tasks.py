@@ -135,6 +135,13 @@ def waits_for_ever(context: Context) -> Iterator[Finding]:
                 yield Finding(message, dependency.place, "give it one, or wait for START")
 
 
+def stops_silently(context: Context) -> Iterator[Finding]:
+    router = context.router
+    if router and router.firelens and not router.essential and not router.checks_health:
+        message = "when the router ends, the task goes on without logs, and nobody is told"
+        yield Finding(message, router.place, "make it essential, or give it a health check and watch that")
+
+
 FARGATE = '"requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",\n '
 FILE = '{"type": "fluentbit", "options": {"config-file-type": "file", "config-file-value": %s}}'
 HEALTH = ',\n   "healthCheck": {"command": ["CMD-SHELL", "%s"]}'
@@ -397,6 +404,16 @@ RULES = [
         find=router_to_itself,
     ),
     Rule(
+        "TD032",
+        "warning",
+        "a router that may end unseen",
+        "If a router that is not essential ends, the application goes on, and what it logs is lost.",
+        "Make it essential, or give it a health check that somebody watches.",
+        bad=task(router=', "essential": false').replace('"log_router"', '«"log_router"»'),
+        good=task(router=', "essential": false' + HEALTH % "pyrolens health"),
+        find=stops_silently,
+    ),
+    Rule(
         "TD033",
         "warning",
         "an essential router that is unhealthy with its destination",
@@ -450,6 +467,18 @@ RULES = [
         says="^dependsOn the router",
     ),
     Rule(
+        "TD052",
+        "warning",
+        "a router that depends on others",
+        "ECS starts the router before the containers that log through it, and stops it after them, only if"
+        " the router has"
+        " no dependsOn of its own.",
+        "Remove it, or give each of these containers a dependsOn on the router.",
+        bad=task(router=', "dependsOn": [{"containerName": "app", "condition": «"START"»}]'),
+        good=task(),
+        told=("router-order",),
+    ),
+    Rule(
         "TD053",
         "error",
         "waiting for the health of a container without a health check",
@@ -461,6 +490,16 @@ RULES = [
             router=HEALTH % "pyrolens health",
         ),
         find=waits_for_ever,
+    ),
+    Rule(
+        "TD054",
+        "warning",
+        "the port of the router open to others",
+        "With a mapping of 24224, whoever reaches the instance can send records into the logs of the task.",
+        "Remove the mapping; FireLens needs none.",
+        bad=task(router=', "portMappings": [{"containerPort": «24224»}]').replace("awsvpc", "bridge"),
+        good=task().replace("awsvpc", "bridge"),
+        told=("forward-port",),
     ),
     Rule(
         "TD055",
@@ -483,5 +522,20 @@ RULES = [
         ),
         good=task(),
         told=("windows",),
+    ),
+    Rule(
+        "CF110",
+        "warning",
+        "a variable that nothing sets",
+        "A variable that is neither in the environment of the router nor one of its secrets becomes nothing,"
+        " and the option"
+        " with it.",
+        "Set it in the environment of the router's container, not of the application's.",
+        bad=task('{"logDriver": "awsfirelens", "options": {"Name": "datadog", «"apikey"»: "a${KEY}"}}'),
+        good=task(
+            '{"logDriver": "awsfirelens", "options": {"Name": "datadog", "apikey": "a${KEY}"}}',
+            router=',\n   "secrets": [{"name": "KEY", "valueFrom": "key"}]',
+        ),
+        told=("variable-unset",),
     ),
 ]
