@@ -19,6 +19,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pyrolens.language.document import Entry, Section, shown
@@ -317,6 +318,12 @@ def group(cls: type[Any], prefix: str = "") -> Any:
 
 def spec_of(cls: type[Any]) -> list[Spec]:
     """The options of a dataclass, its groups' included, in the order of declaration."""
+    key: Any = cls  # mypy does not know that classes can be hashed
+    return list(_specs(key))
+
+
+@cache
+def _specs(cls: type[Any]) -> tuple[Spec, ...]:
     hints = typing.get_type_hints(cls, include_extras=True)
     out: list[Spec] = []
     for f in dataclasses.fields(cls):
@@ -333,7 +340,7 @@ def spec_of(cls: type[Any]) -> list[Spec]:
             ]
         elif "doc" in meta:
             out.append(_spec(f, hints[f.name]))
-    return [_core(s) for s in out]
+    return tuple(_core(s) for s in out)
 
 
 def _core(spec: Spec) -> Spec:
