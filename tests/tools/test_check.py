@@ -86,8 +86,10 @@ def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_secret_is_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
     secret = "[OUTPUT]\n    Name datadog\n    Match *\n    apikey s3cr3t s3cr3t\n    tlss On\n"
     Path("a.conf").write_text(GOOD + secret)
+    Path("b.conf").write_text("[SERVICE]\n    http_token s3cr3t\n[SERVICE]\n    http_token s3cr3t2\n" + GOOD)
+    assert "CF106" in check(capsys, "b.conf")[1]
     for form in ("text", "json", "sarif", "github"):
-        assert "s3cr3t" not in check(capsys, "a.conf", "--format", form)[1]
+        assert "s3cr3t" not in check(capsys, "--format", form)[1]
 
 
 TASK = """{"family": "shop", "networkMode": "awsvpc", "containerDefinitions": [

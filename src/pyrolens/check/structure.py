@@ -17,7 +17,7 @@ def service_twice(context: Context) -> Iterator[Finding]:
             key = entry.key.lower()
             before = seen.setdefault(key, entry)
             if key not in MAY_REPEAT and str(before.value).lower() != str(entry.value).lower():
-                message = f"{entry.key} of [SERVICE] is {entry.value} here, and {before.value} at {before.place}"
+                message = f"{entry.key} of [SERVICE] has another value at {before.place}"
                 yield Finding(message, entry.place, "keep one of them: which one counts is easy to get wrong")
 
 
