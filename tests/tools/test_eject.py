@@ -178,8 +178,48 @@ def test_what_is_missing_or_wrong_is_told_at_its_place(
     assert (out, told in err) == ("", True), err
 
 
-def test_a_router_of_type_fluentd_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = task(tmp_path)
-    file.write_text(file.read_text().replace('"fluentbit"', '"fluentd"').replace('"Name"', '"@type"'))
-    assert eject.main([str(file)]) == 1
-    assert "eject is for routers of type fluentbit" in capsys.readouterr().err
+def fluentd_task(folder: Path) -> Path:
+    options = {"config-file-type": "file", "config-file-value": "/extra.conf"}
+    log = {"logDriver": "awsfirelens", "options": {"@type": "stdout", "include-pattern": "a"}}
+    containers = [
+        {"name": "app", "logConfiguration": log},
+        {"name": "router", "firelensConfiguration": {"type": "fluentd", "options": options}},
+    ]
+    file = folder / "task.json"
+    file.write_text(json.dumps({"family": "web", "networkMode": "awsvpc", "containerDefinitions": containers}))
+    more = f"{folder}/more-*.conf"
+    extra = (
+        f"<filter app-**>\n  @include {more}\n</filter>\n# @include nothing\n<match audit.**>\n  @type null\n</match>\n"
+    )
+    (folder / "extra.conf").write_text(extra)
+    (folder / "more-1.conf").write_text("@type grep\n")
+    (folder / "more-2.conf").write_text("<exclude>\n  key log\n  pattern /#{ENV['WORD']}/\n</exclude>")
+    return file
+
+
+def test_a_router_of_type_fluentd_keeps_its_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = fluentd_task(tmp_path)
+    out = tmp_path / "alone" / "all.conf"
+    out.parent.mkdir()
+    assert eject.main([str(file), "-o", str(out)]) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    assert render.main([str(file), "--json"]) == 0
+    main = tmp_path / "fluent.conf"
+    main.write_text(_here(json.loads(capsys.readouterr().out)["config"], tmp_path))
+    environ = {"WORD": "noise"}
+    wanted = load(str(main), environ=environ)
+    for each in ("extra.conf", "more-1.conf", "more-2.conf"):
+        (tmp_path / each).unlink()
+    text = out.read_text()
+    assert pipeline(load(str(out), environ=environ)) == pipeline(wanted)
+    assert "#{ENV['WORD']}" in text
+    assert "noise" not in text
+    assert [f.name for f in wanted.filters] != []
+
+
+@pytest.mark.parametrize("option", [["--to", "yaml"], ["--variables"]])
+def test_options_that_a_router_of_type_fluentd_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    assert eject.main([str(fluentd_task(tmp_path)), *option]) == 1
+    assert "leave out --to and --variables" in capsys.readouterr().err

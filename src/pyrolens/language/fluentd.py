@@ -281,6 +281,7 @@ class _Reader:
         return os.path.dirname(os.path.abspath(self.file))
 
     def read_file(self, name: str, place: Place, into: Element) -> None:
+        self.files.includes.setdefault((self.file, place.line), []).append(name)
         if name in self.within or len(self.within) >= DEEPEST:
             self.problems.error("include", f"{name} includes itself", place, "a file that includes itself never ends")
             return

@@ -80,6 +80,8 @@ class Files:
     """Of the main file."""
     seen: set[object] = field(default_factory=set)
     names: list[str] = field(default_factory=list)
+    includes: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    """By file and line: what Fluentd's @include there has put in."""
     elsewhere: Callable[[str], str] = nobody
     """Gives the text at an address that is no path. Raises: UnreadableError."""
 

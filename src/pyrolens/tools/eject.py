@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from pyrolens.config import read
 from pyrolens.config.streams import BadTaskError, sections_of
@@ -14,8 +16,9 @@ from pyrolens.ecs import effective, firelens
 from pyrolens.ecs.image import Image
 from pyrolens.ecs.init import InitError, Plan
 from pyrolens.ecs.load import add_task_options, asked_for, load, pairs, task_options
+from pyrolens.language import fluentd
 from pyrolens.language.document import Document, Entry, Section
-from pyrolens.language.includes import is_elsewhere
+from pyrolens.language.includes import Files, is_elsewhere
 from pyrolens.problems import ConfigError, Problem, Problems
 from pyrolens.remote import RemoteError, fetch_bytes
 from pyrolens.tools.convert import PARSERS, converted
@@ -27,8 +30,7 @@ FIELDS = {
     "ecs_task_definition": "ECS_TASK_DEFINITION",
 }
 """Metadata that the agent writes out, and the variables of the init process."""
-
-
+Made = TypeVar("Made")
 APART = ("script", "upstream", "plugins_file")
 """Options that name files which are no config."""
 
@@ -40,15 +42,19 @@ def main(argv: Sequence[str]) -> int:
         definition, problems = load(args.task_definition, asked_for(args))
         task = firelens.Task(definition, **task_options(args))
         router = definition.router
-        if router is not None and router.firelens is not None and router.firelens.type != "fluentbit":
-            message = f"eject is for routers of type fluentbit; this one is {router.firelens.type}"
-            raise ConfigError([Problem("router-type", message, router.firelens.type_place)])
-        document = whole(task, Path(args.task_definition).parent, pairs(args.file), problems)
-        if args.variables:
-            document = with_variables(document, task)
-        to = args.to or ("yaml" if any(s.kind in PARSERS for s in document.sections) else "classic")
-        quiet = Problems()
-        (text,) = converted(replace(document, files=[]), to, None, False, quiet).values()
+        folder, given = Path(args.task_definition).parent, pairs(args.file)
+        if router is not None and router.firelens is not None and router.firelens.type == "fluentd":
+            if args.to or args.variables:
+                message = "a router of type fluentd has its config in Fluentd's language, as the agent writes it"
+                hint = "leave out --to and --variables"
+                raise ConfigError([Problem("router-type", message, router.firelens.type_place, hint)])
+            text = put_together(task, folder, given, problems, of_fluentd)
+        else:
+            document = put_together(task, folder, given, problems, _inlined)
+            if args.variables:
+                document = with_variables(document, task)
+            to = args.to or ("yaml" if any(s.kind in PARSERS for s in document.sections) else "classic")
+            (text,) = converted(replace(document, files=[]), to, None, False, Problems()).values()
     except ConfigError as error:
         tell(error.problems)
         return 1
@@ -107,8 +113,15 @@ class _Silent:
     debug = info
 
 
-def whole(task: firelens.Task, folder: Path, given: dict[str, str], problems: Problems) -> Document:
-    """One document without includes. `folder`: of the task definition. `given`: local files by path or address.
+def put_together(
+    task: firelens.Task,
+    folder: Path,
+    given: dict[str, str],
+    problems: Problems,
+    inlined: Callable[[Plan, Image, Problems], Made],
+) -> Made:
+    """What `inlined` makes of the config and all its files. `folder`: of the task definition. `given`: local files by
+    path or address.
 
     Raises: ConfigError."""
     router = task.definition.router
@@ -126,7 +139,32 @@ def whole(task: firelens.Task, folder: Path, given: dict[str, str], problems: Pr
         image = Image(folder, given, into, lambda text: None)
         fetch = effective.fetcher(folder, given, remote)
         _, plan = effective.write(task, firelens.Addresses(), image, into, environ, fetch, _Silent(problems))
-        return _inlined(plan, image, problems)
+        return inlined(plan, image, problems)
+
+
+def of_fluentd(plan: Plan, image: Image, problems: Problems) -> str:
+    """The text in Fluentd's language, with what it includes in its place. Raises: ConfigError."""
+    found = Problems()
+    files = Files(os.path.dirname(plan.config))
+    fluentd.parse(_text(plan.config), plan.config, files, os.environ, found)
+    if found.errors:
+        raise ConfigError(_of_the_user(p, image) for p in found.errors)
+    for problem in found:
+        problems.add(_of_the_user(problem, image))
+
+    def whole(file: str) -> str:
+        lines = re.split(r"(?<=\n)", _text(file).replace("\r\n", "\n"))
+        out = []
+        for number, line in enumerate(lines, 1):
+            included = files.includes.get((file, number))
+            out.append(line if included is None else "".join(f"{whole(name).rstrip()}\n" for name in included))
+        return "".join(out)
+
+    return whole(plan.config)
+
+
+def _text(file: str) -> str:
+    return Path(file).read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def _inlined(plan: Plan, image: Image, problems: Problems) -> Document:
