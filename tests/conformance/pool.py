@@ -15,7 +15,7 @@ from tests.conformance.starter import Starter
 from tests.conformance.verdict import Verdict
 
 RUN = {"config": configs.run, "filters": filters.run, "outputs": running.run}
-JOBS = int(os.environ.get("CONFORMANCE_JOBS", 8 * (os.cpu_count() or 1)))
+JOBS = int(os.environ.get("CONFORMANCE_JOBS", 12 * (os.cpu_count() or 1)))
 
 
 def router() -> Starter:

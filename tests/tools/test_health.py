@@ -70,7 +70,9 @@ def test_somebody_who_does_not_answer_or_speaks_otherwise(capsys: pytest.Capture
     assert "it takes too long" in capsys.readouterr().err
 
     async def test() -> int:
-        def spoken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def spoken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # what is not read would reset the connection
+            await reader.readuntil(b"\r\n\r\n")
             writer.write(b"SSH-2.0\r\n")
             writer.close()
 
