@@ -19,6 +19,8 @@ from tests.conformance.wire import LATE, START, Collector, Got, Json, connect, p
 
 Case = dict[str, Json]
 Seen = dict[str, Any]
+ENVIRON = dict(os.environ)
+"""Taken once: pytest changes it in another thread while cases run."""
 
 
 async def run(router: Starter, case: Case) -> Verdict:
@@ -65,7 +67,7 @@ def _config(case: Case, folder: Path, port: int) -> str:
 
 
 def _environ(case: Case) -> dict[str, str]:
-    return {**os.environ, **case.get("env", {})}
+    return {**ENVIRON, **case.get("env", {})}
 
 
 async def _listens(process: Process, socket: Path, may_refuse: bool) -> bool:
