@@ -166,7 +166,7 @@ class Run:
         return str(transport.get_extra_info("sockname")[1])
 
     def environ(self) -> dict[str, str]:
-        out = {key: value for key, value in os.environ.items() if key in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")}
+        out = {key: os.environ[key] for key in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if key in os.environ}
         for key, value in {**ENVIRON, **self.case.get("env", {})}.items():
             if value is not None:
                 out[key] = self.fill(value)
