@@ -33,6 +33,6 @@ def test_bytes_between_two_looks() -> None:
     not os.path.exists("/proc/diskstats") or not totals(""), reason="there are no disks to be seen here"
 )
 def test_this_machine() -> None:
-    (record,) = looked(Disk(every=QUICK)).records
+    record = looked(Disk(every=QUICK)).records[0]  # on a busy machine there are more
     assert list(record) == ["read_size", "write_size"]
     assert {type(value) for value in record.values()} == {int}
