@@ -15,7 +15,7 @@ from pyrolens.ecs.init_sources import ignores_firelens, sources
 from pyrolens.ecs.private import write_private
 from pyrolens.language.includes import shown
 from pyrolens.plugin import Log
-from pyrolens.problems import ConfigError, Place, Problem
+from pyrolens.problems import ConfigError, Place
 
 
 def metadata(task: Task) -> dict[str, str]:
@@ -91,7 +91,7 @@ def write(
     try:
         return setup, prepare(environ, into / "init", fetch, log, str(config), local)
     except InitError as why:
-        raise ConfigError([Problem("init", reason, plain.router.place, why.hint) for reason in why.reasons]) from None
+        raise why.at("init", plain.router.place) from None
 
 
 def _external(path: str, s3: str, place: Place, image: Image, into: Path, fetch: Fetch) -> Path:
@@ -101,7 +101,7 @@ def _external(path: str, s3: str, place: Place, image: Image, into: Path, fetch:
     try:
         data = fetch(s3)
     except InitError as why:
-        raise ConfigError([Problem("no-file", str(why), place, why.hint)]) from None
+        raise why.at("no-file", place) from None
     file = into / os.path.basename(path)
     write_private(file, data)
     return image.read_instead(file)

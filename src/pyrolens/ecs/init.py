@@ -8,9 +8,10 @@ twice; each file that is not used is told, with the reason.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pyrolens.ecs.init_files import Divided, divide
 from pyrolens.ecs.init_sources import Source, ignores_firelens, sources, unused
@@ -18,6 +19,7 @@ from pyrolens.ecs.private import write_private
 from pyrolens.language.classic import lines_of
 from pyrolens.language.includes import is_elsewhere, is_yaml, shown, speaks_yaml
 from pyrolens.plugin import Log
+from pyrolens.problems import ConfigError, Place, Problem
 
 FOLDER = "/init"
 GENERATED = "/fluent-bit/etc/fluent-bit.conf"
@@ -33,12 +35,23 @@ Local = Callable[[str], str]
 """Gives the path on this machine of a path in the router's container. Raises: InitError."""
 
 
-class InitError(Exception):
-    """The router cannot start, for these reasons. `hint`: a way out, or ""."""
+class Reason(NamedTuple):
+    """Why the router cannot start. `hint`: a way out, or ""."""
 
-    def __init__(self, *reasons: str, hint: str = "") -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons, self.hint = reasons, hint
+    text: str
+    hint: str = ""
+
+
+class InitError(Exception):
+    """The router cannot start."""
+
+    def __init__(self, text: str = "", hint: str = "", *, reasons: Sequence[Reason] = ()) -> None:
+        self.reasons = reasons or (Reason(text, hint),)
+        super().__init__("; ".join(reason.text for reason in self.reasons))
+
+    def at(self, code: str, place: Place | None) -> ConfigError:
+        """The same as problems of what stands there."""
+        return ConfigError(Problem(code, text, place, hint) for text, hint in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,7 @@ class _Init:
     lines: list[str] = field(default_factory=list)
     """Of the main file."""
     parsers: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    hints: list[str] = field(default_factory=list)
+    failed: list[Reason] = field(default_factory=list)
     parts: dict[str, str] = field(default_factory=dict)
     """By the real path of a file: what is included instead; "" for nothing."""
     users: dict[str, str] = field(default_factory=dict)
@@ -100,8 +112,7 @@ class _Init:
             try:
                 self._source(source)
             except InitError as why:
-                self.failed += [f"{source.variable}: {reason}" for reason in why.reasons]
-                self.hints += [why.hint] if why.hint else []
+                self.failed += [Reason(f"{source.variable}: {text}", hint) for text, hint in why.reasons]
         for name, why_not in unused(environ):
             self.log.warning("a variable is not used", variable=name, reason=why_not)
         if not listed:
@@ -109,7 +120,7 @@ class _Init:
                 "no further files: no variable aws_fluent_bit_init_s3_1, aws_fluent_bit_init_file_1, … is set"
             )
         if self.failed:
-            raise InitError(*self.failed, hint="; ".join(dict.fromkeys(self.hints)))
+            raise InitError(reasons=self.failed)
         if not self.lines and not self.parsers:
             raise InitError(f"there is nothing to run: no {generated}, and no variable names a file")
         config = self.folder / MAIN

@@ -325,7 +325,7 @@ class Session:
             try:
                 data = self.fetch(text.text)
             except InitError as why:
-                raise ConfigError([Problem("no-file", str(why), text.place, why.hint)]) from None
+                raise why.at("no-file", text.place) from None
             from_files = {**read_environment(data), **from_files}
         return {**from_files, **container.environment}
 

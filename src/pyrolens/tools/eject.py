@@ -131,7 +131,8 @@ def put_together(
         try:
             return fetch_bytes(address)
         except RemoteError as why:
-            hint = f"{why.hint}; or say a local file: --file {address}=./x.conf".removeprefix("; ")
+            local = os.path.basename(address.partition("#")[0])
+            hint = f"{why.hint}; or say a local file: --file {address}=./{local}".removeprefix("; ")
             raise InitError(str(why), hint=hint) from None
 
     with tempfile.TemporaryDirectory(prefix="pyrolens-") as made:
