@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pyrolens.check.context import Context, is_on, name, text
 from pyrolens.check.rule import Finding, Rule
-from pyrolens.check.tasks import FARGATE, ROLES, task
+from pyrolens.check.tasks.example import FARGATE, ROLES, task
 from pyrolens.language.document import Section
 
 
