@@ -19,6 +19,7 @@ from typing import Any
 from tests.conformance.starter import Process, Starter
 from tests.conformance.verdict import Verdict
 from tests.conformance.wire import LATE, START, Collector, Got, Json, connect, pack, shown, typed
+from tests.ports import free_port
 
 Case = dict[str, Json]
 Seen = dict[str, Any]
@@ -35,7 +36,7 @@ async def observe(router: Starter, case: Case) -> Seen:
         folder = Path(top, "case")
         tokens = {
             "@SOCK@": f"{folder}/in.sock",
-            "@PORT2@": str(await _free_port()),
+            "@PORT2@": str(free_port()),
             "@PORT@": str(server.sockets[0].getsockname()[1]),
             "@DIR@": str(folder),
         }
@@ -150,14 +151,6 @@ async def _http_status(port: int, path: str) -> dict[str, Json]:
     writer.close()
     found = re.match(rb"HTTP/1\.[01] (\d+)", answer)
     return {"path": path, "status": int(found[1]) if found else None}
-
-
-async def _free_port() -> int:
-    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    return int(port)
 
 
 def judge(case: Case, seen: Seen) -> Verdict:

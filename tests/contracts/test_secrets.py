@@ -23,8 +23,9 @@ from tests.contracts.destinations import Fault
 from tests.contracts.kinds import KINDS, SECRET
 from tests.contracts.test_faults import section, send
 from tests.net.servers import Request, answer, serving
+from tests.ports import free_port
 from tests.running import message, running, until
-from tests.service.test_reload import Reloading, free_port
+from tests.service.test_reload import Reloading
 
 CANARY = 'canary-9f"3/Zq+7xW2=k\\d'
 SPELLED = {

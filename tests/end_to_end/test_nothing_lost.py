@@ -19,8 +19,8 @@ from pathlib import Path
 import msgpack
 import pytest
 
+from tests.ports import free_port
 from tests.running import SECONDS, HttpSink, Router, message, running, until
-from tests.service.test_reload import free_port
 
 KILLS = 5
 WINDOW = KILLS * 1000

@@ -6,8 +6,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from pyrolens.local.process_runtime import free_port
 from tests.end_to_end.running import example, up
+from tests.ports import free_port
 
 EVENTS, LOG = "kinesis_firehose.0", "cloudwatch.0"
 LINES = {
@@ -25,7 +25,7 @@ with urllib.request.urlopen("http://127.0.0.1:{port}/api/v1/health", timeout=10)
 
 
 def test_events_go_to_the_other_account_and_nothing_else_does(tmp_path: Path) -> None:
-    port = free_port("127.0.0.1", [0])
+    port = free_port()
     task = example("shop-events", tmp_path, HEALTH_PORT=str(port))
     (tmp_path / "lines").write_text("".join(f"{line}\n" for line in LINES))
     (tmp_path / "ask.py").write_text(ASK.format(port=port))

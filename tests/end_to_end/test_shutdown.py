@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.running import HttpSink, Router, message, running, until
-from tests.service.test_reload import free_port
 
 RUNS = int(os.environ.get("SHUTDOWN_RUNS", "10"))
 LINES = 10_000

@@ -12,9 +12,9 @@ import msgpack
 import pytest
 
 from tests.end_to_end.test_nothing_lost import FlakySink, config, connect, router_of, sink_open
+from tests.ports import free_port
 from tests.running import Router, message, until
 from tests.service.test_http_api import request
-from tests.service.test_reload import free_port
 
 STORED = "storage.type filesystem"
 

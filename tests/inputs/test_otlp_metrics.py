@@ -19,9 +19,9 @@ from pyrolens.outputs._otlp_metrics import scope_metrics
 from pyrolens.records.metrics import Buckets, Family, Quantiles, Sample
 from tests.inputs.test_opentelemetry import JSON, PROTOBUF, asked, json_value, part, sent
 from tests.metrics import COUNTER, GAUGE, HISTOGRAM, SUMMARY
+from tests.ports import free_port
 from tests.running import running, until
 from tests.service.test_http_api import request
-from tests.service.test_reload import free_port
 
 T = 1_795_275_039_957_624_793
 NOW = 1_790_000_000_000_000_000

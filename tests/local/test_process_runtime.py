@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyrolens.ecs.task_definition import Container
-from pyrolens.local.process_runtime import ProcessRuntime, free_port
+from pyrolens.local.process_runtime import ProcessRuntime
 from pyrolens.local.runtime import Launch
 from pyrolens.problems import Place
 
@@ -100,16 +100,6 @@ def test_a_taken_port_moves_and_the_variable_that_names_it_too(tmp_path: Path) -
     assert list(ports) == [port]
     assert ports[port] != port
     assert printed == f"{ports[port]} 1\n".encode()
-
-
-def test_free_port_takes_the_first_that_can_be_had() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert free_port("127.0.0.1", [port, 0]) not in (port, 0)
-        with pytest.raises(RuntimeError, match="no free port"):
-            free_port("127.0.0.1", [port])
 
 
 def test_what_cannot_start_is_told(tmp_path: Path) -> None:

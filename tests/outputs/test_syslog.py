@@ -1,7 +1,5 @@
-import random
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from pyrolens.outputs._syslog import facility_of, severity_of
 from pyrolens.outputs.syslog import SyslogOutput
 from tests.outputs.sending import Env, events
 from tests.outputs.wires import dropped, refused, secure, streamed
+from tests.ports import free_port
 
 ALL: dict[str, Any] = {
     "syslog_message_key": "log", "syslog_hostname_key": "h", "syslog_appname_key": "a", "syslog_procid_key": "p",
@@ -296,19 +295,6 @@ ruleset(name="in") {{ action(type="omfile" file="{folder}/got" template="all") }
 input(type="imudp" address="127.0.0.1" port="{port}" ruleset="in")
 input(type="imtcp" address="127.0.0.1" port="{port}" ruleset="in")
 """
-
-
-def free_port() -> int:
-    """One that the kernel gives to no client, for UDP and TCP."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind(("127.0.0.1", port))
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.net.certificates import make
-from tests.servers.programs import Program, free_ports, listening
+from tests.ports import free_port
+from tests.servers.programs import Program, listening
 
 INPUTS = {
     "forward": "Name forward\nBuffer_Max_Size 8M",
@@ -48,7 +49,7 @@ class FluentBit:
             pytest.skip("PYROLENS_PEER names no Fluent Bit")
         self.folder = folder
         make(folder, ["127.0.0.1"])
-        self.ports = dict(zip(INPUTS, free_ports(len(INPUTS)), strict=True))
+        self.ports = {name: free_port() for name in INPUTS}
         config = "[SERVICE]\nFlush 0.2\nParsers_File parsers.conf\n"
         for name, lines in INPUTS.items():
             tls = f"tls on\ntls.crt_file {folder}/cert.pem\ntls.key_file {folder}/key.pem\n" if name in SECURE else ""

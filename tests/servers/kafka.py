@@ -4,8 +4,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
 from tests.servers.maven import JAVA_OPTIONS, jars, java
-from tests.servers.programs import Program, free_ports
+from tests.servers.programs import Program
 
 SETTINGS = """\
 process.roles=broker,controller
@@ -29,7 +30,7 @@ CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
 class Kafka:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port, controller = free_ports(2)
+        self.port, controller = free_port(), free_port()
         settings = folder / "server.properties"
         settings.write_text(SETTINGS.format(port=self.port, controller=controller, folder=folder))
         run = [java(), *JAVA_OPTIONS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars('kafka')}/*"]

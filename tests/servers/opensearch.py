@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
 from tests.servers.maven import JAVA_OPTIONS, jars, java
-from tests.servers.programs import Program, free_ports
+from tests.servers.programs import Program
 
 MODULE = """\
 description=The transport over netty
@@ -48,7 +49,7 @@ class OpenSearch:
         home = _home(folder / "home", found)
         config = folder / "config"
         config.mkdir()
-        self.port, transport = free_ports(2)
+        self.port, transport = free_port(), free_port()
         (config / "opensearch.yml").write_text(SETTINGS.format(http=self.port, transport=transport, folder=folder))
         (config / "log4j2.properties").write_text(LOGGING)
         given = {

@@ -29,17 +29,6 @@ def program(name: str, package: str) -> str:
     return found or missing(f"there is no {name} here (Debian: apt-get install {package})")
 
 
-def free_ports(count: int) -> list[int]:
-    """Of the loopback, all different."""
-    socks = [socket.socket() for _ in range(count)]
-    for sock in socks:
-        sock.bind(("127.0.0.1", 0))
-    ports = [sock.getsockname()[1] for sock in socks]
-    for sock in socks:
-        sock.close()
-    return ports
-
-
 class Program:
     """One that runs; it is killed at the end, and by the kernel if the test process goes first."""
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.net.certificates import make
-from tests.servers.programs import Program, free_ports, listening, missing, program
+from tests.ports import free_port
+from tests.servers.programs import Program, listening, missing, program
 
 INPUTS = ("udp", "tcp", "tls", "unix")
 FIELDS = ("pri", "timereported", "hostname", "app-name", "procid", "msgid", "structured-data", "msg", "rawmsg")
@@ -35,7 +36,7 @@ ruleset(name="{name}") {{ action(type="omfile" file="{folder}/{name}.jsonl" temp
 class Rsyslog:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.udp, self.tcp, self.tls = free_ports(3)
+        self.udp, self.tcp, self.tls = free_port(), free_port(), free_port()
         self.socket = folder / "log"
         make(folder, ["127.0.0.1"])
         properties = "\n".join(

@@ -18,6 +18,7 @@ from tests.inputs.lent import Lent
 from tests.net.certificates import make
 from tests.net.servers import serving
 from tests.outputs.s3_service import S3
+from tests.ports import free_port
 from tests.running import HttpSink, Router, message, running, until
 from tests.service.test_http_api import request
 
@@ -99,12 +100,6 @@ def with_router(
         await sink.close()
 
     asyncio.run(main())
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_a_storm_of_reloads_under_load(tmp_path: Path) -> None:

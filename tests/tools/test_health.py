@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pyrolens.local.process_runtime import free_port
 from pyrolens.service.http_api import HttpApi
 from pyrolens.tools import health
+from tests.ports import free_port
 from tests.running import running
 from tests.service.test_http_api import Options, counted
 
@@ -43,7 +43,7 @@ def test_without_a_health_check_there_is_nothing_to_say_of_outputs(capsys: pytes
 
 
 def test_a_variable_switches_the_api_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = f"[SERVICE]\n    HTTP_Port {free_port('127.0.0.1', [0])}\n[INPUT]\n    Name dummy\n"
+    config = f"[SERVICE]\n    HTTP_Port {free_port()}\n[INPUT]\n    Name dummy\n"
     port = config.split()[2]
 
     async def test(**environ: str) -> int:

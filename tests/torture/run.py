@@ -19,8 +19,8 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.running import Router, until
-from tests.service.test_reload import free_port
 from tests.torture.load import FileWriter, ForwardSender, HttpSender, Sender
 from tests.torture.sink import TorturedSink
 

@@ -11,7 +11,7 @@ from pyrolens.local.docker_container import DockerContainer
 from pyrolens.local.docker_engine import Docker, DockerError
 from pyrolens.local.docker_members import STATIC_NAMES, Place, config, labels, published
 from pyrolens.local.endpoints import Endpoints, Known, now
-from pyrolens.local.process_runtime import free_port
+from pyrolens.local.ports import free_port
 from pyrolens.local.runtime import Launch
 
 PAUSE = "~internal~ecs~pause"
@@ -40,15 +40,12 @@ class DockerRuntime:
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        taken: set[int] = set()
         if self.task.definition.network_mode in STATIC_NAMES:
             return
         for name, wanted in self.ports.items():
             self.reached[name] = {}
             for port in wanted:
-                free = free_port("127.0.0.1", [*({port} - taken), 0])
-                taken.add(free)
-                self.reached[name][port] = free
+                self.reached[name][port] = free_port("127.0.0.1", [port, 0])
 
     def image(self, container: Container) -> str:
         return self.images.get(container.name, container.image)

@@ -5,12 +5,12 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from pyrolens.ecs.task_definition import Container
+from pyrolens.local.ports import free_port
 from pyrolens.local.runtime import Launch, Output, Running
 
 KEPT = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER")
@@ -41,7 +41,7 @@ class ProcessRuntime:
     async def start(self, launch: Launch) -> Running:
         container = launch.container
         command = self.command(container)
-        ports = {port: _free(port) for port, _ in container.ports}
+        ports = {port: free_port("127.0.0.1", [port, 0]) for port, _ in container.ports}
         environment = _moved(launch.environment, ports)
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         environment = {**{k: os.environ[k] for k in KEPT if k in os.environ}, "PATH": path, **environment}
@@ -124,25 +124,6 @@ async def _copy(source: str, reader: asyncio.StreamReader | None, output: Output
     while reader and (data := await reader.read(AT_ONCE)):
         output(source, data)
     output(source, b"")
-
-
-def _free(port: int) -> int:
-    """The port, or another one when it is taken on the loopback."""
-    return free_port("127.0.0.1", [port, 0])
-
-
-def free_port(host: str, wanted: Sequence[int]) -> int:
-    """The first of these ports that can be listened on; 0 is any."""
-    for port in wanted:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            chosen: int = probe.getsockname()[1]
-            return chosen
-    raise RuntimeError(f"no free port on {host}")
 
 
 def _moved(environment: Mapping[str, str], ports: Mapping[int, int]) -> dict[str, str]:

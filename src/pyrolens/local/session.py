@@ -30,7 +30,8 @@ from pyrolens.local.endpoints import Endpoints, Known, now
 from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, record_of
 from pyrolens.local.in_docker import InDocker
 from pyrolens.local.places import Destination
-from pyrolens.local.process_runtime import ProcessContainer, ProcessRuntime, free_port
+from pyrolens.local.ports import free_port
+from pyrolens.local.process_runtime import ProcessContainer, ProcessRuntime
 from pyrolens.local.router import READY_WITHIN, Router, start_process
 from pyrolens.local.runtime import Launch, Output, Running, Runtime
 from pyrolens.local.secrets import Secrets, read_environment

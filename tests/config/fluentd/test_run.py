@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
 from pyrolens.ecs import firelens
 from pyrolens.ecs.load import load
+from tests.ports import free_port
 from tests.running import message, running, until
 
 TASK = {
@@ -74,8 +74,7 @@ async def the_config_that_ecs_makes(tmp_path: Path) -> None:
     (tmp_path / "task.json").write_text(json.dumps(TASK))
     (tmp_path / "extra.conf").write_text(EXTRA.replace("{dir}", str(tmp_path)))
     definition, _ = load(str(tmp_path / "task.json"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     at = firelens.Addresses(
         socket=str(tmp_path / "fluent.sock"), forward_port=port, include=str(tmp_path / "extra.conf")
     )
@@ -162,8 +161,7 @@ def test_lines_of_files_and_sockets_and_http(tmp_path: Path) -> None:
 
 
 async def lines_of_files_and_sockets_and_http(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        port, tcp = one.getsockname()[1], two.getsockname()[1]
+    port, tcp = free_port(), free_port()
     (tmp_path / "a.txt").write_text("2025-01-02 first\n  at x\n2025-01-03 second\nnot done")
     config = LINES.replace("{port}", str(port)).replace("{tcp}", str(tcp))
     async with running(tmp_path, config, config_name="fluent.conf", TZ="UTC") as router:

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import signal
-import socket
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.running import message, running, until
 
 SENDER = """
@@ -53,8 +53,7 @@ def test_a_killed_router_goes_on(tmp_path: Path) -> None:
 
 
 async def killed(folder: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
 
     def seen() -> list[int]:
         lines = [line for path in folder.glob("out.*") for line in path.read_text().splitlines()]
