@@ -1,5 +1,6 @@
 """Writes what comes from the code and from runs: docs/plugins, docs/compatibility.md, docs/fluentd-reference.md,
-docs/check-rules.md and the figures of docs/benchmarks.md; with `picture`, docs/demo.svg.
+docs/check-rules.md, the figures of docs/benchmarks.md and what commands print in all pages; with `picture`,
+docs/demo.svg.
 
 usage: python docs/build.py [picture]
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import fluentd_reference, usage
+from docs import fluentd_reference, transcripts, usage
 
 from pyrolens.check.catalogue import RULES
 from pyrolens.check.rule import page
@@ -147,6 +148,9 @@ def main() -> None:
     for path, text in made.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    for path in [ROOT / "README.md", *DOCS.glob("**/*.md")]:
+        if (text := transcripts.renewed(before := path.read_text())) != before:
+            path.write_text(text)
 
 
 if __name__ == "__main__":

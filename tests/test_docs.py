@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from docs import build
+from docs import build, transcripts
 
 ROOT = Path(__file__).parents[1]
 PYROLENS = Path(sys.executable).parent / "pyrolens"
@@ -149,3 +149,14 @@ def test_generated_pages_are_those_of_the_code() -> None:
     assert {path.relative_to(ROOT) for path in on_disk} == {path.relative_to(ROOT) for path in pages}
     stale = [str(path.relative_to(ROOT)) for path, text in pages.items() if path.read_text() != text]
     assert stale == []
+
+
+TRANSCRIPTS = [(page, command, shown) for page in PAGES for command, shown in transcripts.commands(page.read_text())]
+
+
+@pytest.mark.parametrize(
+    ("page", "command", "shown"), TRANSCRIPTS, ids=[f"{page.name}: {command}" for page, command, _ in TRANSCRIPTS]
+)
+def test_a_transcript_is_what_the_command_prints(page: Path, command: str, shown: str) -> None:
+    """`make docs` writes them."""
+    assert shown == transcripts.shown(command)
