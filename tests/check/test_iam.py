@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pyrolens.check.catalogue import findings
-from pyrolens.check.policy import read_policy
+from pyrolens.check.policy import read_policy, read_trust
 from pyrolens.check.reading import Reader
 from pyrolens.problems import ConfigError
 
@@ -52,3 +52,34 @@ def test_policies_count_together_and_a_refusal_before_all() -> None:
 def test_what_is_no_policy_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="expected a policy"):
         read_policy([text])
+
+
+ROLE = "arn:aws:iam::123456789012:role/shop"
+
+
+def trust(principal: object, action: object = "sts:AssumeRole", **more: object) -> str:
+    return policy({"Effect": "Allow", "Principal": principal, "Action": action, **more})
+
+
+EXTERNAL = {"Condition": {"StringEquals": {"sts:ExternalId": ["a", "b"]}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "external_id", "told"),
+    [
+        (trust({"AWS": ROLE}), "", ""),
+        (trust({"AWS": ["arn:aws:iam::123456789012:root"]}, ["sts:TagSession", "sts:Assume*"]), "", ""),
+        (trust({"AWS": "123456789012"}), "", ""),
+        (trust("*"), "", ""),
+        (json.dumps({"Role": {"AssumeRolePolicyDocument": json.loads(trust({"AWS": ROLE}))}}), "", ""),
+        (trust({"AWS": ROLE + "2"}), "", f"its trust policy does not name {ROLE}"),
+        (trust({"AWS": "arn:aws:iam::210987654321:root"}), "", f"its trust policy does not name {ROLE}"),
+        (trust({"Service": "ecs-tasks.amazonaws.com"}), "", f"its trust policy does not name {ROLE}"),
+        (trust({"AWS": ROLE}, "sts:AssumeRoleWithSAML"), "", f"its trust policy does not name {ROLE}"),
+        (trust({"AWS": ROLE}, **EXTERNAL), "a", ""),
+        (trust({"AWS": ROLE}, **EXTERNAL), "", "its trust policy asks for an external id"),
+        (trust({"AWS": ROLE}, **EXTERNAL), "c", "its trust policy asks for another external id"),
+    ],
+)
+def test_whom_a_trust_policy_admits(text: str, external_id: str, told: str) -> None:
+    assert read_trust(text).refuses(ROLE, external_id) == told

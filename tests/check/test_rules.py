@@ -6,38 +6,45 @@ from pathlib import Path
 import pytest
 
 from pyrolens.check.catalogue import RULES, findings
-from pyrolens.check.policy import read_policy
+from pyrolens.check.policy import read_policy, read_trust
 from pyrolens.check.reading import Reader, kind_of
-from pyrolens.check.rule import BEGIN, END, Rule, unmarked
+from pyrolens.check.rule import BEGIN, END, Rule, files_of, unmarked
 from pyrolens.problems import Problem
 from tests.test_docs import BLOCKS, Block
 
 
-def found(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str = "") -> list[Problem]:
+def found(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str = "", trust: str = ""
+) -> list[Problem]:
     monkeypatch.chdir(tmp_path)
-    task = text.startswith("{")
-    path = "task.json" if task else "router.conf"
-    Path(path).write_text(text)
     Path("parsers.conf").touch()
-    reader = Reader(policy=read_policy([policy]) if policy else None)
-    return findings(reader.file(path, text, "task" if task else "config"), reader)
+    files = files_of(unmarked(example))
+    for path, text in files.items():
+        Path(path).write_text(text)
+    main = next(iter(files))
+    reader = Reader(
+        policy=read_policy([policy]) if policy else None,
+        trusts=[read_trust(trust)] if trust else (),
+    )
+    return findings(reader.file(main, files[main], "task" if main == "task.json" else "config"), reader)
 
 
-def marked(example: str) -> tuple[int, int, int]:
-    """Line, column and length of what is marked."""
-    before, _, rest = example.partition(BEGIN)
-    return before.count("\n") + 1, len(before) - before.rfind("\n"), len(rest.partition(END)[0])
+def marked(example: str) -> tuple[str, int, int, int]:
+    """File, line, column and length of what is marked."""
+    file, text = next((file, text) for file, text in files_of(example).items() if BEGIN in text)
+    before, _, rest = text.partition(BEGIN)
+    return file, before.count("\n") + 1, len(before) - before.rfind("\n"), len(rest.partition(END)[0])
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
 def test_the_bad_example_is_found_at_the_marked_place(
     rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problems = found(unmarked(rule.bad), tmp_path, monkeypatch, rule.policy)
+    problems = found(rule.bad, tmp_path, monkeypatch, rule.policy, rule.trust)
     mine = [p for p in problems if p.code == rule.code]
-    line, column, length = marked(rule.bad)
-    places = [(p.place.line, p.place.column) for p in mine if p.place]
-    assert places == [(line, column)], "\n".join(map(str, problems))
+    file, line, column, length = marked(rule.bad)
+    places = [(p.place.file, p.place.line, p.place.column) for p in mine if p.place]
+    assert places == [(file, line, column)], "\n".join(map(str, problems))
     assert [p.severity for p in mine] == [rule.severity]
     if length:
         assert [p.place.length for p in mine if p.place] == [length]

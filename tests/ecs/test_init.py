@@ -208,11 +208,13 @@ def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
     made = Made(tmp_path, {})
     with pytest.raises(InitError) as caught:
         made.plan(s3_1="s3://b/none.conf", file_2="/no/such.conf", s3_3="b/x.conf")
-    assert list(caught.value.reasons) == [
+    assert [reason[:2] for reason in caught.value.reasons] == [
         ("aws_fluent_bit_init_s3_1: s3://b/none.conf is not there", "put it there"),
         ("aws_fluent_bit_init_file_2: /no/such.conf cannot be read: No such file or directory", ""),
         ("aws_fluent_bit_init_s3_3: 'b/x.conf' is no address: expected arn:aws:s3:::bucket/key or s3://bucket/key", ""),
     ]
+    variables = [f"aws_fluent_bit_init_{n}" for n in ("s3_1", "file_2", "s3_3")]
+    assert [reason.variable for reason in caught.value.reasons] == variables
     assert not (made.folder / "fluent-bit-init.conf").exists()
 
 

@@ -65,7 +65,7 @@ def firelens(**options: str) -> Callable[[Any], None]:
     return router(firelensConfiguration={"type": "fluentbit", "options": options})
 
 
-def in_s3(**roles: str) -> Callable[[Any], None]:
+def in_s3(**roles: Any) -> Callable[[Any], None]:
     """A file for the init process."""
 
     def change(task: Any) -> None:
@@ -119,7 +119,10 @@ def test_a_good_task_definition_has_no_problems() -> None:
             ("error", "config-file", '"/fluent-bit/etc/fluent-bit.conf"'),
         ),
         (on_fargate, ("error", "config-file", '"s3"')),
-        (in_s3(executionRoleArn="r"), ("warning", "no-task-role", '"router"')),
+        (
+            in_s3(executionRoleArn="r", requiresCompatibilities=["FARGATE"]),
+            ("warning", "no-task-role", '"aws_fluent_bit_init_s3_1"'),
+        ),
         (of_agent(taskRoleArn="r"), ("error", "no-execution-role", '"s3"')),
         (router(user="fluent"), ("error", "router-user", '"fluent"')),
         (router(portMappings=[{"containerPort": 24224}]), ("warning", "forward-port", "24224")),
@@ -155,6 +158,7 @@ def test_a_broken_rule_is_found_at_its_place(change: Callable[[Any], None], prob
         firelens(config_file_type="s3", config_file_value="arn:aws-cn:s3:::bucket/a/extra.conf"),
         app(dependsOn=[{"containerName": "router", "condition": "HEALTHY"}]),
         in_s3(executionRoleArn="r", taskRoleArn="t"),
+        in_s3(executionRoleArn="r"),
         in_s3(),
         of_agent(executionRoleArn="r"),
     ],

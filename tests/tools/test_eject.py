@@ -137,6 +137,17 @@ def test_files_of_an_init_process_are_in_it(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "2.yaml").read_text() == out.read_text()
 
 
+def test_what_an_init_process_misses_is_told_at_its_variable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = task(tmp_path, environment=[{"name": "aws_fluent_bit_init_file_1", "value": "/no/such.conf"}])
+    text = file.read_text()
+    assert eject.main([str(file), "-o", str(tmp_path / "all.yaml")]) == 1
+    column = text.index('"aws_fluent_bit_init_file_1"') + 1
+    told = f"{file}:1:{column}: error[init]: aws_fluent_bit_init_file_1: /no/such.conf is in the router's image"
+    assert told in capsys.readouterr().err
+
+
 def test_secrets_stay_variables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert eject.main([str(task(tmp_path))]) == 0
     assert "${http_passwd_0}" in capsys.readouterr().out

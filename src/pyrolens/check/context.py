@@ -1,17 +1,19 @@
 """What a rule may look at: the task, the sections of the router's config with places, and the tags that can be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pyrolens.check.policy import Policy
+from pyrolens.check.policy import Policy, Trust
 from pyrolens.check.tags import new_tags, overlap, within
 from pyrolens.config.elsewhere import ALIASES
 from pyrolens.config.model import Config
+from pyrolens.ecs.init_sources import Source
 from pyrolens.ecs.task_definition import Container, TaskDefinition
 from pyrolens.language.document import Document, Entry, Section
 from pyrolens.options import TRUE, split_tokens
 from pyrolens.plugin import PluginKind
+from pyrolens.problems import Place
 
 OPEN = {"forward", "http", "opentelemetry", "elasticsearch", "splunk", "mqtt", "exec_wasi", "prometheus_remote_write"}
 """Inputs whose peers may choose the tags."""
@@ -35,6 +37,18 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
+class InitFile:
+    """A file that a variable names for an init process."""
+
+    source: Source
+    place: Place
+    """Of the variable's name."""
+    file: str
+    """On this machine; "": it is not here."""
+    text: str
+
+
+@dataclass(frozen=True)
 class Context:
     """All that is known of one router, or of a file that is a part of its config."""
 
@@ -46,6 +60,10 @@ class Context:
     environ: Mapping[str, str] = field(default_factory=dict)
     policy: Policy | None = None
     """Of the task role; None: nobody said."""
+    trusts: Sequence[Trust] = ()
+    """Of roles that outputs assume, as far as somebody said."""
+    init: Sequence[InitFile] = ()
+    """In the order in which they are included."""
     roles_known: bool = False
     """The form of the task definition has its roles in it; in a plan of Terraform they may not be known yet."""
 

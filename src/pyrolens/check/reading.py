@@ -3,18 +3,21 @@
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pyrolens.check.context import Context
-from pyrolens.check.policy import Policy
+from pyrolens.check.context import Context, InitFile
+from pyrolens.check.images import without_init
+from pyrolens.check.policy import Policy, Trust
 from pyrolens.config import Config, build, load, read
 from pyrolens.ecs import effective, firelens, rules, task_definition
 from pyrolens.ecs.forms import Asked
 from pyrolens.ecs.image import Image
 from pyrolens.ecs.init import Fetch, Plan
+from pyrolens.ecs.init_sources import sources
 from pyrolens.ecs.private import write_private
+from pyrolens.ecs.task_definition import Container
 from pyrolens.language.document import Document, Entry, Section
 from pyrolens.language.includes import is_yaml, looks_like_fluentd
 from pyrolens.problems import ConfigError, Place, Problem, Problems
@@ -53,12 +56,16 @@ def kind_of(path: str, text: str) -> str:
 
 class Reader:
     """`asked` and `given` as for render: which task definition, and the local file for a path or an address.
-    `policy`: of the task role."""
+    `policy`: of the task role. `trusts`: of roles that outputs assume."""
 
     def __init__(
-        self, asked: Asked | None = None, given: Mapping[str, str] | None = None, policy: Policy | None = None
+        self,
+        asked: Asked | None = None,
+        given: Mapping[str, str] | None = None,
+        policy: Policy | None = None,
+        trusts: Sequence[Trust] = (),
     ) -> None:
-        self.asked, self.given, self.policy = asked or Asked(), given or {}, policy
+        self.asked, self.given, self.policy, self.trusts = asked or Asked(), given or {}, policy, trusts
 
     def file(self, path: str, text: str, kind: str) -> Checked:
         with tempfile.TemporaryDirectory(prefix="pyrolens-") as made:
@@ -99,7 +106,7 @@ class Reader:
             for entry in (e for s in document.sections for e in s.entries):
                 for name in VARIABLE.findall(str(entry.value)):
                     environ.setdefault(name, UNKNOWN)
-            out.context = Context(document, environ=environ, policy=self.policy)
+            out.context = Context(document, environ=environ, policy=self.policy, trusts=self.trusts)
             self._load(out, lambda: build(document, found, environ))
         out.problems = [p for p in out.problems if not unsure(p)]
         return self._named(out, image, copies, {})
@@ -126,7 +133,9 @@ class Reader:
             return out
         uses = any(c.uses_firelens or c.firelens for c in definition.containers)
         with_roles = WITH_ROLES.search(text) is not None
-        out.context = Context(task=definition if uses else None, policy=self.policy, roles_known=with_roles)
+        out.context = Context(
+            task=definition if uses else None, policy=self.policy, trusts=self.trusts, roles_known=with_roles
+        )
         if not uses:
             return out
         rules.check(definition, found)
@@ -144,7 +153,10 @@ class Reader:
 
     def _router(self, out: Checked, task: firelens.Task, folder: Path, image: Image, into: Path) -> Checked:
         router = task.definition.router
-        environ = {**effective.metadata(task), **(router.environment if router else {})}
+        known = effective.metadata(task)
+        if without_init(router):
+            known = {"AWS_REGION": task.region}
+        environ = {**known, **(router.environment if router else {})}
         environ |= {s.name: UNKNOWN for s in (router.secrets if router else ())}
         unwritten = Unwritten()
         main = str(into / "fluent.conf")
@@ -153,8 +165,10 @@ class Reader:
             fetch = self._noting(effective.fetcher(folder, self.given, None), folder, fetched)
             setup, plan = effective.write(task, firelens.Addresses(), image, into, environ, fetch, unwritten)
         except ConfigError as error:
-            out.problems += error.problems
+            out.problems += (elsewhere(p, out.file) for p in error.problems)
+            out.context = replace(out.context, init=init_files(router, image, fetched))
             return self._named(out, image, fetched, {})
+        out.context = replace(out.context, init=init_files(router, image, fetched))
         for started in setup.containers:
             if started.container is router:
                 environ |= {k: UNKNOWN for k, v in started.environment.items() if v.startswith("<secret")}
@@ -225,6 +239,27 @@ def with_text(place: Place) -> Place:
         line = next((text for n, text in enumerate(stream, 1) if n == place.line), "").rstrip()
     begin = len(line) - len(line.lstrip())
     return replace(place, column=begin + 1, length=max(len(line) - begin, 1), text=line)
+
+
+def elsewhere(problem: Problem, file: str) -> Problem:
+    """A file that the task definition names may be right where it is; only here it is not."""
+    named = problem.place is not None and problem.place.file == file and problem.code in ("no-file", "init")
+    return replace(problem, code="not-here") if named and NOT_HERE.search(problem.message) else problem
+
+
+NOT_HERE = re.compile(r"no (?:local )?file (?:here )?is known|may be any of these local files")
+
+
+def init_files(router: Container | None, image: Image, fetched: Mapping[str, str]) -> list[InitFile]:
+    if router is None:
+        return []
+    out = []
+    for source in sources(router.environment):
+        address = source.value.removeprefix("file://")
+        at = image.mounts.get(address) or fetched.get(os.path.basename(address.partition("#")[0])) or ""
+        text = Path(at).read_text(encoding="utf-8", errors="replace") if at else ""
+        out.append(InitFile(source, router.variable_places[source.variable], str(at), text))
+    return out
 
 
 def unsure(problem: Problem) -> bool:

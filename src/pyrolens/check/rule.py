@@ -9,6 +9,8 @@ from pyrolens.problems import Place, Problem, Severity
 
 BEGIN, END = "«", "»"
 """Around the part of a bad example that a finding points at."""
+ANOTHER = re.compile(r"^==> (\S+) <==\n", re.MULTILINE)
+"""Before each further file of an example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Rule:
     why: str
     fix: str
     bad: str
-    """A config, or a task definition if it begins with {; « and » are around what the finding points at."""
+    """A config, or a task definition if it begins with {; « and » are around what the finding points at. Further files
+    follow, each behind a line `==> NAME <==`."""
     good: str
     find: Find = nothing_else
     told: tuple[str, ...] = ()
@@ -44,6 +47,8 @@ class Rule:
     """A regular expression, of the message of what is told."""
     policy: str = ""
     """Of the task role, in both examples."""
+    trust: str = ""
+    """Of the role that outputs assume, in the bad example."""
 
     def takes(self, problem: Problem) -> bool:
         """Whether what a start found is this."""
@@ -58,6 +63,13 @@ def unmarked(example: str) -> str:
     return example.replace(BEGIN, "").replace(END, "")
 
 
+def files_of(example: str) -> dict[str, str]:
+    """The files of an example by their names, the first one first."""
+    first, *others = ANOTHER.split(example)
+    name = "task.json" if first.startswith(("{", BEGIN + "{")) else "router.conf"
+    return {name: first, **dict(zip(others[::2], others[1::2], strict=True))}
+
+
 def page(rule: Rule) -> str:
     """The rule's page of the manual, as Markdown."""
     parts = [
@@ -67,6 +79,7 @@ def page(rule: Rule) -> str:
         rule.fix,
         f"Found:\n\n```text\n{unmarked(rule.bad).strip()}\n```",
         *([f"The policy of the task role:\n\n```text\n{rule.policy}\n```"] if rule.policy else []),
+        *([f"The trust policy of the role that is assumed:\n\n```text\n{rule.trust}\n```"] if rule.trust else []),
         f"Good:\n\n```text\n{rule.good.strip()}\n```",
     ]
     return "\n\n".join(parts) + "\n"

@@ -91,7 +91,7 @@ def write(
     try:
         return setup, prepare(environ, into / "init", fetch, log, str(config), local)
     except InitError as why:
-        raise why.at("init", plain.router.place) from None
+        raise why.at("init", plain.router.place, plain.router.variable_places) from None
 
 
 def _external(path: str, s3: str, place: Place, image: Image, into: Path, fetch: Fetch) -> Path:

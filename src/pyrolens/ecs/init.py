@@ -40,6 +40,8 @@ class Reason(NamedTuple):
 
     text: str
     hint: str = ""
+    variable: str = ""
+    """That names the file; "": none does."""
 
 
 class InitError(Exception):
@@ -49,9 +51,10 @@ class InitError(Exception):
         self.reasons = reasons or (Reason(text, hint),)
         super().__init__("; ".join(reason.text for reason in self.reasons))
 
-    def at(self, code: str, place: Place | None) -> ConfigError:
-        """The same as problems of what stands there."""
-        return ConfigError(Problem(code, text, place, hint) for text, hint in self.reasons)
+    def at(self, code: str, place: Place | None, variables: Mapping[str, Place] | None = None) -> ConfigError:
+        """The same as problems of what stands there; of a variable, where that stands."""
+        known = variables or {}
+        return ConfigError(Problem(code, r.text, known.get(r.variable, place), r.hint) for r in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,8 @@ class _Init:
             try:
                 self._source(source)
             except InitError as why:
-                self.failed += [Reason(f"{source.variable}: {text}", hint) for text, hint in why.reasons]
+                by = source.variable
+                self.failed += [Reason(f"{by}: {r.text}", r.hint, by) for r in why.reasons]
         for name, why_not in unused(environ):
             self.log.warning("a variable is not used", variable=name, reason=why_not)
         if not listed:

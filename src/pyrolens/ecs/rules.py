@@ -143,10 +143,11 @@ def _external(task: TaskDefinition, options: Mapping[str, Text], problems: Probl
 def _role(task: TaskDefinition, router: Container, problems: Problems) -> None:
     """Where one role is said and the other is needed, they were mixed up."""
     fetched = [s for s in sources(router.environment) if is_elsewhere(s.value) and not s.value.startswith("http")]
-    if fetched and task.execution_role and not task.task_role:
+    if fetched and task.fargate and task.execution_role and not task.task_role:
         message = f"{fetched[0].variable} names {fetched[0].value}, which is fetched with the task role: there is none"
         hint = "add taskRoleArn; executionRoleArn is for the ECS agent"
-        problems.warning("no-task-role", message, router.place, hint)
+        place = router.variable_places.get(fetched[0].variable, router.place)
+        problems.warning("no-task-role", message, place, hint)
     kind = router.firelens.options.get("config-file-type") if router.firelens else None
     if kind and kind.text == "s3" and task.task_role and not task.execution_role and not task.fargate:
         message = "config-file-type s3 needs the execution role, and there is none; the task would not start"

@@ -107,6 +107,8 @@ class Container:
     command: list[str] = field(default_factory=list)
     entry_point: list[str] = field(default_factory=list)
     environment: Mapping[str, str] = field(default_factory=dict)
+    variable_places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each name of `environment` stands."""
     secrets: list[SecretOption] = field(default_factory=list)
     """Variables whose values ECS fetches."""
     working_directory: str = ""
@@ -128,6 +130,8 @@ class Container:
     """Seconds; 0: ECS's own."""
     stop_timeout: int = 0
     """Seconds; 0: ECS's own."""
+    stop_place: Place | None = None
+    """Of stopTimeout."""
     mounts: list[Mount] = field(default_factory=list)
     memory_place: Place | None = None
     """Of memoryReservation, else of memory."""
@@ -221,13 +225,15 @@ class _Reader(Reader):
     def container(self, node: Node) -> Container | None:
         name = self.required(node, "name", "a container")
         user = self.member(node, "user", str)
+        environment = self.each(node, "environment", self.variable)
         made = Container(
             name=name.value if name else "",
             place=name.place if name else node.place,
             image=self.value(node, "image", ""),
             command=self.texts(node, "command"),
             entry_point=self.texts(node, "entryPoint"),
-            environment=dict(self.each(node, "environment", self.variable)),
+            environment={name: value for name, value, _ in environment},
+            variable_places={name: place for name, _, place in environment},
             secrets=self.each(node, "secrets", self.secret_variable),
             working_directory=self.value(node, "workingDirectory", ""),
             essential=self.value(node, "essential", True),
@@ -242,15 +248,16 @@ class _Reader(Reader):
             health=self.health(node),
             start_timeout=self.value(node, "startTimeout", 0),
             stop_timeout=self.value(node, "stopTimeout", 0),
+            stop_place=stop.place if (stop := node.get("stopTimeout")) else None,
             mounts=self.each(node, "mountPoints", self.mount),
             memory_place=memory.place if (memory := node.get("memoryReservation") or node.get("memory")) else None,
             settings=SettingsReader(self.problems).settings(node),
         )
         return made if name else None
 
-    def variable(self, node: Node) -> tuple[str, str] | None:
+    def variable(self, node: Node) -> tuple[str, str, Place] | None:
         name = self.required(node, "name", "a variable of environment")
-        return (name.value, self.value(node, "value", "")) if name else None
+        return (name.value, self.value(node, "value", ""), name.place) if name else None
 
     def port(self, node: Node) -> tuple[int, Place] | None:
         port = self.member(node, "containerPort", int)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyrolens.check.catalogue import RULES, findings, kept
-from pyrolens.check.policy import read_policy
+from pyrolens.check.policy import Trust, read_policy, read_trust
 from pyrolens.check.reading import Reader, kind_of
 from pyrolens.check.report import FORMATS
 from pyrolens.check.rule import page
@@ -32,6 +32,7 @@ def main(argv: Sequence[str]) -> int:
         settings = read_settings(args.settings)
         asked, given = asked_for(args), pairs(args.file)
         policy = read_policy([text_of(file) for file in args.policy]) if args.policy else None
+        trusts = [trust_of(given_one) for given_one in args.trust]
         paths = list(files(args.paths))
     except ConfigError as error:
         tell(error.problems)
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     for path, text, kind, named in sorted(paths, key=lambda p: (p[2] != "task", "@include" not in p[1].lower())):
         if not named and os.path.realpath(path) in used:
             continue
-        reader = Reader(asked, given, policy)
+        reader = Reader(asked, given, policy, trusts)
         checked = reader.file(path, text, kind)
         used |= checked.uses
         found |= dict.fromkeys(findings(checked, reader))
@@ -52,6 +53,12 @@ def main(argv: Sequence[str]) -> int:
     if printed:
         print(printed)
     return int(any(p.severity == "error" or args.strict for p in shown))
+
+
+def trust_of(given: str) -> Trust:
+    """Of FILE or ROLE=FILE. Raises: ConfigError."""
+    role, _, file = given.rpartition("=")
+    return read_trust(text_of(file), role)
 
 
 def explain(code: str) -> int:
@@ -125,6 +132,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--settings", metavar="FILE", help=f"instead of {SETTINGS} in this folder")
     parser.add_argument(
         "--policy", action="append", default=[], metavar="FILE", help="of the task role: what its outputs may do"
+    )
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="[ROLE=]FILE",
+        help="trust policy of a role that outputs assume: whether it admits the task role",
     )
     parser.add_argument(
         "--file",

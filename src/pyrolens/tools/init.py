@@ -29,8 +29,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         plan, environ = ready(args.dir, args.config, os.environ, log)
     except InitError as why:
-        for reason, hint in why.reasons:
-            log.error("the router is not started", reason=reason, **({"hint": hint} if hint else {}))
+        for reason in why.reasons:
+            log.error("the router is not started", reason=reason.text, **({"hint": reason.hint} if reason.hint else {}))
         return 1
     command = command_of(plan, args.arguments)
     # the user's own arguments may hold passwords
