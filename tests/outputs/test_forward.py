@@ -353,6 +353,15 @@ def test_wrong_upstream_files(tmp_path: Path, text: str, said: str) -> None:
     assert said in str(error.value)
 
 
+def test_the_first_of_two_lines_about_the_place_of_a_node_counts(tmp_path: Path) -> None:
+    (tmp_path / "up.conf").write_text(
+        "[UPSTREAM]\n    name x\n[NODE]\n    name a\n    host b\n    port 1\n    Port 2\n"
+        "    self_hostname c\n    self_hostname d\n"
+    )
+    [peer] = Forward(upstream=str(tmp_path / "up.conf")).peers(Said())
+    assert (peer.port, peer.self_hostname) == (1, "d")
+
+
 def test_an_upstream_file_in_yaml(tmp_path: Path) -> None:
     file = tmp_path / "up.yaml"
     file.write_text(
