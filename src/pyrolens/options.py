@@ -478,6 +478,7 @@ def read_options(
     empty_is_unset: bool = False,
     unknown_is_ignored: bool = False,
     last_wins: bool = False,
+    elsewhere: Iterable[str] = (),
 ) -> Any | None:
     """An instance of cls with what the section says, or None (then the reasons are in problems).
 
@@ -485,7 +486,7 @@ def read_options(
     which becomes a warning at the place. `refused`: those that we do not accept, with the reason. `empty_is_unset`: a
     value that variables made empty counts as not given (so it is for inputs and outputs). `unknown_is_ignored`: an
     unknown option is a warning (so it is for parsers). `last_wins`: of any option given twice the last one counts (so
-    it is in [SERVICE]).
+    it is in [SERVICE]). `elsewhere`: names that may be meant, too, and are read by others.
     """
     specs = spec_of(cls)
     by_name = {n: s for s in specs for n in s.names}
@@ -511,13 +512,14 @@ def read_options(
             continue
         spec = by_name.get(key) or _begun(by_name, key)
         if spec is None:
-            hint = nearest(key, by_name)
+            hint = nearest(key, [*by_name, *elsewhere])
             near = re.search(r"'(.+)'", hint)
-            if near:
-                tried.add(by_name[near[1]].name)
+            close = by_name.get(near[1]) if near else None
+            if close:
+                tried.add(close.name)
             place, name = entry.place, entry.key
             begun = by_name.get(re.split("[=:]", key)[0])
-            meant = begun or (by_name[near[1]] if near else None)
+            meant = begun or close
             if SECRET_NAME.search(key) or (meant and meant.kind.secret):
                 place = masked(entry.place, entry)
                 if name != (name := re.split("[=:]", name)[0]):  # the value is glued to it

@@ -323,6 +323,7 @@ def test_what_has_no_effect_is_told() -> None:
     [
         ("@type s3\ns3_bucket b\naws_key_id x", "does not take aws_key_id: keys come from the task role", ""),
         ("@type kafka2", "there is no @type 'kafka2'", "has the output kafka"),
+        ("@type file\npath x\nfromat json", "<match> file has no option 'fromat'", "did you mean 'format'?"),
         ("@type elasticserch", "there is no @type 'elasticserch'", "did you mean 'elasticsearch'?"),
         ("@type stdout\n<buffer>\n@type redis\n</buffer>", "there is no @type 'redis': expected memory or file", ""),
         ("@type stdout\n<buffer>\n@type file\n</buffer>", "<buffer> of @type file needs path", "root_dir"),

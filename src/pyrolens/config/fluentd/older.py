@@ -45,6 +45,8 @@ PARSE = {
         "null_empty_string", "with_priority", *(f"format{n}" for n in range(1, 21)),
     )},
 }  # fmt: skip
+FLAT: Mapping[str, Iterable[str]] = {"buffer": BUFFER, "format": FORMAT, "inject": [*INJECT, *INCLUDES], "parse": PARSE}
+"""By the section that they are for."""
 
 
 def with_buffer(element: Element, own: Iterable[str]) -> Element:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from pyrolens.config import slow
+from pyrolens.config.fluentd.older import FLAT
 from pyrolens.language.document import Section
 from pyrolens.language.fluentd import RESERVED, Element
 from pyrolens.options import OptionError, read_options
@@ -77,6 +78,7 @@ class Reading:
             ignored=cls.ignored,
             refused=cls.refused,
             last_wins=True,
+            elsewhere=[name for section in _sections_of(cls) for name in FLAT.get(section, ())],
         )
         slow.tell(who, element.entries, element.place, self.problems)
         inside = self._sections(cls, element, who)
@@ -95,7 +97,7 @@ class Reading:
         return read if ok else None
 
     def _sections(self, cls: type[Said], element: Element, who: str) -> dict[str, Any] | None:
-        fields = {f.metadata["name"] or f.name: f for f in dataclasses.fields(cls) if "section" in f.metadata}
+        fields = _sections_of(cls)
         found: dict[str, Any] = {}
         before = len(self.problems.errors)
         for inner in element.elements:
@@ -143,3 +145,8 @@ class Reading:
             self.problems.error("unknown-plugin", f"{what}: there is no @type '{name}'", place, hint)
             return None
         return known[name]
+
+
+def _sections_of(cls: type[Said]) -> dict[str, dataclasses.Field[Any]]:
+    """The fields for the sections inside, by the names of these."""
+    return {f.metadata["name"] or f.name: f for f in dataclasses.fields(cls) if "section" in f.metadata}
