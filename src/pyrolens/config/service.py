@@ -21,11 +21,10 @@ from pyrolens.options import (
     doubt_int,
     opt,
     read_int,
-    read_level,
-    read_limit,
     read_options,
     switch,
 )
+from pyrolens.options.kinds import read_level, read_limit
 from pyrolens.problems import Place, Problems
 
 OnUnlessOff = Annotated[bool, switch(True)]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from pyrolens.language.document import Entry, Section
 from pyrolens.options import (
-    UNLIMITED,
     Commas,
     Limit,
     Line,
@@ -20,15 +19,12 @@ from pyrolens.options import (
     Size,
     Words,
     doubt_int,
-    doubt_retries,
-    doubt_seconds,
     doubt_size,
     group,
     lines,
     opt,
     read_float,
     read_int,
-    read_limit,
     read_options,
     read_seconds,
     read_size,
@@ -37,6 +33,7 @@ from pyrolens.options import (
     split_commas,
     split_tokens,
 )
+from pyrolens.options.kinds import UNLIMITED, doubt_retries, doubt_seconds, read_limit
 from pyrolens.problems import Place, Problems
 
 
