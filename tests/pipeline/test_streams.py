@@ -1,6 +1,6 @@
 """Stream tasks at work: what they find goes on besides, and nothing of what they looked at is touched."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -46,6 +46,8 @@ class Streams(Bench):
     def __init__(self) -> None:
         super().__init__()
         self.snapshots: Snapshots = {}
+        self.seconds = 0.0
+        """Of the steady clock."""
 
     def task(self, query: str, tag: str = "", source: str | None = None, stream: str = "") -> TaskEnv:
         statement = read_task(query)
@@ -54,7 +56,7 @@ class Streams(Bench):
         step = TaskStep("t", glob(statement.source.name), HERE, Counters(), self.log, source, routable)
         step.stream = stream
         env = TaskEnv(self, step)
-        step.transform = compile_task(task, env, self.snapshots)
+        step.transform = compile_task(task, env, self.snapshots, lambda: int(self.seconds * SECOND))
         self.pipeline.steps.append(step)
         return env
 
@@ -168,17 +170,6 @@ def test_functions_without_a_window_are_taken_over_a_batch() -> None:
     assert bench.settled == 2
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    now = [0.0]
-    monkeypatch.setattr("pyrolens.pipeline.streams.time.monotonic_ns", lambda: int(now[0] * SECOND))
-
-    def until(seconds: float) -> None:
-        now[0] = seconds
-
-    return until
-
-
 def fire(env: Lent) -> float:
     """Let the timer run out. Seconds that it was set for."""
     [(seconds, call)] = env.timers
@@ -187,47 +178,47 @@ def fire(env: Lent) -> float:
     return seconds
 
 
-def test_a_window_is_told_when_it_ends_and_holds_up_nothing(clock: Callable[[float], None]) -> None:
+def test_a_window_is_told_when_it_ends_and_holds_up_nothing() -> None:
     bench = Streams()
     env = bench.task(
         "CREATE STREAM c AS SELECT RECORD_TAG() AS t, COUNT(*) AS n FROM TAG:'app' WINDOW TUMBLING (5 SECOND);"
     )
     bench.output("counts", "c")
-    clock(1)
+    bench.seconds = 1
     bench.feed("app", {}, {})
-    clock(4)
+    bench.seconds = 4
     bench.feed("app", {})
     assert (bench.settled, bench.out["counts"]) == (2, [])
-    clock(5)
+    bench.seconds = 5
     assert fire(env) == 4.0
     assert bench.out["counts"] == [("c", [{"t": "source.tag", "n": 3}])]
     assert env.timers == []
-    clock(13)
+    bench.seconds = 13
     bench.feed("app", {})
-    clock(15)
+    bench.seconds = 15
     assert fire(env) == 2.0
     assert bench.out["counts"][1:] == [("c", [{"t": "source.tag", "n": 1}])]
 
 
-def test_a_timer_that_is_late_mixes_nothing(clock: Callable[[float], None]) -> None:
+def test_a_timer_that_is_late_mixes_nothing() -> None:
     bench = Streams()
     bench.task("CREATE STREAM c AS SELECT COUNT(*) AS n FROM TAG:'app' WINDOW TUMBLING (5 SECOND);")
     bench.output("counts", "c")
-    clock(4)
+    bench.seconds = 4
     bench.feed("app", {})
-    clock(6)
+    bench.seconds = 6
     bench.feed("app", {}, {})
     assert bench.out["counts"] == [("c", [{"n": 1}])]
 
 
-def test_what_a_window_has_seen_at_the_end_goes_on(clock: Callable[[float], None]) -> None:
+def test_what_a_window_has_seen_at_the_end_goes_on() -> None:
     bench = Streams()
     env = bench.task(
         "CREATE STREAM c AS SELECT COUNT(*) AS n FROM TAG:'app' WINDOW HOPPING (9 SECOND, ADVANCE BY 2 SECOND);"
     )
     bench.output("counts", "c")
     bench.feed("app", {})
-    clock(3)
+    bench.seconds = 3
     bench.feed("app", {})
     for ending in env.endings:
         ending()

@@ -8,6 +8,8 @@ import pytest
 
 from pyrolens.delivery.memory import Memory
 from pyrolens.pipeline.pipeline import Pipeline, Route
+from pyrolens.service.clock import SYSTEM
+from pyrolens.service.envs import Lent
 from pyrolens.service.intake import OWN_LIMIT, InputRuntime
 from pyrolens.service.metrics import InputMetrics
 from pyrolens.service.pressure import DISK, LEAST, MEMORY, Pressure, limit_of_container, memory_limit, resident
@@ -102,9 +104,8 @@ class Run:
         for number, buffer in enumerate(own):
             metrics = InputMetrics(f"i.{number}")
             parsers: Any = Kept()
-            env: Any = InputRuntime(
-                "t", 1.0, buffer, pipeline, [], metrics, metrics.name, Said(), metrics, parsers, lambda _: None
-            )
+            lent = Lent(parsers, lambda _: None, SYSTEM)
+            env: Any = InputRuntime("t", 1.0, buffer, pipeline, [], metrics, metrics.name, Said(), metrics, lent)
             env.source, env.press, metrics.limit = Reader(), self.pressure, buffer
             self.inputs.append(env)
         self.pressure.begin(self.inputs, {})

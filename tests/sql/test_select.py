@@ -11,9 +11,9 @@ RECORD = {"i": 1, "a": {"b": {"c": 5}, "n": None}, "l": [1], "t": "x", "z": None
 NS = 1_700_000_000_500_000_000
 
 
-def shaped(columns: str, *records: dict[str, Any]) -> list[Event]:
+def shaped(columns: str, *records: dict[str, Any], now: int = 0) -> list[Event]:
     statement = read_task(f"SELECT {columns} FROM TAG:'x';")
-    return shaper(statement.columns)("the.tag", [(NS, record) for record in records or (RECORD,)])
+    return shaper(statement.columns, lambda: now)("the.tag", [(NS, record) for record in records or (RECORD,)])
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,15 @@ def test_a_record_of_which_nothing_is_selected_makes_none() -> None:
 
 def test_everything_is_the_events_themselves() -> None:
     events: list[Event] = [(Stamp(1, {"meta": 1}), {"a": 1})]
-    assert shaper(read_task("SELECT * FROM TAG:'x';").columns)("t", events) is events
+    assert shaper(read_task("SELECT * FROM TAG:'x';").columns, lambda: 0)("t", events) is events
 
 
 def test_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
-    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.9)
-    monkeypatch.setattr(time, "strftime", lambda form, real=time.strftime: real(form, time.localtime(1_700_000_000)))
-    assert shaped("NOW(), UNIX_TIMESTAMP() AS u") == [(NS, {"NOW()": "2023-11-15 07:13:20", "u": 1_700_000_000})]
+    now = 1_700_000_000_900_000_000
+    assert shaped("NOW(), UNIX_TIMESTAMP() AS u", now=now) == [
+        (NS, {"NOW()": "2023-11-15 07:13:20", "u": 1_700_000_000})
+    ]
     monkeypatch.undo()
     time.tzset()

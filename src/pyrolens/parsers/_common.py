@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pyrolens.api import OptionError, opt
+from pyrolens.api import Env, OptionError, opt
 from pyrolens.options import FALSE, TRUE, Kind
+from pyrolens.records.event import SECOND
 from pyrolens.records.times import ReadTime, TimeFormat, find_zone, read_offset
 
 DIFFERS = (
@@ -68,7 +69,7 @@ class TimeOptions:
             except ValueError as why:
                 yield "time_offset", f"time_offset is '{self.offset}': {why}"
 
-    def reader(self) -> ReadTime | None:
+    def reader(self, env: Env) -> ReadTime | None:
         """None when no time is to be read. Raises: OptionError."""
         for option, message in self.check():
             raise OptionError(option, message)
@@ -80,4 +81,4 @@ class TimeOptions:
             strict=self.strict is not False,
             system_zone=self.system_timezone is not False,
             zone=self.zone or "",
-        ).reader()
+        ).reader(lambda: env.now() / SECOND)

@@ -34,7 +34,7 @@ class Json(Parser):
         return self.time.check()
 
     def compile(self, env: Env) -> Parse:
-        read = self.time.reader()
+        read = self.time.reader(env)
         decode = decoder(self.decoders, env)
         key = self.time.field
         finish = finisher(read, key, self.time.keep is not False, decode) if read else None

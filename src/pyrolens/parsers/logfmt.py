@@ -47,7 +47,7 @@ class Logfmt(Parser):
         return self.time.check()
 
     def compile(self, env: Env) -> Parse:
-        read, time_key = self.time.reader(), self.time.field
+        read, time_key = self.time.reader(env), self.time.field
         keep = self.time.keep is True
         no_bare_keys = self.logfmt_no_bare_keys is not False
         decode = decoder(self.decoders, env)

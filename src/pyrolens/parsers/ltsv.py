@@ -34,7 +34,7 @@ class Ltsv(Parser):
         return self.time.check()
 
     def compile(self, env: Env) -> Parse:
-        read, time_key = self.time.reader(), self.time.field
+        read, time_key = self.time.reader(env), self.time.field
         keep = self.time.keep is True
         decode = decoder(self.decoders, env)
         types = read_types(self.types)

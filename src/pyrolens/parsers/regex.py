@@ -43,7 +43,7 @@ class Regex(Parser):
         parse = reader(
             pattern,
             self.skip_empty_values is not False,
-            self.time.reader(),
+            self.time.reader(env),
             self.time.field,
             self.time.keep is not False,
             typed,

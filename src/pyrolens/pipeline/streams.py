@@ -8,7 +8,6 @@ made itself; in Fluent Bit that goes round for ever.
 """
 
 import sys
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -23,6 +22,8 @@ from pyrolens.sql.task import StreamTask
 from pyrolens.sql.windows import Panes
 
 Deliver = Callable[[list[Event]], None]
+Steady = Callable[[], int]
+"""ns of a clock that does not jump."""
 
 
 class Snapshot:
@@ -52,7 +53,7 @@ Snapshots = dict[str, Snapshot]
 """By name. Whoever flushes one finds it here when it is time."""
 
 
-def compile_task(task: StreamTask, env: FilterEnv, snapshots: Snapshots) -> Transform:
+def compile_task(task: StreamTask, env: FilterEnv, snapshots: Snapshots, steady: Steady) -> Transform:
     statement = task.statement
     pick = picker(statement.where)
     if statement.kind == "snapshot":
@@ -71,7 +72,7 @@ def compile_task(task: StreamTask, env: FilterEnv, snapshots: Snapshots) -> Tran
     if statement.aggregates:
         query = Query(statement.columns, statement.group, task.from_text)
         if statement.window:
-            return looking(Counting(query, statement.window, task, env, deliver).add, pick)
+            return looking(Counting(query, statement.window, task, env, deliver, steady).add, pick)
 
         def count(tag: str, events: list[Event]) -> list[Event]:
             groups = Groups(query)
@@ -81,7 +82,7 @@ def compile_task(task: StreamTask, env: FilterEnv, snapshots: Snapshots) -> Tran
             return events
 
         return count
-    shape = shaper(statement.columns)
+    shape = shaper(statement.columns, env.now)
 
     def select(tag: str, events: list[Event]) -> list[Event]:
         if found := shape(tag, pick(events)):
@@ -105,9 +106,11 @@ def looking(look: Callable[[list[Event]], None], pick: Callable[[list[Event]], l
 class Counting:
     """Functions over the records of a window, whose results go on when it ends."""
 
-    def __init__(self, query: Query, window: Window, task: StreamTask, env: FilterEnv, deliver: Deliver) -> None:
+    def __init__(
+        self, query: Query, window: Window, task: StreamTask, env: FilterEnv, deliver: Deliver, steady: Steady
+    ) -> None:
         self.query, self.task, self.env, self.deliver = query, task, env, deliver
-        self.clock = time.monotonic_ns
+        self.clock = steady
         self.panes = Panes(query, window, self.clock())
         self.cancel: Callable[[], None] | None = None
         env.at_end(self._end)

@@ -116,7 +116,14 @@ class Journey(NamedTuple):
 
     def plus(self, other: "Journey") -> "Journey":
         """Both, one after the other."""
-        return Journey(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Journey(
+            self.legs + other.legs,
+            self.arrivals + other.arrivals,
+            self.dropped + other.dropped,
+            self.unrouted + other.unrouted,
+            self.held + other.held,
+            self.notes + other.notes,
+        )
 
 
 class RuleUse(NamedTuple):

@@ -1,12 +1,10 @@
 """What the router lends to plugins: the implementations of plugin.Env and its kinds."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy
@@ -16,6 +14,7 @@ from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Env, Held, Log, Parse, Parser, builtin_parser
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
+from pyrolens.service.clock import Clock
 from pyrolens.service.metrics import InputMetrics
 
 
@@ -50,29 +49,31 @@ class Parsers:
         return BUILTIN.get(name.lower()) or self._multiline.get(name.lower())
 
 
+class Lent(NamedTuple):
+    """What all plugins of a router are lent alike."""
+
+    parsers: Parsers
+    leave: Callable[[int], None]
+    """Gets the exit status."""
+    clock: Clock
+
+
 class PluginEnv:
     """Of parsers and outputs, and the base of the others."""
 
-    def __init__(
-        self,
-        name: str,
-        log: Log,
-        counted: Counted,
-        parsers: Parsers,
-        leave: Callable[[int], None],
-    ) -> None:
+    def __init__(self, name: str, log: Log, counted: Counted, lent: Lent) -> None:
         self.name = name
         self.log = log
         self._counters = counted.counters
-        self._parsers = parsers
-        self.multiline_limit = parsers.multiline_limit
-        self._leave = leave
+        self._parsers, self._leave, self._clock = lent
+        self._now = self._clock.now
+        self.multiline_limit = self._parsers.multiline_limit
 
     def exit(self, status: int = 0) -> None:
         self._leave(status)
 
     def now(self) -> int:
-        return time.time_ns()
+        return self._now()
 
     def count(self, counter: str, n: int = 1) -> None:
         self._counters[counter] = self._counters.get(counter, 0) + n
@@ -110,7 +111,7 @@ class FilterRuntime(PluginEnv):
         return self._pipeline.hold(self._step, records)
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
-        return asyncio.get_running_loop().call_later(seconds, call).cancel
+        return self._clock.later(seconds, call)
 
     def at_end(self, call: Callable[[], None]) -> None:
         self._pipeline.endings.append(call)

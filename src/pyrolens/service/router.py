@@ -24,7 +24,8 @@ from pyrolens.records.routes import splitter
 from pyrolens.records.tags import glob
 from pyrolens.service.books import books, write_if_asked
 from pyrolens.service.burial import burials
-from pyrolens.service.envs import FilterRuntime, InputStepRuntime, OutputRuntime, Parsers, PluginEnv, TaskRuntime
+from pyrolens.service.clock import SYSTEM, Clock
+from pyrolens.service.envs import FilterRuntime, InputStepRuntime, Lent, OutputRuntime, Parsers, PluginEnv, TaskRuntime
 from pyrolens.service.intake import InputRuntime
 from pyrolens.service.log import Logger, Logs
 from pyrolens.service.metrics import FilterMetrics, Metrics
@@ -66,17 +67,27 @@ class Router:
 
     Raises: ConfigError with all that does not compile."""
 
-    def __init__(self, config: Config, before: "Router | None" = None) -> None:
-        """`before`: the router that runs, if this one is to take over from it; nothing of that one changes here."""
+    def __init__(
+        self,
+        config: Config,
+        before: "Router | None" = None,
+        *,
+        clock: Clock = SYSTEM,
+        logs: Logs | None = None,
+        pipeline: type[Pipeline] = Pipeline,
+    ) -> None:
+        """`before`: the router that runs, if this one is to take over from it; nothing of that one changes here.
+        The others are for a router that is only rehearsed."""
         self.config = config
         service = config.service
         self.metrics: Metrics = before.metrics.draft() if before else Metrics()
-        self.logs: Logs = before.logs if before else Logs(service.log_level, service.log_file, self.metrics)
+        self.logs: Logs = logs or (before.logs if before else Logs(service.log_level, service.log_file, self.metrics))
         self.logs.mask([*secrets_of(plugins_of(config)), service.http_token or ""])
         self.log = self._log("engine")
         self._problems = Problems()
         limit = read_limit(service.multiline_buffer_limit)
-        self._parsers = Parsers(config.parsers, self._parser_env, config.multiline_parsers, limit)
+        parsers = Parsers(config.parsers, self._parser_env, config.multiline_parsers, limit)
+        self._lent = Lent(parsers, self._leave, clock)
         self.leave: Callable[[int], None] = lambda status: None
         """Called when a plugin wants the router to stop; gets the exit status."""
         self.before = before
@@ -89,11 +100,11 @@ class Router:
         self._finishing: set[asyncio.Task[None]] = set()
         self._sources = {task.source for task in config.streams}
         """Where records come from that stream tasks ask for."""
-        self.pipeline = Pipeline([], [], self._log("router"), self.metrics.router)
+        self.pipeline = pipeline([], [], self._log("router"), self.metrics.router)
         self.memory: Memory = before.memory if before else Memory()
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
         self.burials = burials(config, self.deliveries, self._problems, self.logs.masked)
-        self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self._step)) is not None]
+        self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self.step)) is not None]
         if config.streams:
             self._add_tasks(config.streams)
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
@@ -171,14 +182,14 @@ class Router:
 
     def _parser_env(self, name: str) -> PluginEnv:
         counted = self.metrics.filter(f"parser:{name}")
-        return PluginEnv(name, self._log("parser", name), counted, self._parsers, self._leave)
+        return PluginEnv(name, self._log("parser", name), counted, self._lent)
 
-    def _step(self, built: Built[Filter]) -> Step:
+    def step(self, built: Built[Filter]) -> Step:
         metrics = self.metrics.filter(built.label, built.plugin.name)
         log = self._log_of(built)
         step = Step(built.label, built.matches, built.place, metrics, log, built.plugin.stateful)
         step.stream = built.name if built.name in self._sources else ""
-        env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
+        env = FilterRuntime(step, self.pipeline, built.label, log, metrics, self._lent)
         if built.plugin.publishes("") is not None:
             # as in Fluent Bit, where these have an input of their own
             env.made = self.metrics.input(built.plugin.emitter(built.label), "emitter")
@@ -187,7 +198,7 @@ class Router:
 
     def _metrics_step(self, built: Built[Filter]) -> MetricsStep:
         log, counters = self._log_of(built), self.metrics.filter(built.label, built.plugin.name)
-        env = PluginEnv(built.label, log, counters, self._parsers, self._leave)
+        env = PluginEnv(built.label, log, counters, self._lent)
         return MetricsStep(built.plugin.compile_metrics(env), built.place, counters, log)
 
     def flows(self, config: Config, doors: Mapping[str, Callable[[str], Door]]) -> Flows:
@@ -216,8 +227,8 @@ class Router:
             matches = glob(task.statement.source.name)
             step = TaskStep(task.label, matches, task.place, metrics, log, task.source, task.routable)
             step.stream = task.stream if task.stream in self._sources else ""
-            env = TaskRuntime(step, self.pipeline, task.label, log, metrics, self._parsers, self._leave)
-            step.transform = compile_task(task, env, snapshots)
+            env = TaskRuntime(step, self.pipeline, task.label, log, metrics, self._lent)
+            step.transform = compile_task(task, env, snapshots, self._lent.clock.steady)
             self.pipeline.steps.append(step)
 
     def input_steps(self, built: Built[Input]) -> list[Step]:
@@ -226,9 +237,9 @@ class Router:
         Raises: ConfigError, ValueError when one of them does not compile."""
         log, metrics = self._log_of(built), self.metrics.input(built.label, built.plugin.name)
         step = Step(built.label, None, built.place, FilterMetrics(built.label), log, stateful=True)
-        env = InputStepRuntime(step, self.pipeline, built.label, log, metrics, self._parsers, self._leave)
+        env = InputStepRuntime(step, self.pipeline, built.label, log, metrics, self._lent)
         own = built.plugin.compile(env)
-        steps = [self._step(p) for p in built.processors]
+        steps = [self.step(p) for p in built.processors]
         way = self.way(built)
         for number, processor in enumerate(steps):
             processor.onward = partial(self.pipeline.feed, before=steps[number + 1 :], way=way)
@@ -255,8 +266,7 @@ class Router:
             built.label,
             self._log_of(built),
             self.metrics.input(built.label, built.plugin.name),
-            self._parsers,
-            self._leave,
+            self._lent,
         )
         env.way = self.way(built)
         env.of_metrics = [self._metrics_step(p) for p in built.metrics_processors]
@@ -284,7 +294,7 @@ class Router:
         self.deliveries[built.name] = delivery
         door: Callable[[str], Door] | None = delivery.door if built.plugin.takes_logs else None
         if built.processors and door:
-            door = self._processed(door, built)
+            door = self.processed(door, built)
         metrics_door: Callable[[str], MetricsDoor] | None = None
         if built.plugin.takes_metrics:
             metrics_door = delivery.metrics_door
@@ -297,7 +307,7 @@ class Router:
         metrics = self.metrics.output(built.label, plugin.name)
         log = self._log_of(built)
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
-        lent = built.label, log, metrics, self._parsers, self._leave
+        lent = built.label, log, metrics, self._lent
         env = OutputRuntime(service.flush, plugin.workers or 0, policy, *lent)
         env.escape_unicode = service.json_escape_unicode
         sink = plugin.open(env)
@@ -329,9 +339,9 @@ class Router:
 
         return opened
 
-    def _processed(self, door: Callable[[str], Door], built: Built[Output]) -> Callable[[str], Door]:
+    def processed(self, door: Callable[[str], Door], built: Built[Output]) -> Callable[[str], Door]:
         """The door behind the processors of an output."""
-        steps = [self._step(p) for p in built.processors]
+        steps = [self.step(p) for p in built.processors]
 
         def onward(behind: list[Step], tag: str, events: list[Event], receipt: Receipt) -> None:
             self.pipeline.pass_on(tag, events, receipt, behind, door(tag))

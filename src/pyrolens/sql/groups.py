@@ -191,7 +191,7 @@ class Query:
                 elif key >= 0:
                     record[column.key] = group.values[key]
                 else:
-                    record[column.key] = FUNCTIONS[column.function](tag, ns)
+                    record[column.key] = FUNCTIONS[column.function](tag, ns, lambda: ns)
             out.append((ns, record))
         return out
 

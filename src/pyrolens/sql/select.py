@@ -16,13 +16,15 @@ Shape = Callable[[str, list[Event]], list[Event]]
 """(tag, events) -> a new event for each; a record of which nothing is selected makes none."""
 Put = Callable[[str, int, Record, Record], None]
 """(tag, ns, record, the new record): puts in a column."""
+Now = Callable[[], int]
+"""ns since the epoch."""
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-def shaper(columns: Sequence[Column]) -> Shape:
+def shaper(columns: Sequence[Column], now: Now) -> Shape:
     if len(columns) == 1 and columns[0].is_all:
         return lambda tag, events: events
-    puts = [put(column) for column in columns]
+    puts = [put(column, now) for column in columns]
 
     def shape(tag: str, events: list[Event]) -> list[Event]:
         out: list[Event] = []
@@ -37,7 +39,7 @@ def shaper(columns: Sequence[Column]) -> Shape:
     return shape
 
 
-def put(column: Column) -> Put:
+def put(column: Column, now: Now) -> Put:
     key = column.key
     if column.is_all:
         return lambda tag, ns, record, new: new.update(record)
@@ -45,7 +47,7 @@ def put(column: Column) -> Put:
         value = FUNCTIONS[column.function]
 
         def put_value(tag: str, ns: int, record: Record, new: Record) -> None:
-            new[key] = value(tag, ns)
+            new[key] = value(tag, ns, now)
 
         return put_value
     if column.field is None or column.field.path:
@@ -70,10 +72,10 @@ def seconds_of(ns: int) -> float:
     return ns // SECOND + ns % SECOND / SECOND
 
 
-FUNCTIONS: dict[str, Callable[[str, int], str | int | float]] = {
-    "NOW": lambda tag, ns: time.strftime(FORMAT),
-    "UNIX_TIMESTAMP": lambda tag, ns: int(time.time()),
-    "RECORD_TAG": lambda tag, ns: tag,
-    "RECORD_TIME": lambda tag, ns: seconds_of(ns),
+FUNCTIONS: dict[str, Callable[[str, int, Now], str | int | float]] = {
+    "NOW": lambda tag, ns, now: time.strftime(FORMAT, time.localtime(now() // SECOND)),
+    "UNIX_TIMESTAMP": lambda tag, ns, now: now() // SECOND,
+    "RECORD_TAG": lambda tag, ns, now: tag,
+    "RECORD_TIME": lambda tag, ns, now: seconds_of(ns),
 }
-"""(tag, ns of the record) -> the value."""
+"""(tag, ns of the record, what time it is) -> the value."""

@@ -1,0 +1,171 @@
+"""The router of a rehearsal: the same filters, processors, stream tasks and routes, and outputs that only remember."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from pyrolens.config import Built, Config
+from pyrolens.pipeline.pipeline import Batch, Route, Way
+from pyrolens.pipeline.step import Step, TaskStep
+from pyrolens.plugin import Filter, Input, Output
+from pyrolens.rehearsal.journey import Kind, Note
+from pyrolens.rehearsal.notes import Notes
+from pyrolens.rehearsal.virtual_time import VirtualClock
+from pyrolens.rehearsal.watched import Milestone, Watch, Watched
+from pyrolens.service.router import Router
+
+MOST_WAYS = 10_000
+IN_A_LOOP = "the records have left a loop, so no filter sees them"
+BEHIND = "an earlier match has taken the tag"
+
+
+class Entry(NamedTuple):
+    """How the batches of an input come in."""
+
+    built: Built[Input]
+    before: list[Step]
+    way: Way
+
+
+class Rehearsed(Router):
+    """Raises: ConfigError with all that does not compile."""
+
+    pipeline: Watched
+
+    def __init__(self, config: Config, clock: VirtualClock) -> None:
+        self._kind: Kind = "filter"
+        self._belongs: Watch | None = None
+        self._whole = config
+        self._ways: dict[object, tuple[Milestone, ...]] = {}
+        notes = Notes()
+        service = replace(config.service, http_server=False, storage_path=None, log_file=None)
+        bare = replace(config, service=service, inputs=[], outputs=[], flows=None)
+        super().__init__(bare, clock=clock, logs=notes, pipeline=Watched)
+        pipeline = self.pipeline
+        pipeline.notes, pipeline.miles = notes, self.miles
+        self.leave = lambda status: notes.kept.append(Note("info", "engine", f"the router would end: status {status}"))
+        for task, step in zip(config.streams, [s for s in pipeline.steps if isinstance(s, TaskStep)], strict=True):
+            takes = (
+                f"FROM STREAM:{task.statement.source.name}" if task.source else f"TAG:'{task.statement.source.name}'"
+            )
+            pipeline.watch(step, Watch("stream_task", task.label, "stream_task", task.place, takes))
+        self._kind = "processor"
+        pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._remembering)) is not None]
+        self._belongs = None
+        self.entries = [e for i in config.inputs if (e := self._compiled(i, self._entry)) is not None]
+        self._problems.raise_if_any()
+        if config.flows is not None:
+            doors = zip(config.outputs, pipeline.routes, strict=True)
+            pipeline.flows = self.flows(config, {o.name: route.door for o, route in doors if route.door})
+
+    def step(self, built: Built[Filter]) -> Step:
+        step = super().step(built)
+        plugin = built.plugin
+        watch = Watch(self._kind, built.label, plugin.name, built.place, takes(plugin), self._belongs)
+        self.pipeline.watch(step, watch)
+        return step
+
+    def _remembering(self, built: Built[Output]) -> Route:
+        """An output that only remembers what comes to it."""
+        plugin = built.plugin
+        watch = Watch("output", built.label, plugin.name, built.place, takes(plugin))
+        self.pipeline.outputs.append(watch)
+        if not plugin.takes_logs:
+            return Route(built.matches, None)
+        door = self.pipeline.door(watch)
+        if built.processors:
+            self._belongs = watch
+            door = self.processed(door, built)
+        return Route(built.matches, door)
+
+    def _entry(self, built: Built[Input]) -> Entry:
+        before = self.input_steps(built)
+        for step in before:
+            if step not in self.pipeline.watches:
+                self.pipeline.watch(step, Watch("input", built.label, built.plugin.name, built.place))
+        return Entry(built, before, self.way(built))
+
+    # -- who is on the way of a tag, and why others are not ------------------------------------------------------------
+
+    def miles(self, batch: Batch, behind: Step | None) -> tuple[Milestone, ...]:
+        """`behind`: the filter behind which the batch goes on."""
+        last = batch.path[-1][0] if batch.path else None
+        key = batch.tag, last, batch.outputs, batch.source, batch.label, behind, batch.filtered
+        found = self._ways.get(key)
+        if found is None:
+            if len(self._ways) >= MOST_WAYS:
+                self._ways.clear()
+            ways = self._matching(batch, behind, last) if self.pipeline.flows is None else self._flowing(batch)
+            found = self._ways[key] = tuple(ways)
+        return found
+
+    def _matching(self, batch: Batch, behind: Step | None, last: Step | None) -> Iterator[Milestone]:
+        pipeline, tag = self.pipeline, batch.tag
+        steps = pipeline.steps
+        for step in steps[steps.index(behind) + 1 :] if behind in steps else steps:
+            watch = pipeline.watches[step]
+            why = ""
+            if batch.filtered:
+                why = IN_A_LOOP
+            elif step is last:
+                why = "it emitted them itself"
+            elif not step.takes(tag, batch.source):
+                why = misses(watch, tag)
+            yield mile(watch, tag, why)
+        for number, (watch, route) in enumerate(zip(pipeline.outputs, pipeline.routes, strict=True)):
+            why = ""
+            if route.door is None:
+                why = "it takes metrics only"
+            elif batch.outputs is not None:
+                why = "" if number in batch.outputs else "the records are not meant for it: routes, or not routable"
+            elif route.matches is None or not route.matches(tag):
+                why = misses(watch, tag)
+            yield mile(watch, tag, why)
+
+    def _flowing(self, batch: Batch) -> Iterator[Milestone]:
+        """As pipeline.first_match, of a config in Fluentd's language."""
+        pipeline, tag, taken = self.pipeline, batch.tag, False
+        steps = dict(zip([f.name for f in self._whole.filters], pipeline.steps, strict=True))
+        outputs = {o.name: watch for o, watch in zip(self._whole.outputs, pipeline.outputs, strict=True)}
+        for stage in (self._whole.flows or {}).get(batch.label, ()):
+            takes = stage.takes(tag)
+            if stage.filter is not None:
+                if not taken:
+                    watch = pipeline.watches[steps[stage.filter.name]]
+                    yield mile(watch, tag, "" if takes else misses(watch, tag))
+                continue
+            watches = [outputs[o.name] for o in stage.outputs]
+            watches += [pipeline.watches[steps[f.name]] for f in stage.exits]
+            for watch in watches:
+                yield mile(watch, tag, (BEHIND if taken else "") if takes else misses(watch, tag))
+            taken = taken or takes
+
+
+def mile(watch: Watch, tag: str, why: str) -> Milestone:
+    return Milestone(watch, watch.station(tag, "skipped", why) if why else None)
+
+
+def misses(watch: Watch, tag: str) -> str:
+    if not watch.takes:
+        return "it has no Match" if watch.kind == "output" else f"its pattern does not take the tag {tag}"
+    return f"{watch.takes} does not take the tag {tag}"
+
+
+def takes(plugin: Filter | Output) -> str:
+    if plugin.match is not None:
+        return f"Match {plugin.match}"
+    return f"Match_Regex {plugin.match_regex}" if plugin.match_regex is not None else ""
+
+
+def entry_of(entries: Sequence[Entry], tag: str, named: str | None) -> Entry | None:
+    """See Rehearsal.feed. Raises: LookupError."""
+    if named is not None:
+        for names in (lambda b: (b.label, b.name), lambda b: (b.plugin.name,)):
+            found = [entry for entry in entries if named in names(entry.built)]
+            if len(found) == 1 or (found and names(found[0].built) != (named,)):
+                return found[0]
+        known = ", ".join(dict.fromkeys(entry.built.label for entry in entries)) or "none"
+        raise LookupError(f"there is no one input {named}; inputs are {known}")
+    own = [entry for entry in entries if entry.built.tag == tag]
+    sockets = [entry for entry in entries if getattr(entry.built.plugin, "unix_path", None)]
+    return next(iter([*own, *sockets]), None)

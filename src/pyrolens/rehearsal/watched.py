@@ -1,0 +1,352 @@
+"""The pipeline of a rehearsal: it does what the router's does, and notes what each step does to what comes to it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyrolens.delivery.receipt import Receipt
+from pyrolens.pipeline.pipeline import ANYWHERE, Batch, Door, Memory, Pipeline, Plan, Way
+from pyrolens.pipeline.step import MetricsStep, Step
+from pyrolens.plugin import Held
+from pyrolens.problems import Place
+from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
+from pyrolens.records.routes import Part
+from pyrolens.rehearsal.differences import changed, missing
+from pyrolens.rehearsal.journey import Arrival, Drop, Hold, Journey, Kind, Leg, Result, Station, Unrouted
+from pyrolens.rehearsal.notes import Notes
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """A filter, processor, stream task or output that is watched, and what it has had to do."""
+
+    kind: Kind
+    label: str
+    plugin: str
+    place: Place | None
+    takes: str = ""
+    """As the config says it, such as `Match app.*`; of outputs and filters."""
+    belongs: "Watch | None" = None
+    """Of a processor of an output: that output."""
+    records: int = 0
+    changed: int = 0
+    dropped: int = 0
+    moved: int = 0
+    failed: int = 0
+
+    def station(
+        self,
+        tag: str,
+        result: Result,
+        why: str = "",
+        before: tuple[Event, ...] = (),
+        after: tuple[Event, ...] = (),
+        gone: tuple[int, ...] = (),
+    ) -> Station:
+        return Station(self.kind, self.label, self.plugin, self.place, tag, result, why, before, after, gone)
+
+
+class Remembered(Memory):
+    """What a filter with memory holds, and which filter it is."""
+
+    __slots__ = ("holding", "records", "watch")
+
+    def __init__(self, batch: Batch, pipeline: "Watched", watch: Watch, records: int) -> None:
+        super().__init__(batch, pipeline)
+        self.watch, self.records = watch, records
+        self.holding = pipeline.holding
+        self.holding[self] = None
+
+    def release(self) -> None:
+        self.holding.pop(self, None)
+        super().release()
+
+
+class Milestone:
+    """Who is on the way of a tag: a watch, and why it is skipped if it is."""
+
+    __slots__ = ("skipped", "watch")
+
+    def __init__(self, watch: Watch, skipped: Station | None) -> None:
+        self.watch, self.skipped = watch, skipped
+
+
+@dataclass(slots=True)
+class Walk:
+    """A leg that is being gone."""
+
+    tag: str
+    events: tuple[Event, ...]
+    origin: str = ""
+    came_as: str = ""
+    ran: list[tuple[Watch, Station]] = field(default_factory=list)
+    miles: tuple[Milestone, ...] = ()
+    flowing: Sequence[Event] = ()
+    """What there is behind the last filter that ran."""
+
+
+class Watched(Pipeline):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.notes = Notes()
+        self.watches: dict[Step, Watch] = {}
+        self.outputs: list[Watch] = []
+        """In the order of the routes."""
+        self.miles: Callable[[Batch, Step | None], tuple[Milestone, ...]] = lambda batch, behind: ()
+        self.holding: dict[Remembered, None] = {}
+        """What filters remember now."""
+        self._legs: list[Leg] = []
+        self._arrivals: list[Arrival] = []
+        self._dropped: list[Drop] = []
+        self._unrouted: list[Unrouted] = []
+        self._held: list[Remembered] = []
+        self._walk: Walk | None = None
+        self._goes_on = False
+        """The batch that runs next belongs to the leg that is being gone."""
+        self._origin = ""
+        """Who lets go the records that come next."""
+        self._parted = ""
+        """The tag under which they came that the routes of an input part."""
+        self._emissions: list[tuple[str, list[Event]]] = []
+        self._holds = False
+
+    def journey(self) -> Journey:
+        """What was noted since the last time."""
+        self._end_leg()
+        held = tuple(Hold(m.watch.label, m.records) for m in self._held if m in self.holding)
+        out = Journey(
+            tuple(self._legs),
+            tuple(self._arrivals),
+            tuple(self._dropped),
+            tuple(self._unrouted),
+            held,
+            self.notes.take(),
+        )
+        self._legs, self._arrivals, self._dropped, self._unrouted, self._held = [], [], [], [], []
+        return out
+
+    # -- steps and outputs -------------------------------------------------------------------------------------------
+
+    def watch(self, step: Step, watch: Watch) -> None:
+        """From now on what this step does is noted."""
+        self.watches[step] = watch
+        transform, counters = step.transform, step.counters
+
+        def watched(tag: str, events: list[Event]) -> list[Event]:
+            self._emissions, self._holds = [], False
+            failed, said = counters.failed, len(self.notes.kept)
+            try:
+                after = transform(tag, events)
+            except Exception as error:
+                if step.stateful or len(events) == 1:
+                    self._failed(watch, tag, events, f"{type(error).__name__}: {error}")
+                raise
+            failed = counters.failed - failed
+            why = next((n.text for n in self.notes.kept[said:] if n.level == "error"), "") if failed else ""
+            self._ran(watch, tag, events, after, failed, why)
+            return after
+
+        step.transform = watched
+
+    def door(self, watch: Watch) -> Callable[[str], Door]:
+        """That of an output, where all that comes is noted."""
+
+        def opened(tag: str) -> Door:
+            def accept(events: list[Event], receipt: Receipt) -> None:
+                came = tuple(events)
+                watch.records += len(came)
+                self._note(watch, watch.station(tag, "sent", "", came, came))
+                self._arrivals += [Arrival(watch.label, tag, event) for event in came]
+
+            return accept
+
+        return opened
+
+    def _failed(self, watch: Watch, tag: str, events: list[Event], why: str) -> None:
+        came = tuple(events)
+        watch.records += len(came)
+        watch.failed += len(came)
+        self._note(watch, watch.station(tag, "failed", why, came, came))
+
+    def _ran(self, watch: Watch, tag: str, events: list[Event], after: list[Event], failed: int, why: str) -> None:
+        came = tuple(events)
+        watch.records += len(came)
+        watch.failed += failed
+        if self._walk is not None and watch.belongs is None:
+            self._walk.flowing = after
+        if failed:
+            self._note(watch, watch.station(tag, "failed", why, came, tuple(after)))
+            return
+        if self._emissions:
+            why = "entered again as " + ", ".join(dict.fromkeys(tag for tag, _ in self._emissions))
+        if after is events:
+            self._note(watch, watch.station(tag, "same", why, came, came))
+            return
+        left, goes = missing(came, after), tuple(after)
+        differ = changed(came, after, left)
+        watch.changed += differ
+        gone = left
+        if left and (self._emissions or self._holds):
+            elsewhere = {id(event) for _, batch in self._emissions for event in batch}
+            gone = () if self._holds else tuple(n for n in left if id(came[n]) not in elsewhere)
+            if watch.kind != "stream_task" and not any(id(event) in elsewhere for event in came):
+                gone = ()
+            watch.moved += len(left) - len(gone)
+        watch.dropped += len(gone)
+        self._dropped += [Drop(watch.label, tag, came[n], why, watch.place) for n in gone]
+        result: Result = "changed"
+        if not (left or differ):
+            result = "same"
+        elif not goes:
+            result = "dropped" if len(gone) == len(came) else "moved" if self._emissions else "held"
+        self._note(watch, watch.station(tag, result, why, came, goes, gone))
+
+    def _note(self, watch: Watch, station: Station) -> None:
+        walk = self._walk
+        if walk is None:
+            return
+        if walk.ran and walk.ran[-1][0] is watch:
+            # a filter that failed gets its records again, one by one
+            station = together(walk.ran.pop()[1], station)
+        walk.ran.append((watch, station))
+
+    # -- legs --------------------------------------------------------------------------------------------------------
+
+    def _begin_leg(self, tag: str, events: Sequence[Event], origin: str = "", came_as: str = "") -> None:
+        self._end_leg()
+        self._walk = Walk(tag, tuple(events), origin, came_as, flowing=events)
+
+    def _end_leg(self) -> None:
+        walk, self._walk = self._walk, None
+        if walk is not None:
+            self._legs.append(Leg(walk.tag, walk.events, stations_of(walk), walk.origin, walk.came_as))
+
+    def feed(
+        self,
+        tag: str,
+        events: list[Event],
+        receipt: Receipt,
+        before: Sequence[Step] = (),
+        way: Way = ANYWHERE,
+    ) -> None:
+        self._begin_leg(tag, events, self._origin)
+        self._origin, self._goes_on = "", True
+        split = way.split
+        if split is not None:
+
+            def fork(tag: str, events: list[Event]) -> list[Part]:
+                parts = split(tag, events)
+                self._fork(tag, events, parts, bool(before))
+                return parts
+
+            way = way._replace(split=fork)
+        super().feed(tag, events, receipt, before, way)
+
+    def _fork(self, tag: str, events: list[Event], parts: list[Part], processed: bool) -> None:
+        """The input's routes part what came. Its processors are a leg of their own then."""
+        taken = {id(event) for part in parts for event in part.events}
+        self._unrouted += [Unrouted(tag, event, True) for event in events if id(event) not in taken]
+        if len(parts) == 1 and parts[0].tag == tag:
+            return
+        self._goes_on, self._parted = False, tag
+        if parts and not processed:
+            self._walk = None
+
+    def _run(self, batch: Batch, behind: Step | None = None) -> None:
+        if not self._goes_on:
+            if behind is not None:
+                self._begin_leg(batch.tag, batch.events, behind.label)
+            elif batch.path:
+                step, came_as = batch.path[-1]
+                self._begin_leg(batch.tag, batch.events, step.label, came_as)
+            else:
+                self._begin_leg(batch.tag, batch.events, came_as=self._parted)
+        self._goes_on = False
+        assert self._walk is not None
+        self._walk.miles = self.miles(batch, behind)
+        self._walk.flowing = batch.events
+        super()._run(batch, behind)
+
+    def _without_door(self, plan: Plan, outputs: tuple[int, ...] | None, tag: str, records: int) -> None:
+        before = self.unsent
+        super()._without_door(plan, outputs, tag, records)
+        assert self._walk is not None
+        self._unrouted += [Unrouted(tag, event, self.unsent > before) for event in self._walk.flowing]
+
+    # -- what filters ask for ----------------------------------------------------------------------------------------
+
+    def emit(
+        self, step: Step, tag: str, events: list[Event], moved: int, held: Sequence[Held], label: str | None = None
+    ) -> None:
+        self._emissions.append((tag, events))
+        super().emit(step, tag, events, moved, held, label)
+
+    def make(self, step: Step, tag: str, events: list[Event]) -> None:
+        self._emissions.append((tag, events))
+        super().make(step, tag, events)
+
+    def hold(self, step: Step, records: int) -> Memory:
+        if self.now is None:
+            raise RuntimeError("hold outside of a call of the transform")
+        step.moved += records
+        self._holds = self._holds or records > 0
+        memory = Remembered(self.now, self, self.watches[step], records)
+        self._held.append(memory)
+        return memory
+
+    def resume(self, tag: str, events: list[Event], held: Sequence[Held], behind: Sequence[Step], way: Way) -> None:
+        self._origin = next((m.watch.label for m in held if isinstance(m, Remembered)), "")
+        super().resume(tag, events, held, behind, way)
+
+    def go_on(self, step: Step, tag: str, events: list[Event], held: Sequence[Held]) -> None:
+        self._origin = step.label
+        super().go_on(step, tag, events, held)
+        self._origin = ""
+
+    def pass_on(self, tag: str, events: list[Event], receipt: Receipt, steps: Sequence[Step], door: Door) -> None:
+        self._begin_leg(tag, events, self._origin)
+        super().pass_on(tag, events, receipt, steps, door)
+
+    def publish(self, tag: str, metrics: MetricSet, receipt: Receipt, before: Sequence[MetricsStep] = ()) -> None:
+        """Metrics are no records: nobody looks at them here."""
+        receipt.release()
+
+
+def stations_of(walk: Walk) -> tuple[Station, ...]:
+    """What ran, and between it what was skipped, up to where nothing was left."""
+    if not any(mile.skipped for mile in walk.miles):
+        return tuple(station for _, station in walk.ran)
+    miles = {mile.watch for mile in walk.miles}
+    by_mile: dict[Watch, list[Station]] = {}
+    out: list[Station] = []
+    for watch, station in walk.ran:
+        owner = watch.belongs or watch
+        if owner in miles:
+            by_mile.setdefault(owner, []).append(station)
+        else:
+            out.append(station)  # a processor of the input
+    left = len(by_mile)
+    for mile in walk.miles:
+        if mile.skipped:
+            out.append(mile.skipped)
+        elif mile.watch in by_mile:
+            out += by_mile[mile.watch]
+            left -= 1
+        if not left and not walk.flowing:
+            break
+    return tuple(out)
+
+
+def together(one: Station, two: Station) -> Station:
+    """A step that was given a batch in parts."""
+    same: Result = one.result if one.result == two.result else "changed"
+    result: Result = "failed" if "failed" in (one.result, two.result) else same
+    gone = one.gone + tuple(n + len(one.before) for n in two.gone)
+    return one._replace(
+        result=result,
+        why=one.why or two.why,
+        before=one.before + two.before,
+        after=one.after + two.after,
+        gone=gone,
+    )
