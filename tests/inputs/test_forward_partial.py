@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrolens.api import ConfigError, Event, Record
+from pyrolens.ecs.copier import MOST, Copier, record_of
 from pyrolens.inputs import _forward_partial as module
 from pyrolens.inputs._forward_partial import PartialMessages
 from pyrolens.inputs.forward import Forward, switched_on
-from pyrolens.local.copier import MOST, Copier
-from pyrolens.local.fluentd_driver import encode, record_of
+from pyrolens.local.fluentd_driver import encode
 from tests.lent import Lent
 from tests.running import HttpSink, Router, message, running, until
 

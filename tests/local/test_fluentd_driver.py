@@ -7,8 +7,8 @@ from typing import Any
 import msgpack
 import pytest
 
-from pyrolens.local.copier import Message, Partial
-from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, encode, record_of
+from pyrolens.ecs.copier import Message, record_of
+from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, encode
 
 NS = 1_700_000_000_123_456_789
 
@@ -31,19 +31,6 @@ def test_the_bytes_on_the_wire() -> None:
         b"\x80"
     )
     assert encode("t", NS, {}, sub_second=False) == b"\x94\xa1t\xce" + (1_700_000_000).to_bytes(4, "big") + b"\x80\x80"
-
-
-def test_the_parts_of_a_long_line_are_named_in_text() -> None:
-    assert record_of(Message(NS, "stderr", b"x", Partial("ab", 2, False)), "c0ffee", "app") == {
-        "container_id": "c0ffee",
-        "container_name": "/app",
-        "source": "stderr",
-        "log": "x",
-        "partial_message": "true",
-        "partial_id": "ab",
-        "partial_ordinal": "2",
-        "partial_last": "false",
-    }
 
 
 class Listener:

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from pyrolens.local.account import Account, Row
-from pyrolens.local.copier import Message
+from pyrolens.ecs.copier import Message
 from pyrolens.local.story import Story, readable, way
 from pyrolens.local.trace import Arrival, Fate
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pyrolens.check.context import Context, InitFile
 from pyrolens.check.images import without_init
@@ -43,6 +44,10 @@ class Checked:
     """Of the start."""
     uses: set[str] = field(default_factory=set)
     """Other files that were read with it, absolute."""
+    setup: firelens.Setup | None = None
+    """What the ECS agent makes of it, if it is a task definition."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What the config's variables were read from."""
 
 
 def kind_of(path: str, text: str) -> str:
@@ -56,7 +61,8 @@ def kind_of(path: str, text: str) -> str:
 
 class Reader:
     """`asked` and `given` as for render: which task definition, and the local file for a path or an address.
-    `policy`: of the task role. `trusts`: of roles that outputs assume."""
+    `policy`: of the task role. `trusts`: of roles that outputs assume. `environ`: the variables that are set; None:
+    this process's own, and any other may be, too. `run`: arguments of firelens.Task."""
 
     def __init__(
         self,
@@ -64,14 +70,23 @@ class Reader:
         given: Mapping[str, str] | None = None,
         policy: Policy | None = None,
         trusts: Sequence[Trust] = (),
+        environ: Mapping[str, str] | None = None,
+        run: Mapping[str, Any] | None = None,
     ) -> None:
         self.asked, self.given, self.policy, self.trusts = asked or Asked(), given or {}, policy, trusts
+        self.environ, self.run = environ, run or {}
 
     def file(self, path: str, text: str, kind: str) -> Checked:
         with tempfile.TemporaryDirectory(prefix="pyrolens-") as made:
-            into = Path(made).resolve()
-            read_it = self._task if kind == "task" else self._config
-            return read_it(path, text, into)
+            return self.read(path, text, kind, Path(made).resolve())
+
+    def read(self, path: str, text: str, kind: str, into: Path) -> Checked:
+        """`into`: a folder for the files that are made, of which the config may need some as long as it is used."""
+        return self._task(path, text, into) if kind == "task" else self._config(path, text, into)
+
+    def _unknown(self, name: str) -> str:
+        """The value of a variable that is set, and nobody here knows to what."""
+        return UNKNOWN if self.environ is None else self.environ.get(name, f"value-of-{name}")
 
     # -- a config -----------------------------------------------------------------------------------------------------
 
@@ -87,9 +102,9 @@ class Reader:
         except ConfigError as error:
             out.problems = error.problems
             return self._named(out, image, copies, {})
-        environ = {"AWS_REGION": "us-east-1", **os.environ}
-        for name in VARIABLE.findall(text):
-            environ.setdefault(name, UNKNOWN)
+        environ = {"AWS_REGION": "us-east-1", **(os.environ if self.environ is None else self.environ)}
+        self._suppose(environ, text)
+        out.environ = environ
         if looks_like_fluentd(text) and not is_yaml(path):
             self._load(out, lambda: load(local, (), environ))
         else:
@@ -104,12 +119,17 @@ class Reader:
                 entry = Entry("parsers_file", local, place, place)
                 document = Document([Section("service", place, [entry], name="SERVICE")], folder=str(into))
             for entry in (e for s in document.sections for e in s.entries):
-                for name in VARIABLE.findall(str(entry.value)):
-                    environ.setdefault(name, UNKNOWN)
+                self._suppose(environ, str(entry.value))
             out.context = Context(document, environ=environ, policy=self.policy, trusts=self.trusts)
             self._load(out, lambda: build(document, found, environ))
-        out.problems = [p for p in out.problems if not unsure(p)]
+        out.problems = [p for p in out.problems if self.environ is not None or not unsure(p)]
         return self._named(out, image, copies, {})
+
+    def _suppose(self, environ: dict[str, str], text: str) -> None:
+        """That the variables in the text are set."""
+        if self.environ is None:
+            for name in VARIABLE.findall(text):
+                environ.setdefault(name, UNKNOWN)
 
     def _load(self, out: Checked, load_it: Callable[[], Config]) -> None:
         try:
@@ -146,7 +166,7 @@ class Reader:
         task = firelens.Task(definition)
         known = self.asked.parameters
         region, account = known.get("AWS::Region", task.region), known.get("AWS::AccountId", task.account)
-        task = replace(task, region=region, account=account)
+        task = replace(task, **{"region": region, "account": account, **self.run})
         folder = Path.cwd() if path == "-" else Path(path).absolute().parent
         image = Image(folder, self.given, into, lambda told: None)
         return self._router(out, task, folder, image, into)
@@ -157,7 +177,9 @@ class Reader:
         if without_init(router):
             known = {"AWS_REGION": task.region}
         environ = {**known, **(router.environment if router else {})}
-        environ |= {s.name: UNKNOWN for s in (router.secrets if router else ())}
+        environ |= {s.name: self._unknown(s.name) for s in (router.secrets if router else ())}
+        environ |= self.environ or {}
+        out.environ = environ
         unwritten = Unwritten()
         main = str(into / "fluent.conf")
         fetched: dict[str, str] = {}
@@ -171,7 +193,9 @@ class Reader:
         out.context = replace(out.context, init=init_files(router, image, fetched))
         for started in setup.containers:
             if started.container is router:
-                environ |= {k: UNKNOWN for k, v in started.environment.items() if v.startswith("<secret")}
+                secret = [name for name, value in started.environment.items() if value.startswith("<secret")]
+                environ |= {name: self._unknown(name) for name in secret}
+        out.setup = setup
         places = {n: place for n, place in lines(setup) if place}
         if router and router.firelens and router.firelens.type == "fluentd":
             self._load(out, lambda: load(plan.config, (), environ, "fluentd"))
@@ -184,7 +208,7 @@ class Reader:
             self._load(out, lambda: build(document, found, environ))
         except ConfigError as error:
             out.problems += error.problems
-        if router and router.environment_files:
+        if router and router.environment_files and self.environ is None:
             out.problems = [p for p in out.problems if not unsure(p)]
         out.problems = [p for p in out.problems if p.code != "parsers-apart"]
         return self._named(out, image, {main: "", **fetched}, places)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pyrolens.ecs.copier import random_id
 from pyrolens.ecs.firelens import Task, docker_name
 from pyrolens.ecs.task_definition import Container
-from pyrolens.local.copier import random_id
 from pyrolens.local.docker_container import DockerContainer
 from pyrolens.local.docker_engine import Docker, DockerError
 from pyrolens.local.docker_members import STATIC_NAMES, Place, config, labels, published

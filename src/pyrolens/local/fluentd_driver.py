@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import msgpack
 
-from pyrolens.local.copier import Message
+from pyrolens.ecs.copier import Message, record_of
 
 DEFAULT_LIMIT = 1024 * 1024
 """Messages that may wait."""
@@ -41,22 +41,6 @@ class DriverOptions:
             sub_second=options.get("fluentd-sub-second-precision") == "true",
             limit=int(options.get("fluentd-buffer-limit", DEFAULT_LIMIT)),
         )
-
-
-def record_of(message: Message, container_id: str, container_name: str) -> dict[str, str]:
-    """All values are text, the parts' numbers too. Bytes that are not UTF-8 stay what they are on the wire."""
-    record = {
-        "container_id": container_id,
-        "container_name": f"/{container_name}",
-        "source": message.source,
-        "log": message.line.decode("utf-8", "surrogateescape"),
-    }
-    if message.partial:
-        record["partial_message"] = "true"
-        record["partial_id"] = message.partial.id
-        record["partial_ordinal"] = str(message.partial.ordinal)
-        record["partial_last"] = "true" if message.partial.last else "false"
-    return record
 
 
 def encode(tag: str, ns: int, record: Mapping[str, str], sub_second: bool = True) -> bytes:

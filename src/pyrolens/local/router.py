@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyrolens.local.copier import Copier
+from pyrolens.ecs.copier import Copier
 from pyrolens.local.process_runtime import KEPT, ProcessContainer
 from pyrolens.local.runtime import Output, Running
 from pyrolens.problems import ConfigError, Problem

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pyrolens.config import Config, load
 from pyrolens.ecs import effective
+from pyrolens.ecs.copier import Copier, Message, random_id, record_of
 from pyrolens.ecs.firelens import HEALTH_PORT, Addresses, Setup, Started, Task, docker_name, set_up
 from pyrolens.ecs.image import Image
 from pyrolens.ecs.init import USER_AGENT, InitError
@@ -23,11 +24,10 @@ from pyrolens.ecs.task_definition import Container, TaskDefinition
 from pyrolens.local import demo
 from pyrolens.local.account import Sent, settle
 from pyrolens.local.containers import Containers, TaskStopsError, Unit
-from pyrolens.local.copier import Copier, Message, random_id
 from pyrolens.local.destinations import destinations
 from pyrolens.local.embedded_aws import KEYS, EmbeddedAws
 from pyrolens.local.endpoints import Endpoints, Known, now
-from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver, record_of
+from pyrolens.local.fluentd_driver import DriverOptions, FluentdDriver
 from pyrolens.local.in_docker import InDocker
 from pyrolens.local.places import Destination
 from pyrolens.local.ports import free_port

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pyrolens.ecs.copier import Message
 from pyrolens.local.account import Account
-from pyrolens.local.copier import Message
 from pyrolens.local.trace import Fate
 
 LONGEST = 400

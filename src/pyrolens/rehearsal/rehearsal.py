@@ -1,6 +1,8 @@
 """A config at work on records that are handed to it, without anything around it."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from pyrolens.config import Config
 from pyrolens.delivery.receipt import Receipt
@@ -20,11 +22,13 @@ class Rehearsal:
 
     It needs no event loop. Use it with `with`, or call close()."""
 
-    def __init__(self, config: Config, *, now_ns: int = START) -> None:
-        """`now_ns`: the time that it begins at. Raises: ConfigError with all that does not compile."""
+    def __init__(self, config: Config, *, now_ns: int = START, environ: Mapping[str, str] | None = None) -> None:
+        """`now_ns`: the time that it begins at. `environ`: of the router, such as Subject.environ; None: this process's
+        own. Raises: ConfigError with all that does not compile."""
         self.config = config
         self._clock = VirtualClock(now_ns)
-        self._router = Rehearsed(config, self._clock)
+        with lent(environ):
+            self._router = Rehearsed(config, self._clock)
         self._pipeline = self._router.pipeline
 
     @property
@@ -85,6 +89,32 @@ class Rehearsal:
         except Exception as error:
             text = f"a timer failed: {type(error).__name__}: {error}"
             self._pipeline.notes.kept.append(Note("error", "engine", text))
+
+
+LOOKED_AT = ("PYROLENS_JOIN_PARTIAL_MESSAGES",)
+"""Variables that plugins look at while they are made."""
+
+
+@contextmanager
+def lent(environ: Mapping[str, str] | None) -> Iterator[None]:
+    """These variables instead of this process's own."""
+    if environ is None or all(environ.get(name) == os.environ.get(name) for name in LOOKED_AT):
+        yield
+        return
+    own = {name: os.environ.get(name) for name in LOOKED_AT}
+    put({name: environ.get(name) for name in LOOKED_AT})
+    try:
+        yield
+    finally:
+        put(own)
+
+
+def put(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def settled(receipt: Receipt) -> None:

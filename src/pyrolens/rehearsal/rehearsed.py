@@ -45,10 +45,9 @@ class Rehearsed(Router):
         pipeline.notes, pipeline.miles = notes, self.miles
         self.leave = lambda status: notes.kept.append(Note("info", "engine", f"the router would end: status {status}"))
         for task, step in zip(config.streams, [s for s in pipeline.steps if isinstance(s, TaskStep)], strict=True):
-            takes = (
-                f"FROM STREAM:{task.statement.source.name}" if task.source else f"TAG:'{task.statement.source.name}'"
-            )
-            pipeline.watch(step, Watch("stream_task", task.label, "stream_task", task.place, takes))
+            source = task.statement.source.name
+            asks_for = f"FROM STREAM:{source}" if task.source else f"FROM TAG:'{source}'"
+            pipeline.watch(step, Watch("stream_task", task.label, "stream_task", task.place, asks_for))
         self._kind = "processor"
         pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._remembering)) is not None]
         self._belongs = None

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyrolens.local.copier import MOST, Copier, Message, Partial
+from pyrolens.ecs.copier import MOST, Copier, Message, Partial, record_of
 
 
 def copier() -> Copier:
@@ -54,3 +54,16 @@ def test_how_the_bytes_arrive_makes_no_difference(pieces: list[bytes]) -> None:
     at_once = whole.feed(b"".join(pieces)) + whole.end()
     one_by_one = [m for piece in pieces for m in pieced.feed(piece)] + pieced.end()
     assert content(one_by_one) == content(at_once)
+
+
+def test_the_parts_of_a_long_line_are_named_in_text() -> None:
+    assert record_of(Message(1, "stderr", b"x", Partial("ab", 2, False)), "c0ffee", "app") == {
+        "container_id": "c0ffee",
+        "container_name": "/app",
+        "source": "stderr",
+        "log": "x",
+        "partial_message": "true",
+        "partial_id": "ab",
+        "partial_ordinal": "2",
+        "partial_last": "false",
+    }

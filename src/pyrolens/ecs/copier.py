@@ -1,7 +1,9 @@
-"""What a container prints, as the messages that Docker hands to a log driver.
+"""What a container prints, as the messages that Docker hands to a log driver, and the records that the driver fluentd
+makes of them.
 
-Source: moby 25, daemon/logger/copier.go. A line is cut at 16 KiB; its parts share one time and one id. What has no
-line end when the output closes is a part without a last one. An empty line is a message.
+Source: moby 25, daemon/logger/copier.go and daemon/logger/fluentd/fluentd.go. A line is cut at 16 KiB; its
+parts share one time and one id. What has no line end when the output closes is a part without a last one. An empty line
+is a message.
 """
 
 import secrets
@@ -33,6 +35,22 @@ class Message(NamedTuple):
 def random_id() -> str:
     """64 hex digits, as Docker names containers and long lines."""
     return secrets.token_hex(32)
+
+
+def record_of(message: Message, container_id: str, container_name: str) -> dict[str, str]:
+    """All values are text, the parts' numbers too. Bytes that are not UTF-8 stay what they are on the wire."""
+    record = {
+        "container_id": container_id,
+        "container_name": f"/{container_name}",
+        "source": message.source,
+        "log": message.line.decode("utf-8", "surrogateescape"),
+    }
+    if message.partial:
+        record["partial_message"] = "true"
+        record["partial_id"] = message.partial.id
+        record["partial_ordinal"] = str(message.partial.ordinal)
+        record["partial_last"] = "true" if message.partial.last else "false"
+    return record
 
 
 class Copier:
