@@ -221,7 +221,7 @@ class Reader:
             base = os.path.basename(address.partition("#")[0])
             found = self.given.get(address) or next(iter(sorted(map(str, folder.rglob(base)))), "")
             if found:
-                fetched[base] = found
+                fetched[base] = os.path.relpath(found)
             return data
 
         return noting

@@ -228,10 +228,15 @@ def _log(task: TaskDefinition, container: Container, problems: Problems) -> None
     others |= {s.name: s.place for s in log.secrets if s.name != output_key}
     names = {*log.options, *(s.name for s in log.secrets)}
     if others and output_key not in names:
-        near = next((k for k in others if k.lower() == output_key.lower()), "")
+        foreign = next((k for other, k in OUTPUT_KEY.items() if other != kind and k in others), "")
+        near = foreign or next((k for k in others if k.lower() == output_key.lower()), "")
         message = (
             f"container '{container.name}' has options for an output but no {output_key}; the task would not start"
         )
+        if foreign:
+            message += (
+                f": {foreign} is for routers of the type {next(t for t, k in OUTPUT_KEY.items() if k == foreign)}"
+            )
         place = log.options[near].key_place if near in log.options else next(iter(others.values()))
         hint = f"write {output_key} instead of {near}" if near else f'"{output_key}" names the output plugin'
         problems.error("no-output-name", message, place, hint)

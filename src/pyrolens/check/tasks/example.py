@@ -23,6 +23,7 @@ def task(
 FARGATE = '"requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",\n '
 FILE = '{"type": "fluentbit", "options": {"config-file-type": "file", "config-file-value": %s}}'
 HEALTH = ',\n   "healthCheck": {"command": ["CMD-SHELL", "%s"]}'
+ON = ', "environment": [{"name": "PYROLENS_HTTP_SERVER", "value": "on"}]'
 CHECK = "curl -f http://127.0.0.1:2020/api/v1/%s"
 DATADOG = '{"logDriver": "awsfirelens", "options": {"Name": "datadog", "TLS": "on"%s},\n    "secretOptions": [%s]}'
 KEY = '{"name": "apikey", "valueFrom": "arn:aws:ssm:us-east-1:123456789012:parameter/key"}'

@@ -14,6 +14,19 @@ RULES = [
         bad=task('{"logDriver": "awsfirelens", "options": {«"name"»: "stdout", "Format": "json"}}'),
         good=task('{"logDriver": "awsfirelens", "options": {"Name": "stdout", "Format": "json"}}'),
         told=("no-output-name",),
+        says="^(?!.*of the type)",
+    ),
+    Rule(
+        "TD014",
+        "error",
+        "log options for the other kind of router",
+        "The output is named by `Name` in Fluent Bit and by `@type` in Fluentd. With the one of the other kind the task"
+        " does not start.",
+        "Write the options for the router that the task has.",
+        bad=task('{"logDriver": "awsfirelens", "options": {«"@type"»: "stdout", "Format": "json"}}'),
+        good=task('{"logDriver": "awsfirelens", "options": {"Name": "stdout", "Format": "json"}}'),
+        told=("no-output-name",),
+        says="of the type",
     ),
     Rule(
         "TD015",

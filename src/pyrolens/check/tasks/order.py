@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 from pyrolens.check.context import Context
 from pyrolens.check.rule import Finding, Rule
-from pyrolens.check.tasks.example import FARGATE, HEALTH, ROLES, task
+from pyrolens.check.structure import OUT
+from pyrolens.check.tasks.example import FARGATE, FILE, HEALTH, ON, ROLES, task
 
 
 def long_stop(context: Context) -> Iterator[Finding]:
     for container in context.task.containers if context.task and context.task.fargate else ():
         if container.stop_timeout > 120:
             message = f"stopTimeout of '{container.name}' is {container.stop_timeout}: Fargate takes up to 120"
-            yield Finding(message, container.place, "set 120")
+            yield Finding(message, container.stop_place, "set 120")
 
 
 def waits_for_ever(context: Context) -> Iterator[Finding]:
@@ -25,14 +26,52 @@ def waits_for_ever(context: Context) -> Iterator[Finding]:
                 yield Finding(message, dependency.place, "give it one, or wait for START")
 
 
+STOP = 30
+"""Seconds from the signal to the end of a container, unless stopTimeout says otherwise."""
+GRACE = 5
+
+
+def grace_and_stop(context: Context) -> Iterator[Finding]:
+    """A router that is ended before it has done what it may do at a stop, or that gives up long before."""
+    router = context.router
+    if router is None or router.firelens is None or router.firelens.type != "fluentbit" or context.config is None:
+        return
+    stop = router.stop_timeout or STOP
+    said = [entry for section in context.document.of("service") for entry in section.all("grace")]
+    if not said:
+        if router.stop_timeout > STOP:
+            message = f"the router has {stop} seconds to stop, and uses {GRACE} of them: Grace is not set"
+            yield Finding(message, router.stop_place, f"set Grace {stop - 2} in [SERVICE] of the extra config file")
+        return
+    grace = str(said[-1].value)
+    if grace.isdigit() and int(grace) >= stop:
+        message = f"ECS ends the router {stop} seconds after it was told to stop, when its Grace of {grace} is not over"
+        hint = f"set Grace {max(stop - 2, 1)}, or a larger stopTimeout"
+        yield Finding(message, said[-1].value_place, hint)
+
+
 RULES = [
+    Rule(
+        "TD049",
+        "warning",
+        "a Grace that does not fit stopTimeout",
+        "At a stop the router delivers what is there for Grace seconds (5 unless it is said), and then puts away or"
+        " gives up the rest. ECS ends it after stopTimeout, 30 unless it is said. With a Grace as long as that there"
+        " is no time left for the rest, and none to say what was lost.",
+        "Set Grace to two seconds less than stopTimeout.",
+        bad=task(firelens=FILE % '"/extra.conf"') + "==> extra.conf <==\n[SERVICE]\n    Grace «30»\n" + OUT,
+        good=task(firelens=FILE % '"/extra.conf"', router=', "stopTimeout": 60')
+        + "==> extra.conf <==\n[SERVICE]\n    Grace 58\n"
+        + OUT,
+        find=grace_and_stop,
+    ),
     Rule(
         "TD050",
         "error",
         "a stopTimeout that Fargate does not take",
         "Fargate ends a container after 120 seconds at the latest, and refuses more.",
         "Set 120 or less.",
-        bad=task(router=', "stopTimeout": 300', head=ROLES + FARGATE).replace('"log_router"', '«"log_router"»'),
+        bad=task(router=', "stopTimeout": «300»', head=ROLES + FARGATE),
         good=task(router=', "stopTimeout": 120', head=ROLES + FARGATE),
         find=long_stop,
     ),
@@ -68,7 +107,7 @@ RULES = [
         bad=task(app=',\n   "dependsOn": [{"containerName": "log_router", "condition": «"HEALTHY"»}]'),
         good=task(
             app=',\n   "dependsOn": [{"containerName": "log_router", "condition": "HEALTHY"}]',
-            router=HEALTH % "pyrolens health",
+            router=ON + HEALTH % "pyrolens health",
         ),
         find=waits_for_ever,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pyrolens.check.context import Context
 from pyrolens.check.rule import Finding, Rule
-from pyrolens.check.tasks.example import HEALTH, LOGS, ROLES, USES, task
+from pyrolens.check.tasks.example import HEALTH, LOGS, ON, ROLES, USES, task
 
 
 def router_without_log(context: Context) -> Iterator[Finding]:
@@ -141,7 +141,7 @@ RULES = [
         "If a router that is not essential ends, the application goes on, and what it logs is lost.",
         "Make it essential, or give it a health check that somebody watches.",
         bad=task(router=', "essential": false').replace('"log_router"', '«"log_router"»'),
-        good=task(router=', "essential": false' + HEALTH % "pyrolens health"),
+        good=task(router=', "essential": false' + ON + HEALTH % "pyrolens health"),
         find=stops_silently,
     ),
     Rule(
