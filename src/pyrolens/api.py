@@ -1,7 +1,22 @@
 """All that a plugin may import."""
 
 from pyrolens.delivery.outcome import DELIVERED, Chunk, Encode, EncodeMetrics, Limits, Outcome, Parcel, Sink
-from pyrolens.options import Commas, Line, Lines, OptionError, Pair, Seconds, Secret, Size, Words, group, lines, opt
+from pyrolens.options import (
+    Commas,
+    Line,
+    Lines,
+    MultilineParserNames,
+    OptionError,
+    Pair,
+    ParserName,
+    Seconds,
+    Secret,
+    Size,
+    Words,
+    group,
+    lines,
+    opt,
+)
 from pyrolens.plugin import (
     NET_IGNORED,
     TLS_IGNORED,
@@ -33,8 +48,8 @@ from pyrolens.records.metrics import MetricSet
 __all__ = [
     "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
     "Chunk", "Commas", "ConfigError", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv", "Held",
-    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Misfit", "Net",
-    "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse", "Parser", "Place", "Problem", "Record",
-    "Seconds", "Secret", "Sink", "Size", "Source", "Stamp", "Tls", "Transform", "Words", "group", "lines",
-    "lines_parser", "opt", "plugin",
+    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Misfit",
+    "MultilineParserNames", "Net", "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse",
+    "Parser", "ParserName", "Place", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
+    "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
 ]  # fmt: skip

@@ -81,6 +81,11 @@ class Context:
         return (s for s in self.document.of(kind) if not names or name(s) in names)
 
     @cached_property
+    def with_processors(self) -> list[Section]:
+        """All sections, and behind each one its processors."""
+        return [each for s in self.document.sections for each in (s, *s.processors, *s.metrics_processors)]
+
+    @cached_property
     def inputs(self) -> list[tuple[Section, str]]:
         """Each input and the tags that its records may have."""
         counts: dict[str, int] = {}

@@ -1,30 +1,59 @@
 """Parsers: whether there are those that are named, and what happens to the rest of a record."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pyrolens.check.context import Context, is_on, name, text
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.structure import IN, OUT
 from pyrolens.check.tags import overlap
-from pyrolens.language.document import Section
-from pyrolens.plugin import builtin_parser
-from pyrolens.problems import nearest
+from pyrolens.language.document import Entry, Section
+from pyrolens.multiline.builtin import BUILTIN
+from pyrolens.options import spec_of, split_commas
+from pyrolens.plugin import Plugin, PluginKind, builtin_parser, find
+from pyrolens.problems import Place, nearest
 
 
 def unknown_parser(context: Context) -> Iterator[Finding]:
     """A parser that nothing defines. Nothing is said where the parsers are not known."""
     if context.config is None:
         return
-    known = context.config.parsers
-    for section in context.document.sections:
-        if section.kind not in ("input", "filter"):
-            continue
-        keys = ("parser",) if name(section) in ("parser", "tail", "syslog", "exec", "head") else ()
-        for entry in [e for key in keys for e in section.all(key)]:
-            wanted = str(entry.value)
-            if wanted and "$" not in wanted and wanted not in known and builtin_parser(wanted) is None:
-                hint = nearest(wanted, known) or "define it in a file that Parsers_File of [SERVICE] names"
-                yield Finding(f"there is no parser '{wanted}'", entry.value_place, hint)
+    own, own_multiline = context.config.parsers, context.config.multiline_parsers
+    for section in context.with_processors:
+        for entry, refers in _named_parsers(section):
+            for wanted in [str(entry.value)] if refers == "parser" else split_commas(str(entry.value)):
+                if "$" in wanted:
+                    continue
+                if refers == "parser":
+                    there = wanted in own or builtin_parser(wanted) is not None
+                else:
+                    there = wanted.lower() in {*map(str.lower, own_multiline), *BUILTIN}
+                if not there:
+                    hint = nearest(wanted, own if refers == "parser" else [*own_multiline, *BUILTIN])
+                    hint = hint or "define it in a file that Parsers_File of [SERVICE] names"
+                    yield Finding(f"there is no {refers} '{wanted}'", _within(entry, wanted), hint)
+
+
+def _named_parsers(section: Section) -> Iterator[tuple[Entry, str]]:
+    """Each option that names parsers, and of which kind."""
+    if section.kind == "multiline_parser":
+        yield from ((entry, "parser") for entry in section.all("parser"))
+        return
+    kind: PluginKind = "filter" if section.kind in ("filter", "processor") else "input"
+    for spec in spec_of(find(kind, name(section)) or Plugin):
+        if spec.kind.refers:
+            yield from ((entry, spec.kind.refers) for key in spec.names for entry in section.all(key))
+        elif spec.spellings and "parser_*" in spec.spellings and is_on(section, "multiline"):
+            for entry in section.entries:
+                if entry.key.lower().startswith("parser_") and entry.key.lower() != "parser_firstline":
+                    yield entry, "parser"
+
+
+def _within(entry: Entry, part: str) -> Place:
+    """Where a part of a value stands."""
+    place = entry.value_place
+    at = place.text.find(part, place.column - 1)
+    return replace(place, column=at + 1, length=len(part)) if at >= 0 and place.length > len(part) else place
 
 
 def reserves_nothing(context: Context) -> Iterator[Finding]:
@@ -62,9 +91,8 @@ RULES = [
         "CF103",
         "error",
         "a parser that is not defined",
-        "A record that names no parser passes as it is: the text is not taken apart, and only one line in the"
-        " log of the"
-        " router says so.",
+        "With an unknown parser the router does not start; only tail and exec do, and their text is not taken apart,"
+        " of which one line in the log of the router tells.",
         "Define the parser in a file that `Parsers_File` of [SERVICE] names, or spell it as it is defined.",
         bad=IN
         + "[FILTER]\n    Name parser\n    Match *\n    Key_Name log\n    Parser «jsn»\n    Reserve_Data On\n"

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Annotated, Literal
 
-from pyrolens.api import Event, Filter, FilterEnv, OptionError, Transform, opt, plugin
+from pyrolens.api import Event, Filter, FilterEnv, MultilineParserNames, OptionError, Transform, opt, plugin
 from pyrolens.multiline.joiner import Joined, Joiner, Owner
 from pyrolens.multiline.parts import Key, Parts
 from pyrolens.options import Kind, read_bool, split_commas
@@ -47,7 +47,7 @@ class Multiline(Filter):
         "parser: multiline parsers say what belongs together; partial_message: the fields that Docker adds do.",
         default="parser",
     )
-    multiline_parser: list[str] = opt(
+    multiline_parser: list[MultilineParserNames] = opt(
         "Multiline parsers, with commas between them: docker, cri, java, go, ruby, python, or one of your own.",
         default=[],
         name="multiline.parser",

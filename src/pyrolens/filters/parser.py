@@ -6,7 +6,7 @@ Source: plugins/filter_parser/filter_parser.c (Fluent Bit 5.1.1).
 from collections.abc import Callable
 from typing import Any
 
-from pyrolens.api import Event, Filter, FilterEnv, OptionError, Parse, Record, Stamp, Transform, opt, plugin
+from pyrolens.api import Event, Filter, FilterEnv, OptionError, Parse, ParserName, Record, Stamp, Transform, opt, plugin
 from pyrolens.records.accessor import accessor
 from pyrolens.records.lenient_json import REFUSED, JsonParse, Parsed, decode_strictly
 
@@ -29,7 +29,7 @@ class ParserFilter(Filter):
     )
 
     key_name: str = opt("Field to parse; $ begins a record accessor such as $app['log'].")
-    parser: list[str] = opt("Name of a parser; several are tried in turn.")
+    parser: list[ParserName] = opt("Name of a parser; several are tried in turn.")
     preserve_key: bool = opt("Keep the field that was parsed.", default=False)
     reserve_data: bool = opt("Keep the other fields.", default=False)
 

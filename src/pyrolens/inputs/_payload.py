@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pyrolens.api import Event, InputEnv, Parse, Record, opt
+from pyrolens.api import Event, InputEnv, Parse, ParserName, Record, opt
 from pyrolens.inputs._json import take_values
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._text import find_parser, parsed, text_of, unescaped
@@ -25,7 +25,7 @@ class Payload:
         "json: JSON objects one after the other. none: text, in the field `log`.", default="json"
     )
     separator: str = opt(r"What separates records with the format none; \n, \t, \x00 are understood.", default=r"\n")
-    parser: str | None = opt("Parse each record with this parser; makes the format none.", default=None)
+    parser: ParserName | None = opt("Parse each record with this parser; makes the format none.", default=None)
 
     def take(self, env: InputEnv, refuse: Refusals) -> Take:
         """Raises: ConfigError for a parser that is not there."""

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Iterable
 
-from pyrolens.api import Event, Input, InputEnv, Parse, Size, Source, opt, plugin
+from pyrolens.api import Event, Input, InputEnv, Parse, ParserName, Size, Source, opt, plugin
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._text import parsed, text_of
 
@@ -25,7 +25,7 @@ class Exec(Input):
     differs = ("a command that runs longer than the interval holds up only itself, and Fluent Bit as a whole",)
 
     command: str = opt("Command for /bin/sh.")
-    parser: str | None = opt("Parser of the lines; lines that do not fit are refused.", default=None)
+    parser: ParserName | None = opt("Parser of the lines; lines that do not fit are refused.", default=None)
     interval_sec: int = opt("Seconds between two runs.", default=1)
     interval_nsec: int = opt("Nanoseconds between two runs, added to interval_sec.", default=0)
     buf_size: Size = opt("Bytes of the buffer: longer lines become several records.", default=4096)

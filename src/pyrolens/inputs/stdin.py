@@ -8,7 +8,7 @@ import os
 import stat
 from typing import Any
 
-from pyrolens.api import ConfigError, Event, Input, InputEnv, Problem, Size, Source, opt, plugin
+from pyrolens.api import ConfigError, Event, Input, InputEnv, ParserName, Problem, Size, Source, opt, plugin
 from pyrolens.inputs._json import take_values
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._text import find_parser, parsed, text_of
@@ -27,7 +27,7 @@ class Stdin(Input):
         "with a parser each line is a record, and a line that does not fit is refused; Fluent Bit waits for more text",
     )
 
-    parser: str | None = opt("Parser of each line; without it the text is JSON.", default=None)
+    parser: ParserName | None = opt("Parser of each line; without it the text is JSON.", default=None)
     buffer_size: Size = opt("Bytes of the largest record; a MiB at least.", default=16000, low=16000)
 
     def open(self, env: InputEnv) -> Source:

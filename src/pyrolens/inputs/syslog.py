@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pyrolens.api import Event, Input, InputEnv, Record, Size, Source, group, opt, plugin
+from pyrolens.api import Event, Input, InputEnv, ParserName, Record, Size, Source, group, opt, plugin
 from pyrolens.inputs._datagrams import Datagram, Datagrams, make_room
 from pyrolens.inputs._payload import peer_url
 from pyrolens.inputs._refusals import Refusals
@@ -56,7 +56,7 @@ class Syslog(Input):
     port: int = opt("Port to listen on, with udp and tcp.", default=5140, low=0, high=65535, last_wins=True)
     path: str | None = opt("Path of the unix socket.", default=None)
     unix_perm: str = opt("Permissions of the unix socket, an octal number.", default="0644")
-    parser: str | None = opt(
+    parser: ParserName | None = opt(
         "Parser of a message; else syslog-rfc5424 with udp and tcp, syslog-rfc3164-local with unix sockets.",
         default=None,
     )

@@ -8,7 +8,20 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pyrolens.api import Commas, Input, InputEnv, Lines, Seconds, Size, Source, lines, opt, plugin
+from pyrolens.api import (
+    Commas,
+    Input,
+    InputEnv,
+    Lines,
+    MultilineParserNames,
+    ParserName,
+    Seconds,
+    Size,
+    Source,
+    lines,
+    opt,
+    plugin,
+)
 from pyrolens.options import Kind
 
 ENCODINGS = {
@@ -77,7 +90,7 @@ class Tail(Input):
     rotate_wait: Seconds = opt("Seconds that a rotated file is still read.", default=5.0)
     ignore_older: Seconds = opt("Leave out files that were last written longer ago than this; 0: none.", default=0.0)
     ignore_active_older_files: bool = opt("Also stop to read files that become older than that.", default=False)
-    parser: str | None = opt("Parser of the lines.", default=None)
+    parser: ParserName | None = opt("Parser of the lines.", default=None)
     skip_long_lines: bool = opt("Leave out lines that do not fit into the buffer, and go on.", default=False)
     truncate_long_lines: bool = opt("Cut lines that do not fit into the buffer.", default=False)
     skip_empty_lines: bool = opt("Leave out empty lines.", default=False)
@@ -102,21 +115,23 @@ class Tail(Input):
         "Encoding of the files, such as ShiftJIS or Win1252, if it is not UTF-8.", default=None, name="generic.encoding"
     )
     tag_regex: str | None = opt("Pattern of paths whose named groups the tag may name as <group>.", default=None)
-    multiline_parser: list[str] = opt(
+    multiline_parser: list[MultilineParserNames] = opt(
         "Multiline parsers that join lines, with commas between them: docker, cri, java, go, ruby, python, or one of "
         "your own.",
         default=[],
         name="multiline.parser",
     )
     multiline: bool = opt("Join lines with parser_firstline. Better: multiline.parser.", default=False)
-    parser_firstline: str | None = opt("Of multiline: the parser that takes the first line of a record.", default=None)
+    parser_firstline: ParserName | None = opt(
+        "Of multiline: the parser that takes the first line of a record.", default=None
+    )
     parser_n: Lines = lines(**{"parser_*": "Of multiline: parsers of further lines, which add fields to the record."})
     multiline_flush: Seconds = opt("Of multiline: seconds to wait for the next line.", default=4.0)
     docker_mode: bool = opt(
         "Join the lines of Docker's JSON files that were cut at 16 KiB. Better: multiline.parser docker.", default=False
     )
     docker_mode_flush: int = opt("Of docker_mode: seconds to wait for the next line.", default=4)
-    docker_mode_parser: str | None = opt(
+    docker_mode_parser: ParserName | None = opt(
         "Of docker_mode: the parser that takes the first line of a record of several lines.", default=None
     )
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pyrolens.options import Kind, Switch, doubt_int, opt, read_int
+from pyrolens.options import Kind, ParserName, Switch, doubt_int, opt, read_int
 
 START = "start_state"
 LIMIT = 2 * 1024 * 1024
@@ -39,7 +39,7 @@ class MultilineParser:
     key_content: str | None = opt("Field that holds the text of a line.", default=None)
     key_group: str | None = opt("Field that tells streams of lines apart.", default=None)
     key_pattern: str | None = opt("Field that the pattern is matched against, if not key_content.", default=None)
-    parser: str | None = opt("Parser that a line passes first.", default=None)
+    parser: ParserName | None = opt("Parser that a line passes first.", default=None)
     flush_timeout: Milliseconds = opt("Milliseconds after which a record without an end is complete.", default=4000)
     rules: tuple[Rule, ...] = ()
 

@@ -154,7 +154,10 @@ def _spec(f: "dataclasses.Field[Any]", hint: Any) -> Spec:
     elif typing.get_origin(inner) is list:
         repeats, (element,) = True, typing.get_args(inner)
         pairs = meta["words"] if element is Pair else 0
-        kind = PLAIN[str] if pairs or element is str else Kind(element.__name__, element.read)
+        if typing.get_origin(element) is Annotated:
+            kind = next(k for k in typing.get_args(element)[1:] if isinstance(k, Kind))
+        else:
+            kind = PLAIN[str] if pairs or element is str else Kind(element.__name__, element.read)
     elif typing.get_origin(inner) is Literal:
         choices = typing.get_args(inner)
         kind = Kind("choice", _choice(choices))

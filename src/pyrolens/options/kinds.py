@@ -16,6 +16,8 @@ class Kind(NamedTuple):
     read: Callable[[str], Any]
     secret: bool = False
     doubt: Callable[[str], str] = lambda text: ""
+    refers: str = ""
+    """What the text is the name of: parser, or multiline parser (names, with commas between them)."""
 
 
 class Pair(NamedTuple):
@@ -215,6 +217,8 @@ PLAIN: dict[Any, Kind] = {
     float: Kind("number", read_float, doubt=doubt_float),
     bool: Kind("boolean", read_bool),
 }
+ParserName = Annotated[str, PLAIN[str]._replace(refers="parser")]
+MultilineParserNames = Annotated[str, PLAIN[str]._replace(refers="multiline parser")]
 
 
 def switch(default: bool) -> Kind:
