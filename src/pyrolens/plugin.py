@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import (
     Any,
@@ -439,6 +440,7 @@ def plugin(name: str) -> Callable[[C], C]:
     return register
 
 
+@cache
 def names(kind: PluginKind) -> list[str]:
     """The plugins of a kind, by their files."""
     package = importlib.import_module(f"pyrolens.{kind}s")

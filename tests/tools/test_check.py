@@ -119,22 +119,31 @@ def test_a_file_that_is_only_a_part_says_nothing_about_tags(capsys: pytest.Captu
 
 
 def test_what_the_environment_gives_is_not_guessed_to_be_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("a.conf").write_text(GOOD + "[OUTPUT]\n    Name http\n    Match *\n    Host ${HOST_X}\n    Port ${PORT_X}\n")
+    http = "[OUTPUT]\n    Name http\n    Match *\n    Host ${HOST_X}\n    Port ${PORT_X}\n    Retry_Limit 5\n"
+    Path("a.conf").write_text(GOOD + http)
     assert check(capsys) == (0, "nothing is wrong\n")
 
 
 def test_the_examples_have_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
     out = check(capsys, str(ROOT / "examples"), "--format", "json")[1]
     found = sorted((Path(one["file"]).parent.name, one["code"]) for one in json.loads(out))
-    assert found == [("shop-datadog", "TD030"), ("shop-events", "TD033"), ("shop-search", "TD037")]
+    assert [one for one in found if one[1] != "PL208"] == [
+        ("shop-config", "PL217"),
+        ("shop-datadog", "TD030"),
+        ("shop-events", "CF122"),
+        ("shop-events", "TD033"),
+        ("shop-levels", "CF122"),
+        ("shop-search", "TD037"),
+    ]
 
 
 def test_it_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(200):
-        Path(f"{number}.conf").write_text((ROOT / "examples/color-app/extra.conf").read_text() + f"# {number}\n")
+        text = (ROOT / "examples/color-app/extra.conf").read_text()
+        Path(f"{number}.conf").write_text(f"{text}# {number}\n")
     check(capsys)
     began = time.process_time()
-    assert check(capsys) == (0, "nothing is wrong\n")
+    assert check(capsys, "--ignore", "PL208") == (0, "nothing is wrong\n")
     assert time.process_time() - began < 2
 
 
@@ -151,7 +160,7 @@ def test_standard_input_holds_either(capsys: pytest.CaptureFixture[str], monkeyp
 
 def test_a_role_that_a_plan_does_not_know_yet_is_not_missed(capsys: pytest.CaptureFixture[str]) -> None:
     secret = '{"name": "apikey", "valueFrom": "x"}'
-    log = f'{{"logDriver": "awsfirelens", "options": {{"Name": "datadog"}}, "secretOptions": [{secret}]}}'
+    log = f'{{"logDriver": "awsfirelens", "options": {{"Name": "datadog", "TLS": "on"}}, "secretOptions": [{secret}]}}'
     text = TASK.replace('{"logDriver": "awsfirelens"}', log).replace(
         ',\n     "options": {"config-file-type": "file", "config-file-value": "/extra.conf"}', ""
     )
@@ -162,4 +171,4 @@ def test_a_role_that_a_plan_does_not_know_yet_is_not_missed(capsys: pytest.Captu
     resource = f'{{"type": "aws_ecs_task_definition", "address": "aws_ecs_task_definition.shop", "values": {values}}}'
     Path("plan.json").write_text(f'{{"planned_values": {{"root_module": {{"resources": [{resource}]}}}}}}')
     Path("task.json").unlink()
-    assert check(capsys, "plan.json") == (0, "nothing is wrong\n")
+    assert check(capsys, "plan.json", "--ignore", "PL208") == (0, "nothing is wrong\n")

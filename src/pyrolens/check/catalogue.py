@@ -6,14 +6,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from pyrolens.check import iam, parsing, plugins, routing, structure, tasks
+from pyrolens.check import destinations, iam, parsing, plugins, routing, structure, tails, tasks, values
 from pyrolens.check.reading import Checked, Reader
 from pyrolens.check.rule import Rule
 from pyrolens.problems import Problem
 
 RULES: dict[str, Rule] = {
     rule.code: rule
-    for family in (tasks, iam, structure, routing, parsing, plugins)
+    for family in (tasks, iam, plugins, destinations, tails, structure, routing, parsing, values)
     for rule in family.RULES
 }  # fmt: skip
 IGNORE = re.compile(r"#\s*pyrolens:\s*ignore\b([^\n]*)", re.IGNORECASE)
@@ -31,7 +31,8 @@ def findings(checked: Checked, reader: Reader) -> list[Problem]:
             out[replace(problem, code=rule.code, severity=rule.severity) if rule else problem] = None
     for rule in RULES.values():
         for finding in rule.find(checked.context):
-            out[rule.problem(replace(finding, place=reader.place(finding.place)))] = None
+            place, also = reader.place(finding.place), reader.place(finding.also)
+            out[rule.problem(replace(finding, place=place, also=also))] = None
     return sorted(out, key=lambda p: (p.place.file, p.place.line, p.place.column) if p.place else ("", 0, 0))
 
 

@@ -8,7 +8,6 @@ from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.structure import IN, OUT
 
 LOCAL = re.compile(r"localhost|127\.[\d.]+|::1|")
-TAIL = "[INPUT]\n    Name tail\n    Tag app\n    Path /var/log/app/*.log\n    DB /var/lib/app.db\n"
 
 
 def unlimited(context: Context) -> Iterator[Finding]:
@@ -22,28 +21,6 @@ def unlimited(context: Context) -> Iterator[Finding]:
         if entry and str(entry.value).lower() in ("no_limits", "false"):
             message = "records are tried for ever, and wait in memory: the inputs stop when a destination is away long"
             yield Finding(message, entry.value_place, "give a number, or let the inputs wait on disk: storage.path")
-
-
-def shares_db(context: Context) -> Iterator[Finding]:
-    seen: dict[str, str] = {}
-    for section in context.plugins("input", "tail"):
-        entry = section.get("db")
-        if entry is None:
-            continue
-        path = str(entry.value)
-        if path in seen:
-            message = f"the tail at {seen[path]} has the same DB, and each overwrites what the other one noted"
-            yield Finding(message, entry.value_place, "give each a DB of its own")
-        seen.setdefault(path, str(section.place))
-
-
-def rotated(context: Context) -> Iterator[Finding]:
-    for section in context.plugins("input", "tail"):
-        entry = section.get("path")
-        for path in str(entry.value).split(",") if entry else ():
-            if entry and re.search(r"\.log\*$", path.strip()) and not section.get("exclude_path"):
-                message = f"{path.strip()} also takes the files that a rotation renames, which are then read again"
-                yield Finding(message, entry.value_place, "end it with .log, or leave them out with Exclude_Path")
 
 
 def unverified(context: Context) -> Iterator[Finding]:
@@ -130,27 +107,6 @@ RULES = [
         good="[SERVICE]\n    storage.path /var/lib/router\n[INPUT]\n    Name dummy\n    Tag app\n"
         "    storage.type filesystem\n" + OUT,
         told=("no-storage-path",),
-    ),
-    Rule(
-        "PL215",
-        "warning",
-        "two tails with one DB",
-        "The DB notes how far each file has been read. Two inputs with one DB undo each other's notes.",
-        "Give each its own.",
-        bad=TAIL + "[INPUT]\n    Name tail\n    Tag web\n    Path /var/log/web/*.log\n    DB «/var/lib/app.db»\n" + OUT,
-        good=TAIL + "[INPUT]\n    Name tail\n    Tag web\n    Path /var/log/web/*.log\n    DB /var/lib/web.db\n" + OUT,
-        find=shares_db,
-    ),
-    Rule(
-        "PL216",
-        "warning",
-        "a tail that takes rotated files",
-        "A pattern such as `*.log*` matches `app.log.1`, too. When a rotation renames a file, its lines are"
-        " read again.",
-        "Let the pattern end with `.log`, or name the others in `Exclude_Path`.",
-        bad="[INPUT]\n    Name tail\n    Tag app\n    Path «/var/log/app/*.log*»\n" + OUT,
-        good="[INPUT]\n    Name tail\n    Tag app\n    Path /var/log/app/*.log\n" + OUT,
-        find=rotated,
     ),
     Rule(
         "PL224",

@@ -242,10 +242,12 @@ class Reader:
                 known = [n for n in lines if n <= place.line]
                 return lines[place.line] if place.line in lines else lines[max(known)] if known else None
             original = image.original(place.file)
-            shown = files.get(original) or files.get(os.path.basename(original))
+            base = os.path.basename(original)
+            # an init process writes a part of a file as NUMBER-NAME
+            shown = files.get(original) or files.get(base) or files.get(re.sub(r"^\d+-", "", base))
             if shown is None and original in image.paths and "pyrolens-" in original:
                 shown = image.paths[original]  # a file of our own image
-            return with_text(replace(place, file=os.path.relpath(original) if shown is None else shown))
+            return with_text(replace(place, file=os.path.relpath(original if shown is None else shown)))
 
         out.problems = [replace(p, place=named(p.place), message=image.original(p.message)) for p in out.problems]
         self.place = named

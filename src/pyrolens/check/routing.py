@@ -8,8 +8,10 @@ from typing import NamedTuple
 from pyrolens.check.context import ANY, Context, name, text
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.tags import new_tags, overlap, within
+from pyrolens.check.tasks.example import task
+from pyrolens.ecs.router_config import HEALTH_TAG
 from pyrolens.language.document import Entry, Section
-from pyrolens.options import TRUE, split_tokens
+from pyrolens.options import TRUE, spec_of, split_tokens
 from pyrolens.records.regex import compile_pattern
 
 
@@ -64,40 +66,84 @@ def no_output(context: Context) -> Iterator[Finding]:
             yield Finding(f"what input {name(section)} reads, with the tag '{tag}', reaches no output", place, hint)
 
 
+def health_records(context: Context) -> Iterator[Finding]:
+    """An output that takes what a health check of old sends to port 8877."""
+    router = context.router
+    if router is None or not router.health or not re.search(r"\b8877\b", " ".join(router.health.command)):
+        return
+    for section in context.plugins("output"):
+        match = section.get("match")
+        if match and name(section) != "null" and within(HEALTH_TAG, str(match.value)):
+            message = f"{name(section)} also gets a record of each health check, with the tag {HEALTH_TAG}"
+            yield Finding(message, match.value_place, "write Match *-firelens-*")
+
+
 DESTINATION = {
-    "cloudwatch_logs": ("region", "log_group_name", "log_stream_name", "log_stream_prefix", "endpoint"),
-    "kinesis_firehose": ("region", "delivery_stream", "endpoint"),
-    "kinesis_streams": ("region", "stream", "endpoint"),
-    "s3": ("region", "bucket", "s3_key_format", "endpoint"),
-    "es": ("host", "port", "index", "logstash_prefix"),
-    "opensearch": ("host", "port", "index", "logstash_prefix"),
-    "http": ("host", "port", "uri"),
+    "cloudwatch_logs": (
+        "region", "log_group_name", "log_stream_name", "log_stream_prefix", "log_group_template", "log_stream_template",
+        "endpoint", "log_key",
+    ),
+    "cloudwatch": ("region", "log_group_name", "log_stream_name", "log_stream_prefix", "endpoint", "log_key"),
+    "kinesis_firehose": ("region", "delivery_stream", "endpoint", "log_key"),
+    "firehose": ("region", "delivery_stream", "endpoint", "log_key"),
+    "kinesis_streams": ("region", "stream", "endpoint", "log_key"),
+    "kinesis": ("region", "stream", "endpoint", "log_key"),
+    "s3": ("region", "bucket", "s3_key_format", "endpoint", "log_key"),
+    "es": ("host", "port", "path", "index", "logstash_format", "logstash_prefix", "cloud_id", "pipeline"),
+    "opensearch": ("host", "port", "path", "index", "logstash_format", "logstash_prefix", "pipeline"),
+    "http": ("host", "port", "uri", "header"),
     "datadog": ("host", "dd_service", "dd_source", "dd_tags"),
-    "loki": ("host", "port", "labels"),
-    "splunk": ("host", "port", "event_index"),
-    "forward": ("host", "port", "tag"),
-}
-"""Outputs, and the options that say where exactly they send."""
+    "loki": ("host", "port", "uri", "labels", "tenant_id"),
+    "splunk": ("host", "port", "event_index", "event_sourcetype"),
+    "forward": ("host", "port", "tag", "unix_path"),
+    "kafka": ("brokers", "topics"),
+    "opentelemetry": ("host", "port", "logs_uri"),
+    "gelf": ("host", "port", "mode"),
+    "syslog": ("host", "port", "mode"),
+    "tcp": ("host", "port"),
+}  # fmt: skip
+"""Outputs, and the options that say where exactly they send, and which part of a record."""
+SAME_SERVICE = {"cloudwatch": "cloudwatch_logs", "firehose": "kinesis_firehose", "kinesis": "kinesis_streams"}
 
 
 def twice(context: Context) -> Iterator[Finding]:
     """Two outputs with one destination that both take some record."""
-    seen: list[tuple[Section, tuple[str, ...]]] = []
+    seen: list[tuple[Section, dict[str, object]]] = []
     for section in context.plugins("output", *DESTINATION):
-        where = (name(section), *(text(section, key).lower() for key in DESTINATION[name(section)]))
-        for other, place in seen:
+        destination = _destination(context, section)
+        for other, theirs_is in seen:
             shared = [t for t in context.tags if context.reaches(section, t) and context.reaches(other, t)]
             match, theirs = text(section, "match"), text(other, "match")
-            if place != where or not shared or not overlap(match, theirs):
+            if theirs_is != destination or not shared or not overlap(match, theirs):
                 continue
             both = [t for t in shared if within(t, match) and within(t, theirs)]
             if not both and not (within(match, theirs) or within(theirs, match)):
                 continue
             entry = section.get("match") or section.get("name")
-            message = f"records go to this {name(section)} twice: the output at {other.place} takes them, too"
-            yield Finding(message, entry.value_place if entry else section.place, "narrow one Match, or remove one")
+            message = f"records go to this {name(section)} twice: the output at {{also}} takes them, too"
+            where = entry.value_place if entry else section.place
+            yield Finding(message, where, "narrow one Match, or remove one", other.place)
             break
-        seen.append((section, where))
+        seen.append((section, destination))
+
+
+def _destination(context: Context, section: Section) -> dict[str, object]:
+    """Where an output sends, as it will be when the router runs: with the defaults, and with what variables hold where
+    that is known. The options that are not set there are left out."""
+    plugin = name(section)
+    built = next((o.plugin for o in context.config.outputs if o.section is section), None) if context.config else None
+    where: dict[str, object] = {"plugin": SAME_SERVICE.get(plugin, plugin)}
+    specs = {spec.name: spec for spec in spec_of(type(built))} if built else {}
+    for key in DESTINATION[plugin]:
+        value: object = [str(e.value) for e in section.all(key)]
+        spec = specs.get(key)
+        if spec and built and not spec.repeats and not any("${" in str(e.value) for e in section.all(key)):
+            value = getattr(getattr(built, spec.group) if spec.group else built, spec.field)
+        if key == "region" and not value:
+            value = context.environ.get("AWS_REGION")
+        if value not in (None, [], ""):
+            where[key] = value.lower() if isinstance(value, str) and key == "host" else value
+    return where
 
 
 def circles(context: Context) -> Iterator[Finding]:
@@ -187,9 +233,9 @@ def joined_twice(context: Context) -> Iterator[Finding]:
             match, theirs = text(section, "match"), text(other, "match")
             if same and match and theirs and (within(match, theirs) or within(theirs, match)):
                 entry = section.get("match") or section.get("name")
-                message = f"a second filter multiline for the same records; the first is at {other.place}"
+                message = "a second filter multiline for the same records; the first is at {also}"
                 hint = "keep one, with all parsers in its multiline.parser, separated by commas"
-                yield Finding(message, entry.value_place if entry else section.place, hint)
+                yield Finding(message, entry.value_place if entry else section.place, hint, other.place)
                 break
         seen.append(section)
 
@@ -208,10 +254,19 @@ def port_twice(context: Context) -> Iterator[Finding]:
         port = text(section, "port") or ("24224" if name(section) == "forward" else "")
         other = seen.setdefault(port, section)
         if port and "$" not in port and other is not section and entry:
-            message = f"port {port} is taken by the input {name(other)} at {other.place}"
-            yield Finding(message, entry.value_place, "give one of them another port")
+            message = f"port {port} is taken by the input {name(other)} at {{also}}"
+            yield Finding(message, entry.value_place, "give one of them another port", other.place)
 
 
+HEALTH = (
+    task(
+        '{"logDriver": "awsfirelens"}',
+        '{"type": "fluentbit", "options": {"config-file-type": "file", "config-file-value": "/extra.conf"}}',
+        router=',\n   "healthCheck": {"command": ["CMD-SHELL", "echo \'{}\' | nc 127.0.0.1 8877"]}',
+    )
+    + "==> extra.conf <==\n[OUTPUT]\n    Name http\n    Match %s\n    Host logs.example.com\n    tls On\n"
+    "==> Dockerfile <==\nFROM pyrolens\nCOPY extra.conf /extra.conf\n"
+)
 RULES = [
     Rule(
         "CF111",
@@ -264,6 +319,17 @@ RULES = [
         good="[INPUT]\n    Name dummy\n    Tag app\n"
         "[OUTPUT]\n    Name http\n    Match app\n    Host logs.example.com\n",
         find=twice,
+    ),
+    Rule(
+        "CF115",
+        "warning",
+        "a Match that takes health checks",
+        "ECS generates an input on port 8877 for health checks. What a check sends there is a record with the tag"
+        " firelens-healthcheck, and `Match *` sends it to the destination, too.",
+        "Write `Match *-firelens-*`, which takes the containers alone; or let the health check ask /api/v1/uptime.",
+        bad=HEALTH % "«*»",
+        good=HEALTH % "*-firelens-*",
+        find=health_records,
     ),
     Rule(
         "CF117",

@@ -16,8 +16,10 @@ ANOTHER = re.compile(r"^==> (\S+) <==\n", re.MULTILINE)
 @dataclass(frozen=True, slots=True)
 class Finding:
     message: str
+    """`{also}` stands for another place."""
     place: Place | None
     hint: str = ""
+    also: Place | None = None
 
 
 Find = Callable[[Context], Iterable[Finding]]
@@ -55,7 +57,8 @@ class Rule:
         return problem.code in self.told and re.search(self.says, problem.message) is not None
 
     def problem(self, finding: Finding) -> Problem:
-        return Problem(self.code, finding.message, finding.place, finding.hint, self.severity)
+        message = finding.message.replace("{also}", str(finding.also)) if finding.also else finding.message
+        return Problem(self.code, message, finding.place, finding.hint, self.severity)
 
 
 def unmarked(example: str) -> str:

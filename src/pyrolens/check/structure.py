@@ -4,24 +4,17 @@ from collections.abc import Iterator
 
 from pyrolens.check.context import Context
 from pyrolens.check.rule import Finding, Rule
-from pyrolens.language.document import Entry
 
 IN, OUT = "[INPUT]\n    Name dummy\n    Tag app\n", "[OUTPUT]\n    Name stdout\n    Match *\n"
 
 
-def service_twice(context: Context) -> Iterator[Finding]:
-    """A key of [SERVICE] with two values."""
-    seen: dict[str, Entry] = {}
+def talks_much(context: Context) -> Iterator[Finding]:
     for section in context.document.of("service"):
-        for entry in section.entries:
-            key = entry.key.lower()
-            before = seen.setdefault(key, entry)
-            if key not in MAY_REPEAT and str(before.value).lower() != str(entry.value).lower():
-                message = f"{entry.key} of [SERVICE] has another value at {before.place}"
-                yield Finding(message, entry.place, "keep one of them: which one counts is easy to get wrong")
+        entry = section.get("log_level")
+        if entry and str(entry.value).lower() in ("debug", "trace"):
+            message = f"Log_Level {entry.value} writes lines for each batch, which are stored and paid for"
+            yield Finding(message, entry.value_place, "set info, or remove it")
 
-
-MAY_REPEAT = {"parsers_file", "streams_file", "plugins_file"}
 
 RULES = [
     Rule(
@@ -73,14 +66,14 @@ RULES = [
     Rule(
         "CF106",
         "warning",
-        "several [SERVICE] that say different things",
-        "Sections named [SERVICE] become one. Where two of them differ, the last one counts, which in a"
-        " config of several"
-        " files is whichever happens to be included last.",
+        "an option of [SERVICE] twice",
+        "Sections named [SERVICE] become one. Of an option that is there twice the last one counts, which in a config"
+        " of several files is whichever happens to be included last.",
         "Keep the option in one of them.",
         bad="[SERVICE]\n    Flush 1\n" + IN + OUT + "[SERVICE]\n    «Flush» 5\n",
         good="[SERVICE]\n    Flush 5\n" + IN + OUT,
-        find=service_twice,
+        told=("given-twice",),
+        says=r"^\[SERVICE\]",
     ),
     Rule(
         "CF107",
@@ -135,5 +128,16 @@ RULES = [
         bad=IN + "[FILTER]\n    Name grep\n    Match *\n    Regex log «^(a+)+$»\n" + OUT,
         good=IN + "[FILTER]\n    Name grep\n    Match *\n    Regex log ^a+$\n" + OUT,
         told=("slow-pattern",),
+    ),
+    Rule(
+        "CF131",
+        "warning",
+        "a log that tells everything",
+        "With `Log_Level debug` or `trace` the router writes lines for each batch and each call, in a task to the log"
+        " group of the router. That helps for an hour, and costs every day.",
+        "Set `Log_Level info`, or remove it.",
+        bad="[SERVICE]\n    Log_Level «debug»\n" + IN + OUT,
+        good="[SERVICE]\n    Log_Level info\n" + IN + OUT,
+        find=talks_much,
     ),
 ]
