@@ -19,7 +19,7 @@ from typing import (
     runtime_checkable,
 )
 
-from pyrolens.delivery.outcome import Sink
+from pyrolens.delivery.outcome import Encoding, Sink
 from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.multiline import MultilineParser
 from pyrolens.options import Level, Limit, OptionError, Retries, Seconds, Secret, opt, spec_of
@@ -362,6 +362,10 @@ class Output(Plugin):
 
     def open(self, env: OutputEnv) -> Sink:
         raise NotImplementedError
+
+    def encoding(self, env: OutputEnv) -> Encoding:
+        """What encodes its records, for those who only want to see what it would send. Nothing is opened."""
+        return self.open(env)
 
 
 @dataclass(frozen=True, kw_only=True)

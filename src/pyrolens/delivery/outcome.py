@@ -126,6 +126,21 @@ class Sink(Protocol):
         """Let go of everything. Called once, after the last deliver."""
 
 
+class Encoding(Protocol):
+    """What encodes the records of an output."""
+
+    def encoder(self, tag: str) -> Encode:
+        """As of a Sink."""
+
+
+@runtime_checkable
+class Shows(Protocol):
+    """A sink whose items are not simply what goes on the wire."""
+
+    def shown(self, key: Any, item: Any) -> bytes | str:
+        """What the destination gets of an item of a parcel with that key."""
+
+
 @runtime_checkable
 class Holder(Protocol):
     """A sink with something that only one may have open. When the config is loaded again the new sink is started

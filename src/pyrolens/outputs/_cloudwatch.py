@@ -187,6 +187,9 @@ class CloudwatchSink:
             kept.append((event, text))
         return [event for event, _ in kept], [text for _, text in kept], more
 
+    def shown(self, key: Names, item: tuple[int, str]) -> str:
+        return json_text({"logGroupName": key[0], "logStreamName": key[1], "timestamp": item[0], "message": item[1]})
+
     # -- sending --------------------------------------------------------------------------------------------
 
     async def start(self) -> None:

@@ -130,6 +130,9 @@ class S3Sink:
 
         return encode
 
+    def shown(self, key: str, item: tuple[int, bytes]) -> bytes:
+        return item[1]
+
     async def deliver(self, chunk: Chunk) -> Outcome:
         """Puts the records into the store; waits while it is full."""
         tag = str(chunk.key)

@@ -129,6 +129,9 @@ class FileSink:
         path = self.places.fixed(tag)
         return fixed
 
+    def shown(self, key: str, item: tuple[bytes, bytes]) -> bytes:
+        return item[1]
+
     def metrics_encoder(self, tag: str) -> EncodeMetrics:
         """As stdout prints them, whatever the format. A file of a field has none: metrics are no record."""
 

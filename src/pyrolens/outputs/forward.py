@@ -6,7 +6,7 @@ Differs: where records are acknowledged one by one (a tag made from fields), onl
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import sha512
@@ -196,6 +196,11 @@ class ForwardSink:
 
         messages = [partial(_message, peer, peer.tags_of(tag)) for peer in self.peers_by_record]
         return encode_each if messages else encode
+
+    def shown(self, key: str, item: tuple[list[bytes], Sequence[tuple[bytes, str]]]) -> bytes:
+        """Of the first peer: the entries of a message, or where it gets records one by one, the message."""
+        entries, messages = item
+        return entries[0] if entries else messages[0][0]
 
     async def start(self) -> None:
         pass

@@ -196,6 +196,9 @@ class HttpSink:
 
         return encode
 
+    def shown(self, key: str, item: bytes | tuple[bytes, Headers]) -> bytes:
+        return item if isinstance(item, bytes) else item[0]
+
     async def start(self) -> None:
         """Nothing is opened before there is something to send."""
 

@@ -151,17 +151,48 @@ class Kafka(Output):
             env.log.warning("unknown timestamp_format, double is used", timestamp_format=self.timestamp_format)
         return KafkaSink(self, env)
 
+    def encoding(self, env: OutputEnv) -> "KafkaEncoding":
+        # a producer connects as soon as there is one
+        return KafkaEncoding(self, env)
 
-class KafkaSink:
-    """Items are messages; librdkafka sends them from its own threads, and says what became of each."""
+
+class KafkaEncoding:
+    """Items are messages."""
+
+    def __init__(self, options: Kafka, env: OutputEnv) -> None:
+        self.options = options
+        self.env = env
+        self.topic = topic_of(options)
+
+    def encoder(self, tag: str) -> Encode:
+        options, topic = self.options, self.topic
+        field = options.message_key_field
+        fixed = options.message_key.encode() if options.message_key is not None else None
+        write = writer(options, self.env, tag)
+
+        def key(record: Record) -> bytes | None:
+            found = record.get(field) if field is not None else None
+            return found.encode("utf-8", "surrogateescape") if isinstance(found, str) else fixed
+
+        def encode(events: list[Event]) -> list[Parcel]:
+            items = [(topic(record), key(record), value) for record, value in write(events)]
+            sizes = [len(value) + len(name or b"") for _, name, value in items]
+            return [Parcel(tag, items, len(items), sum(sizes), sizes)] if items else []
+
+        return encode
+
+    def shown(self, key: str, item: Message) -> bytes:
+        return Message(*item).value
+
+
+class KafkaSink(KafkaEncoding):
+    """librdkafka sends the messages from its own threads, and says what became of each."""
 
     limits = Limits(size=1024 * 1024)
 
     def __init__(self, options: Kafka, env: OutputEnv) -> None:
         """Raises: ConfigError for options that librdkafka does not know."""
-        self.options = options
-        self.env = env
-        self.topic = topic_of(options)
+        super().__init__(options, env)
         self._told = float("-inf")
         self._trouble = ""
         self._producer: Any = self._made()
@@ -185,23 +216,6 @@ class KafkaSink:
         if now - self._told >= TOLD_SECONDS:
             self._told = now
             self.env.log.warning("kafka", reason=self._trouble)
-
-    def encoder(self, tag: str) -> Encode:
-        options, topic = self.options, self.topic
-        field = options.message_key_field
-        fixed = options.message_key.encode() if options.message_key is not None else None
-        write = writer(options, self.env, tag)
-
-        def key(record: Record) -> bytes | None:
-            found = record.get(field) if field is not None else None
-            return found.encode("utf-8", "surrogateescape") if isinstance(found, str) else fixed
-
-        def encode(events: list[Event]) -> list[Parcel]:
-            items = [(topic(record), key(record), value) for record, value in write(events)]
-            sizes = [len(value) + len(name or b"") for _, name, value in items]
-            return [Parcel(tag, items, len(items), sum(sizes), sizes)] if items else []
-
-        return encode
 
     async def start(self) -> None:
         """librdkafka connects by itself."""

@@ -153,6 +153,9 @@ class SnsSink:
 
     # -- sending ----------------------------------------------------------------------------------------------
 
+    def shown(self, key: str, item: tuple[str, str, str, str]) -> str:
+        return Alert(*item).text
+
     async def start(self) -> None:
         """Nothing is opened before there is something to send."""
 

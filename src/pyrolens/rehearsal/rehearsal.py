@@ -10,6 +10,7 @@ from pyrolens.pipeline.pipeline import ANYWHERE
 from pyrolens.records.event import SECOND, Event
 from pyrolens.rehearsal.journey import FilterUse, Hold, Journey, Note, Used
 from pyrolens.rehearsal.rehearsed import Rehearsed, entry_of
+from pyrolens.rehearsal.sent import Encoder, Sent, output_of
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Watch
 
@@ -30,6 +31,7 @@ class Rehearsal:
         with lent(environ):
             self._router = Rehearsed(config, self._clock)
         self._pipeline = self._router.pipeline
+        self._encoders: dict[str, Encoder] = {}
 
     @property
     def now_ns(self) -> int:
@@ -60,6 +62,15 @@ class Rehearsal:
         for ending in self._pipeline.endings:
             self._run(ending)
         return self._pipeline.journey()
+
+    def sent(self, label: str, tag: str, events: Sequence[Event]) -> Sent:
+        """What the output of that label (or name) puts on the wire for these events; see sent.sent.
+
+        Raises: LookupError when there is no such output, NotShownError, ConfigError when it cannot be opened."""
+        encoder = self._encoders.get(label)
+        if encoder is None:
+            encoder = self._encoders[label] = Encoder(self._router, output_of(self.config, label))
+        return encoder.sent(tag, events)
 
     @property
     def holding(self) -> tuple[Hold, ...]:

@@ -13,6 +13,7 @@ from pyrolens.rehearsal.notes import Notes
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Milestone, Watch, Watched
 from pyrolens.service.router import Router
+from pyrolens.service.secrets import plugins_of, secrets_of
 
 MOST_WAYS = 10_000
 IN_A_LOOP = "the records have left a loop, so no filter sees them"
@@ -43,6 +44,7 @@ class Rehearsed(Router):
         super().__init__(bare, clock=clock, logs=notes, pipeline=Watched)
         pipeline = self.pipeline
         pipeline.notes, pipeline.miles = notes, self.miles
+        self.logs.mask(secrets_of(plugins_of(config)))
         self.leave = lambda status: notes.kept.append(Note("info", "engine", f"the router would end: status {status}"))
         for task, step in zip(config.streams, [s for s in pipeline.steps if isinstance(s, TaskStep)], strict=True):
             source = task.statement.source.name

@@ -302,16 +302,20 @@ class Router:
                 metrics_door = self._metrics_processed(metrics_door, built)
         return Route(built.matches, door, metrics_door)
 
-    def _delivery(self, built: Built[Output]) -> Delivery:
+    def output_env(self, built: Built[Output]) -> OutputRuntime:
+        """What an output is lent."""
         plugin, service = built.plugin, self.config.service
-        metrics = self.metrics.output(built.label, plugin.name)
-        log = self._log_of(built)
         policy = RetryPolicy(read_retry_limit(plugin.retry_limit), service.scheduler_base, service.scheduler_cap)
-        lent = built.label, log, metrics, self._lent
+        lent = built.label, self._log_of(built), self.metrics.output(built.label, plugin.name), self._lent
         env = OutputRuntime(service.flush, plugin.workers or 0, policy, *lent)
         env.escape_unicode = service.json_escape_unicode
+        return env
+
+    def _delivery(self, built: Built[Output]) -> Delivery:
+        plugin, env = built.plugin, self.output_env(built)
         sink = plugin.open(env)
-        delivery = Delivery(sink, policy, metrics, log, plugin.workers, preserve_order=plugin.preserve_order)
+        metrics = self.metrics.output(built.label, plugin.name)
+        delivery = Delivery(sink, env.retry, metrics, env.log, plugin.workers, preserve_order=plugin.preserve_order)
         delivery.memory, delivery.timeout = self.memory, plugin.deliver_timeout
         env.refuse = delivery.reject
         return delivery
