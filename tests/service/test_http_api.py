@@ -515,6 +515,7 @@ def test_who_may_ask_for_what(method: str, headers: dict[str, str], local: bool,
 
         api.reload = reload
         answer = api.answer(asked(method, headers, local))
+        assert isinstance(answer, (Answer, Awaitable))
         assert (answer if isinstance(answer, Answer) else await answer).status == status
 
     asyncio.run(main())

@@ -55,6 +55,10 @@ class Service:
         " `Authorization: Bearer TOKEN`; without a token nobody there can. Not in Fluent Bit.",
         default=None,
     )
+    http_tap: Switch = opt(
+        "The HTTP API shows live records to whoever may change something there (`pyrolens tap`). Not in Fluent Bit.",
+        default=True,
+    )
     health_check: Switch = opt("/api/v1/health says whether outputs fail.", default=False)
     hc_errors_count: int = opt("Errors within hc_period which make it unhealthy.", default=5)
     hc_retry_failure_count: int = opt("Chunks given up within hc_period which make it unhealthy.", default=5)

@@ -3,9 +3,17 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Protocol, cast
 
-from pyrolens.net.requests import Answer, Request, RequestError, RequestReader, answer_bytes, is_loopback
+from pyrolens.net.requests import (
+    Answer,
+    Request,
+    RequestError,
+    RequestReader,
+    answer_bytes,
+    is_loopback,
+    stream_head,
+)
 from pyrolens.problems import ConfigError, Problem
 
 HEAD_LIMIT = 16 * 1024
@@ -14,9 +22,23 @@ BODY_LIMIT = 64 * 1024
 IDLE_SECONDS = 30.0
 CONNECTIONS = 64
 
-__all__ = ["Answer", "HttpServer", "Request"]
+__all__ = ["Answer", "HttpServer", "Request", "Streamed"]
 
-Handler = Callable[[Request], Answer | Awaitable[Answer]]
+
+class Streamed(Protocol):
+    """An answer that goes on until it says so, or the client goes. It ends with the connection."""
+
+    @property
+    def content_type(self) -> str: ...
+
+    async def next(self) -> bytes:
+        """The next part, asked for when the client has room for it; nothing: that was all."""
+
+    def close(self) -> None:
+        """It is not read any more. Called in any case, perhaps twice."""
+
+
+Handler = Callable[[Request], Answer | Streamed | Awaitable[Answer]]
 """An answer that takes a while is awaited; the requests after it wait."""
 
 
@@ -44,6 +66,11 @@ class HttpServer:
                 [Problem("cannot-listen", f"{self.who} cannot listen on {host}:{port}: {said}")]
             ) from None
 
+    async def streams_end(self, seconds: float) -> None:
+        """Wait until those have ended that have said so, but no longer than that."""
+        if tasks := [c.task for c in self.connections if c.streamed and c.task]:
+            await asyncio.wait(tasks, timeout=seconds)
+
     async def stop(self) -> None:
         if self._server:
             self._server.close()
@@ -67,6 +94,10 @@ class _Connection(asyncio.Protocol):
         self.heard = 0.0
         """When the last request came, by the loop's clock."""
         self.peer: object = None
+        self.streamed: Streamed | None = None
+        """The answer that goes on."""
+        self._room: asyncio.Future[None] | None = None
+        """Of a client that does not take what there is; done when it does."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
@@ -82,6 +113,18 @@ class _Connection(asyncio.Protocol):
         self.server.connections.discard(self)
         if self.timer:
             self.timer.cancel()
+        if self.streamed:
+            self.streamed.close()
+            if self.task:
+                self.task.cancel()
+
+    def pause_writing(self) -> None:
+        self._room = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        if self._room and not self._room.done():
+            self._room.set_result(None)
+        self._room = None
 
     def drop(self) -> None:
         self.server.connections.discard(self)
@@ -115,7 +158,8 @@ class _Connection(asyncio.Protocol):
                 return
             request.peer = self.peer
             self._handle(request)
-            self._restart()
+            if self.streamed is None:
+                self._restart()
 
     def _handle(self, request: Request) -> None:
         try:
@@ -124,8 +168,11 @@ class _Connection(asyncio.Protocol):
             answer = self._defect(error)
         if isinstance(answer, Answer):
             self._answer(answer, head=request.method == "HEAD", close=not request.keep)
-        else:
+        elif isinstance(answer, Awaitable):
             self.task = asyncio.ensure_future(self._answer_later(answer, not request.keep))
+        else:
+            self.streamed = answer
+            self.task = asyncio.ensure_future(self._stream(answer))
 
     def _defect(self, error: Exception) -> Answer:
         """A bug of ours; the loop's handler logs it, and the client hears of it."""
@@ -142,6 +189,25 @@ class _Connection(asyncio.Protocol):
             self._answer(answer, head=False, close=close)
             self._restart()
             self._requests()
+
+    async def _stream(self, streamed: Streamed) -> None:
+        """Without a length, so the end of the connection is the end of the answer."""
+        loop = asyncio.get_running_loop()
+        self.transport.write(stream_head(streamed.content_type))
+        try:
+            while part := await streamed.next():
+                self.transport.write(part)
+                self._restart()  # so who takes nothing for too long is dropped
+                if self._room:
+                    await self._room
+                if self.timer:
+                    self.timer.cancel()
+        except Exception as error:
+            loop.call_exception_handler({"message": self.server.who, "exception": error})
+        finally:
+            streamed.close()
+        self._restart()
+        self.transport.close()
 
     def _answer(self, answer: Answer, *, head: bool, close: bool) -> None:
         self.transport.write(answer_bytes(answer, head=head, close=close))

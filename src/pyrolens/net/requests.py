@@ -272,4 +272,17 @@ def answer_bytes(answer: Answer, *, head: bool = False, close: bool = False, kee
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + (b"" if head else answer.body)
 
 
+def stream_head(content_type: str) -> bytes:
+    """Of an answer whose length is not known: the connection ends with it. Proxies are told to pass it on at once."""
+    lines = [
+        "HTTP/1.1 200 OK",
+        "Server: Pyrolens",
+        f"Content-Type: {content_type}",
+        "Cache-Control: no-store",
+        "X-Accel-Buffering: no",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

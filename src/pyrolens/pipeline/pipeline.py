@@ -90,6 +90,8 @@ class Way(NamedTuple):
     """See Batch."""
     label: str = ""
     """See Batch."""
+    input: str = ""
+    """The label of the input, for those who look at what comes from it."""
 
 
 ANYWHERE = Way()

@@ -4,24 +4,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pyrolens.config import Built, Config
-from pyrolens.delivery.dead_letters import DeadLetters, InFolder, ToOutput
-from pyrolens.delivery.delivery import Delivery
+from pyrolens.delivery.dead_letters import DeadLetters, Door, InFolder, ToOutput
 from pyrolens.plugin import Output
 from pyrolens.problems import Problems, nearest
 
 
 def burials(
-    config: Config, deliveries: Mapping[str, Delivery], problems: Problems, masked: Callable[[str], str]
+    config: Config, doors: Mapping[str, Callable[[str], Door]], problems: Problems, masked: Callable[[str], str]
 ) -> dict[str, DeadLetters]:
-    """By the name of the output, what the option dead_letter and storage.keep.rejected ask for."""
+    """By the name of the output, what the option dead_letter and storage.keep.rejected ask for. `doors`: of the outputs
+    that there are, by their names."""
     found: dict[str, DeadLetters] = {}
     service = config.service
     kept = Path(service.storage_path or ".") / (service.storage_rejected_path or "rejected")
     by_name = {name: built for built in config.outputs for name in (built.name, built.label)}
     for built in config.outputs:
-        delivery = deliveries.get(built.name)
         wanted = built.plugin.dead_letter
-        if delivery is None:
+        if built.name not in doors:
             continue
         if wanted is None:
             if service.storage_keep_rejected:
@@ -36,8 +35,8 @@ def burials(
             problems.error(
                 "bad-dead-letter", message, built.place, "name a folder, or an output that keeps none itself"
             )
-        elif target.name in deliveries:
-            found[built.name] = ToOutput(deliveries[target.name].door, built.label, masked)
+        elif target.name in doors:
+            found[built.name] = ToOutput(doors[target.name], built.label, masked)
     return found
 
 

@@ -1,10 +1,10 @@
 """The HTTP API on HTTP_Port: uptime, health, metrics, plugins, storage, reload.
 
-Source: Fluent Bit 5.1.1 src/http_server/api: the same paths, names and shapes.
+Source: Fluent Bit 5.1.1 src/http_server/api: the same paths, names and shapes. Ours alone: /api/v2/tap.
 Differs: requests other than GET are answered at once, also without a body; Fluent Bit leaves them waiting. A reload is
 answered once it is done or refused, with the problems of the config; Fluent Bit answers "done" before it has looked.
 It listens on 127.0.0.1 unless HTTP_Listen says otherwise (Fluent Bit: on all addresses), and a request that changes
-something is taken from this machine, or with http_token, and never from a page in a browser.
+something or shows records is taken from this machine, or with http_token, and never from a page in a browser.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from pyrolens import __version__
-from pyrolens.net.http_server import Answer, HttpServer, Request
+from pyrolens.net.http_server import Answer, HttpServer, Request, Streamed
 from pyrolens.plugin import names
 from pyrolens.records.codecs.prometheus import plain_text, prometheus_text
 from pyrolens.service.chunks import of_all, of_input
@@ -25,8 +25,12 @@ from pyrolens.service.exposition import COMPATIBLE, all_metrics, as_json, old_pr
 from pyrolens.service.health import Health
 from pyrolens.service.metrics import Metrics
 from pyrolens.service.reloaded import NOT_ENABLED, Reloaded
+from pyrolens.service.taps import MOVED, Taps
 
 PROMETHEUS = "text/plain; version=0.0.4"
+TAP = "/api/v2/tap"
+FORWARDED = {"forwarded", "via", "x-forwarded-for", "x-real-ip"}
+"""Headers of a proxy: who asks by way of one on this machine is elsewhere."""
 LATE = 60.0
 """Seconds that a record may be here before it is worth a word."""
 LAST_ANSWER = 1.0
@@ -53,18 +57,23 @@ class ApiOptions(Protocol):
 
 
 class HttpApi:
-    """`reload`, where reloading is possible: does it, and says what came of it."""
+    """`reload`, where reloading is possible: does it, and says what came of it. `taps`: who listens to records."""
 
     def __init__(
-        self, options: ApiOptions, metrics: Metrics, reload: Callable[[], Awaitable[Reloaded]] | None = None
+        self,
+        options: ApiOptions,
+        metrics: Metrics,
+        reload: Callable[[], Awaitable[Reloaded]] | None = None,
+        taps: Taps | None = None,
     ) -> None:
         self.options = options
         self.metrics = metrics
         self.reload = reload
+        self.taps = taps
         self.health = Health(options.hc_errors_count, options.hc_retry_failure_count, options.hc_period)
         self.server = HttpServer(self.answer)
         self._ticker: asyncio.TimerHandle | None = None
-        self._routes: dict[str, Callable[[Request], Answer | Awaitable[Answer]]] = {
+        self._routes: dict[str, Callable[[Request], Answer | Streamed | Awaitable[Answer]]] = {
             "/": self._about,
             "/api/v1/uptime": self._uptime,
             "/api/v1/metrics": lambda _: _json(as_json(self.metrics)),
@@ -78,6 +87,8 @@ class HttpApi:
         }
         if options.health_check:
             self._routes["/api/v1/health"] = self._health
+        if taps:
+            self._routes |= {TAP: taps.answer, f"{TAP}/points": taps.points}
 
     async def start(self) -> None:
         """Raises: ConfigError when the port cannot be listened on."""
@@ -87,6 +98,9 @@ class HttpApi:
 
     async def stop(self) -> None:
         self._stop_ticking()
+        if self.taps and self.taps.listeners:
+            self.taps.end("the router stops")
+            await self.server.streams_end(LAST_ANSWER)
         await self.server.stop()
 
     def _stop_ticking(self) -> None:
@@ -96,6 +110,8 @@ class HttpApi:
     def stop_soon(self) -> None:
         """Once the answer that is on its way has arrived."""
         self._stop_ticking()
+        if self.taps:
+            self.taps.end(MOVED)
         loop = asyncio.get_running_loop()
         self._ticker = loop.call_later(LAST_ANSWER, lambda: loop.create_task(self.server.stop()))
 
@@ -109,6 +125,8 @@ class HttpApi:
         self.server = old.server
         self.server.handler = self.answer
         self.health.go_on(old.health)
+        if self.taps and old.taps:
+            self.taps.succeed(old.taps)
         if self.options.health_check:
             self._tick()
 
@@ -116,7 +134,7 @@ class HttpApi:
         self.health.note(self.metrics.outputs.values())
         self._ticker = asyncio.get_running_loop().call_later(1.0, self._tick)
 
-    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
+    def answer(self, request: Request) -> Answer | Streamed | Awaitable[Answer]:
         route = self._routes.get(request.path)
         if request.local and not is_local_name(request.headers.get("host", "")):
             # a page of somebody else's, whose name was made to lead here
@@ -126,8 +144,9 @@ class HttpApi:
         return route(request) if route else Answer(404)
 
     def _refused(self, request: Request) -> Answer | None:
-        """Whoever changes something knows the token, or is on this machine and no page in a browser."""
-        if request.method in ("GET", "HEAD"):
+        """Whoever changes something, or is shown records, knows the token, or is on this machine and no page in a
+        browser."""
+        if request.method in ("GET", "HEAD") and not request.path.startswith(TAP):
             return None
         if "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none":
             return _json({"error": "not from a browser"}, 403)
@@ -135,7 +154,7 @@ class HttpApi:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if token and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
             return None
-        if request.local and not given:
+        if request.local and not given and not FORWARDED & request.headers.keys():
             return None
         return Answer(401, b"", headers=[("WWW-Authenticate", "Bearer")])
 

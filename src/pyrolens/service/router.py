@@ -15,6 +15,7 @@ from pyrolens.delivery.outcome import Keeper
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.delivery.retry import RetryPolicy, read_retry_limit
 from pyrolens.multiline import read_limit
+from pyrolens.pipeline.observe import Gate
 from pyrolens.pipeline.pipeline import Door, Flows, MetricsDoor, Pipeline, Route, Stage, Way
 from pyrolens.pipeline.step import MetricsStep, Step, TaskStep
 from pyrolens.plugin import Filter, Host, Input, Output, Plugin
@@ -29,6 +30,7 @@ from pyrolens.service.envs import FilterRuntime, InputStepRuntime, Lent, OutputR
 from pyrolens.service.intake import InputRuntime
 from pyrolens.service.log import Logger, Logs
 from pyrolens.service.metrics import FilterMetrics, Metrics
+from pyrolens.service.points import Points
 from pyrolens.service.pressure import Pressure, limit_of_container, memory_limit, resident
 from pyrolens.service.secrets import plugins_of, secrets_of
 from pyrolens.service.storage import Storage
@@ -100,10 +102,14 @@ class Router:
         self._finishing: set[asyncio.Task[None]] = set()
         self._sources = {task.source for task in config.streams}
         """Where records come from that stream tasks ask for."""
+        self.steps: list[tuple[str, str, Step]] = []
+        """Label, name and step of each filter, processor and stream task."""
+        self.gates: dict[str, Gate] = {}
+        """Where outputs take records in, by their names."""
         self.pipeline = pipeline([], [], self._log("router"), self.metrics.router)
         self.memory: Memory = before.memory if before else Memory()
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
-        self.burials = burials(config, self.deliveries, self._problems, self.logs.masked)
+        self.burials = burials(config, self.gates, self._problems, self.logs.masked)
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self.step)) is not None]
         if config.streams:
             self._add_tasks(config.streams)
@@ -160,8 +166,21 @@ class Router:
 
     def _api(self) -> Any:
         from pyrolens.service.http_api import HttpApi  # most routers run without it
+        from pyrolens.service.taps import Taps
 
-        return HttpApi(self.config.service, self.metrics)
+        service = self.config.service
+        return HttpApi(service, self.metrics, taps=Taps(self, self._log("tap"), on=service.http_tap))
+
+    @property
+    def points(self) -> Points:
+        """Where one can look at records."""
+        config = self.config
+        return Points(
+            self.pipeline,
+            [(built.label, built.name) for built in config.inputs],
+            self.steps,
+            [(o.label, o.name, self.gates[o.name]) for o in config.outputs if o.plugin.takes_logs],
+        )
 
     def _compiled(self, built: Built[Any], make: Callable[[Built[Any]], T]) -> T | None:
         try:
@@ -194,6 +213,7 @@ class Router:
             # as in Fluent Bit, where these have an input of their own
             env.made = self.metrics.input(built.plugin.emitter(built.label), "emitter")
         step.transform = built.plugin.compile(env)
+        self.steps.append((built.label, built.name, step))
         return step
 
     def _metrics_step(self, built: Built[Filter]) -> MetricsStep:
@@ -230,6 +250,7 @@ class Router:
             env = TaskRuntime(step, self.pipeline, task.label, log, metrics, self._lent)
             step.transform = compile_task(task, env, snapshots, self._lent.clock.steady)
             self.pipeline.steps.append(step)
+            self.steps.append((task.label, task.name, step))
 
     def input_steps(self, built: Built[Input]) -> list[Step]:
         """What the batches of an input meet first: what it does itself, and its processors.
@@ -241,8 +262,12 @@ class Router:
         own = built.plugin.compile(env)
         steps = [self.step(p) for p in built.processors]
         way = self.way(built)
+
+        def onward(behind: list[Step], tag: str, events: list[Event], receipt: Receipt) -> None:
+            self.pipeline.feed(tag, events, receipt, behind, way)
+
         for number, processor in enumerate(steps):
-            processor.onward = partial(self.pipeline.feed, before=steps[number + 1 :], way=way)
+            processor.onward = partial(onward, steps[number + 1 :])
         if own is None:
             return steps
         step.transform = own
@@ -253,7 +278,7 @@ class Router:
         """How the batches of an input go on behind its processors."""
         source = built.name if built.name in self._sources else ""
         split = splitter(built.routes) if built.routes else None
-        return Way(split, None if built.routable else (), source, built.enters)
+        return Way(split, None if built.routable else (), source, built.enters, built.label)
 
     def _input(self, built: Built[Input]) -> InputRuntime:
         env = InputRuntime(
@@ -292,7 +317,8 @@ class Router:
         print_ = self.prints[built.name] = fingerprint(built, self.config.service)
         delivery = (self.before.goes_on(print_) if self.before else None) or self._delivery(built)
         self.deliveries[built.name] = delivery
-        door: Callable[[str], Door] | None = delivery.door if built.plugin.takes_logs else None
+        gate = self.gates[built.name] = Gate(delivery.door)
+        door: Callable[[str], Door] | None = gate if built.plugin.takes_logs else None
         if built.processors and door:
             door = self.processed(door, built)
         metrics_door: Callable[[str], MetricsDoor] | None = None
