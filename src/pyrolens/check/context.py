@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pyrolens.check.images import aws_tag, upstream_tag
 from pyrolens.check.policy import Policy, Trust
 from pyrolens.check.tags import new_tags, overlap, within
 from pyrolens.config.elsewhere import ALIASES
@@ -79,6 +80,22 @@ class Context:
     def plugins(self, kind: PluginKind, *names: str) -> Iterator[Section]:
         """The sections of a kind, or those of some plugins."""
         return (s for s in self.document.of(kind) if not names or name(s) in names)
+
+    @property
+    def in_fluentd(self) -> bool:
+        """Whether the config is in Fluentd's language, whose routes its sections do not show."""
+        return any(s.name == "source" for s in self.document.of("input"))
+
+    @property
+    def by_another_config(self) -> bool:
+        """Whether the router may be one that does not run the config which ECS writes: by its command, or by that of an
+        image of which nobody here knows, where ECS's config would send nothing anywhere."""
+        router = self.router
+        if router is None or router.command or router.entry_point:
+            return router is not None
+        known = aws_tag(router) is not None or upstream_tag(router) is not None
+        says = router.firelens is not None and "config-file-type" in router.firelens.options
+        return not (known or says or self.init or any(c.log and c.log.options for c in self.firelens))
 
     @cached_property
     def with_processors(self) -> list[Section]:

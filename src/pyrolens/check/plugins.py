@@ -26,8 +26,9 @@ def unlimited(context: Context) -> Iterator[Finding]:
 def unverified(context: Context) -> Iterator[Finding]:
     for section in context.plugins("output"):
         entry = section.get("tls.verify")
-        if entry and not is_on(section, "tls.verify", True) and not LOCAL.fullmatch(text(section, "host")):
-            message = f"the certificate of {text(section, 'host')} is not checked: anyone on the way can read the logs"
+        host = text(section, "host") or text(section, "cloud_id").partition(":")[0]
+        if entry and not is_on(section, "tls.verify", True) and not LOCAL.fullmatch(host):
+            message = f"the certificate of {host} is not checked: anyone on the way can read the logs"
             yield Finding(message, entry.value_place, "remove it; for a CA of your own, tls.ca_file names it")
 
 
@@ -54,7 +55,7 @@ def index_and_logstash(context: Context) -> Iterator[Finding]:
 def no_time(context: Context) -> Iterator[Finding]:
     for section in context.plugins("output", "s3"):
         entry = section.get("s3_key_format")
-        if entry is None or re.search(r"\$UUID|%|\$INDEX", str(entry.value)):
+        if entry is None or re.search(r"\$UUID|%|\$INDEX|\$\{", str(entry.value)):
             continue
         message = "every object gets the same key but for a random end: the key has neither a time nor $UUID"
         yield Finding(message, entry.value_place, "add such as /%Y/%m/%d/%H/%M/%S/$UUID")

@@ -14,7 +14,7 @@ from pyrolens.check.policy import Policy, Trust
 from pyrolens.config import Config, build, load, read
 from pyrolens.ecs import effective, firelens, rules, task_definition
 from pyrolens.ecs.forms import Asked
-from pyrolens.ecs.image import Image
+from pyrolens.ecs.image import MAIN, Image
 from pyrolens.ecs.init import Fetch, Plan
 from pyrolens.ecs.init_sources import sources
 from pyrolens.ecs.private import write_private
@@ -187,7 +187,7 @@ class Reader:
             fetch = self._noting(effective.fetcher(folder, self.given, None), folder, fetched)
             setup, plan = effective.write(task, firelens.Addresses(), image, into, environ, fetch, unwritten)
         except ConfigError as error:
-            out.problems += (elsewhere(p, out.file) for p in error.problems)
+            out.problems += error.problems
             out.context = replace(out.context, init=init_files(router, image, fetched))
             return self._named(out, image, fetched, {})
         out.context = replace(out.context, init=init_files(router, image, fetched))
@@ -196,6 +196,9 @@ class Reader:
                 secret = [name for name, value in started.environment.items() if value.startswith("<secret")]
                 environ |= {name: self._unknown(name) for name in secret}
         out.setup = setup
+        if setup.include and setup.include.s3:
+            object_name, copy = os.path.basename(setup.include.s3), os.path.basename(setup.include.path)
+            fetched[copy] = fetched.get(object_name, object_name)
         places = {n: place for n, place in lines(setup) if place}
         if router and router.firelens and router.firelens.type == "fluentd":
             self._load(out, lambda: load(plan.config, (), environ, "fluentd"))
@@ -210,7 +213,7 @@ class Reader:
             out.problems += error.problems
         if router and router.environment_files and self.environ is None:
             out.problems = [p for p in out.problems if not unsure(p)]
-        out.problems = [p for p in out.problems if p.code != "parsers-apart"]
+        out.problems = [p for p in out.problems if p.code != "parsers-apart" and not OWN_MATCH.search(p.message)]
         return self._named(out, image, {main: "", **fetched}, places)
 
     def _noting(self, fetch: Fetch, folder: Path, fetched: dict[str, str]) -> Fetch:
@@ -249,7 +252,8 @@ class Reader:
                 shown = image.paths[original]  # a file of our own image
             return with_text(replace(place, file=os.path.relpath(original if shown is None else shown)))
 
-        out.problems = [replace(p, place=named(p.place), message=image.original(p.message)) for p in out.problems]
+        told = [elsewhere(p, out.file) for p in out.problems]
+        out.problems = [replace(p, place=named(p.place), message=image.original(p.message)) for p in told]
         self.place = named
         return out
 
@@ -268,11 +272,17 @@ def with_text(place: Place) -> Place:
 
 
 def elsewhere(problem: Problem, file: str) -> Problem:
-    """A file that the task definition names may be right where it is; only here it is not."""
-    named = problem.place is not None and problem.place.file == file and problem.code in ("no-file", "init")
-    return replace(problem, code="not-here") if named and NOT_HERE.search(problem.message) else problem
+    """A file in the image, or in S3, may be right where it is; only here it is not. What stands beside the main file
+    in the image is here, too."""
+    named = problem.place is not None and problem.place.file == file
+    path = problem.message.partition(" ")[0]
+    if problem.code not in ("no-file", "init") or not (named or not path.startswith(f"{MAIN}/")):
+        return problem
+    return replace(problem, code="not-here") if NOT_HERE.search(problem.message) else problem
 
 
+OWN_MATCH = re.compile(r": Match is given twice")
+"""Of log options, which is told where they are."""
 NOT_HERE = re.compile(r"no (?:local )?file (?:here )?is known|may be any of these local files")
 
 

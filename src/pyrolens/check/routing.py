@@ -39,6 +39,8 @@ def no_output(context: Context) -> Iterator[Finding]:
     """A container or an input whose records no output takes."""
     if context.has_streams or not (context.router or list(context.plugins("output"))) or not context.document.sections:
         return
+    if context.in_fluentd or context.by_another_config:
+        return
     outputs = list(context.plugins("output"))
     if len(context.inputs) == len(outputs) == 1 and not outputs[0].get("match"):
         return  # without a Match the only output takes all of the only input

@@ -180,8 +180,11 @@ class Builder:
         `who`: what it is called in messages, if not by its kind."""
         named = section.get("name")
         if named is None:
+            colon = section.get("name:")
             hint = "write Name, as in Fluent Bit; @type is Fluentd's" if section.get("@type") else ""
-            self.problems.error("missing-option", f"[{section.name or kind}] needs Name", section.place, hint)
+            hint = "write Name without a colon: blanks part a key from its value" if colon else hint
+            place = colon.place if colon else section.place
+            self.problems.error("missing-option", f"[{section.name or kind}] needs Name", place, hint)
             return None
         slow.forget()
         processor = section.kind == "processor"

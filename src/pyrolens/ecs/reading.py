@@ -36,7 +36,9 @@ class Reader:
         if found is None or (shape is not str and UNKNOWN.fullmatch(str(found.value))):
             return None
         if not isinstance(found.value, shape) or (shape is int and isinstance(found.value, bool)):
-            shown = repr(found.value) if isinstance(found.value, (str, int, float, bool)) else "something else"
+            shown = SHAPES.get(type(found.value)) or repr(found.value)
+            if isinstance(found.value, (str, int, float, bool)):
+                shown = repr(found.value)
             self.problems.error("wrong-shape", f"{key} is {shown}: expected {SHAPES[shape]}", found.place)
             return None
         return found

@@ -247,6 +247,10 @@ def _log(task: TaskDefinition, container: Container, problems: Problems) -> None
         if "\n" in text.text or "\r" in text.text:
             message = f"option {key} holds a line break, which becomes another line of the router's config"
             problems.warning("line-break", message, text.place)
+        if re.search(r"\s", key):
+            first, _, rest = key.strip().partition(" ")
+            message = f"option '{key}' has a blank in its name: the config gets {first}, with '{rest}' in its value"
+            problems.warning("blank-in-option", message, text.key_place, "remove the blank")
         if not text.text.strip():
             message = f"option {key} is empty, and comes out as a key without a value"
             problems.warning("empty-option", message, text.place)

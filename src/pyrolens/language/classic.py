@@ -203,7 +203,7 @@ class _Reader:
         level = 0
         while level < len(indent) and level < len(line) and line[level] == indent[level]:
             level += 1
-        hint = f"the first indented line of {self.file} is indented by {described(indent)}; the others must be, too"
+        hint = f"the first indented line of the file is indented by {described(indent)}; the others must be, too"
         if level < len(indent):
             mixed = level < len(line) and line[level] in BLANKS
             what = "blanks and tabs are mixed in the indentation" if mixed else "too little indentation"

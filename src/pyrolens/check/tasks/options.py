@@ -42,11 +42,12 @@ RULES = [
         "TD016",
         "error",
         "a log option that no config can hold",
-        "The options become lines of the router's config, of which an empty value or a line break makes other lines.",
-        "Remove the option, or give it a value on one line.",
+        "The options become lines of the router's config. An empty value or a line break makes other lines of them, and"
+        " what follows a blank in the name of an option becomes a part of its value.",
+        "Write the name without blanks, and give it a value on one line, or remove the option.",
         bad=task('{"logDriver": "awsfirelens", "options": {"Name": "stdout", "Format": «""»}}'),
         good=task('{"logDriver": "awsfirelens", "options": {"Name": "stdout", "Format": "json"}}'),
-        told=("empty-option", "line-break"),
+        told=("empty-option", "line-break", "blank-in-option"),
     ),
     Rule(
         "TD026",
