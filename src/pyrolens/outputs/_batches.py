@@ -7,13 +7,11 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from pyrolens.api import Chunk, Encode, Event, Limits, Outcome, OutputEnv, Parcel, opt
-from pyrolens.aws import AwsClient
+from pyrolens.aws import AwsClient, Reply
 from pyrolens.net import compressor
 from pyrolens.net.compress import Compress
 from pyrolens.outputs._oversized import Oversized, pieces
 from pyrolens.outputs._record_lines import Lines
-
-encode_json = msgspec.json.Encoder().encode
 
 RECORDS = 500
 """Of a request."""
@@ -29,6 +27,11 @@ class Packing:
     @property
     def compress(self) -> Compress | None:
         return compressor(self.compression) if self.compression else None
+
+
+def count_in(field: str) -> "msgspec.json.Decoder[Any]":
+    """Reads this number of an answer, as `count`; None where it is not there."""
+    return msgspec.json.Decoder(msgspec.defstruct("Answer", [("count", int | None, None)], rename={"count": field}))
 
 
 class BatchSink:
@@ -48,6 +51,8 @@ class BatchSink:
     failed_count: ClassVar[str]
     results: ClassVar[str]
     """The fields of the answer."""
+    failed: "ClassVar[msgspec.json.Decoder[Any]]"
+    """Reads the first of them alone, for an answer says something of each record."""
 
     def __init__(
         self,
@@ -79,8 +84,8 @@ class BatchSink:
 
     # -- what a service does in its own way -------------------------------------------------------------------
 
-    def body(self, records: list[Any]) -> Any:
-        """The request, to be written as JSON: bytes become base64."""
+    def body(self, records: list[Any]) -> bytes:
+        """The request, in JSON."""
         raise NotImplementedError
 
     def items(self, events: list[Event], data: list[bytes]) -> tuple[list[Any], list[int]]:
@@ -156,10 +161,10 @@ class BatchSink:
 
     async def deliver(self, chunk: Chunk) -> Outcome:
         records, members = self.grouped(chunk.items)
-        reply = await self.client.call(self.operation, encode_json(self.body(records)))
+        reply = await self.client.call(self.operation, self.body(records))
         if not reply.ok:
             return reply.failed(chunk)
-        if not reply.body.strip():
+        if not reply.body.strip() or self._all_taken(reply):
             return Outcome()
         said = reply.json()
         if not isinstance(said, dict):
@@ -167,6 +172,12 @@ class BatchSink:
         if self.failed_count not in said:
             return Outcome.again(chunk, "the answer does not say what became of the records")
         return self._outcome(chunk, said, len(records), members)
+
+    def _all_taken(self, reply: Reply) -> bool:
+        try:
+            return bool(self.failed.decode(reply.body).count == 0)
+        except msgspec.MsgspecError:
+            return False
 
     def _outcome(
         self, chunk: Chunk, said: dict[str, Any], records: int, members: Sequence[Sequence[int]] | None
@@ -190,7 +201,7 @@ class BatchSink:
 
 
 def base64_sizes(data: list[bytes]) -> list[int]:
-    return [(len(item) + 2) // 3 * 4 for item in data]
+    return [(size + 2) // 3 * 4 for size in map(len, data)]
 
 
 def runs(sizes: list[int], most: int) -> list[range]:

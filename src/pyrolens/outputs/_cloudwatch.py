@@ -4,18 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from pyrolens.api import Chunk, Encode, EncodeMetrics, Event, Limits, MetricSet, Outcome, OutputEnv, Parcel
 from pyrolens.aws import AwsClient, Reply
 from pyrolens.outputs._emf import ORDER, emf
 from pyrolens.outputs._oversized import Oversized, pieces
 from pyrolens.outputs._values import value_bytes
 from pyrolens.records.codecs import Json
-from pyrolens.records.codecs.json import json_text, valid_text
+from pyrolens.records.codecs.json import json_text, valid_text, write
 from pyrolens.records.codecs.prometheus import as_event
-
-encode = msgspec.json.Encoder().encode
 
 EVENTS = 10_000
 REQUEST = 1_048_576
@@ -59,9 +55,7 @@ class Messages:
         """One message for each event; "" for none."""
         key = self.key
         if key is None:
-            # written at once and cut: no line break stands inside of JSON
-            lines = self.json.lines(events).decode().split("\n")
-            lines.pop()
+            lines = self.json.texts(events)
             return ["" if line == "{}" else line for line in lines] if "{}" in lines else lines
         escape = self.escape
         out = [message(record[key], escape) if key in record else "" for _, record in events]
@@ -224,7 +218,7 @@ class CloudwatchSink:
         """One PutLogEvents; where the stream or its group is gone they are created and it is made again."""
         group, stream = names
         events = [{"timestamp": ms, "message": text} for ms, text in items]
-        body = encode({"logGroupName": group, "logStreamName": stream, "logEvents": events})
+        body = write({"logGroupName": group, "logStreamName": stream, "logEvents": events})
         reply = await self.client.call("PutLogEvents", body, self.headers)
         if reply.code == "ResourceNotFoundException":
             self.known.pop(names, None)
@@ -240,7 +234,7 @@ class CloudwatchSink:
     async def _create_stream(self, names: Names) -> Reply:
         """Make sure that the stream is there, and its group if we may create it. The reply is the one that counts."""
         group, stream = names
-        body = encode({"logGroupName": group, "logStreamName": stream})
+        body = write({"logGroupName": group, "logStreamName": stream})
         if not self.groups.create_stream:
             self._remember(names)
             return Reply(200)
@@ -269,7 +263,7 @@ class CloudwatchSink:
             body["logGroupClass"] = groups.group_class
         if groups.tags:
             body["tags"] = dict(groups.tags)
-        reply = await self.client.call("CreateLogGroup", encode(body))
+        reply = await self.client.call("CreateLogGroup", write(body))
         if not reply.ok and reply.code not in ("ResourceAlreadyExistsException", "OperationAbortedException"):
             return Reply(
                 reply.status, reply.code, f"cannot create log group '{group}': {reply.message}", after=reply.after
@@ -278,7 +272,7 @@ class CloudwatchSink:
             self.env.log.info("log group created", group=group)
         if groups.retention_days > 0:
             policy = {"logGroupName": group, "retentionInDays": groups.retention_days}
-            kept = await self.client.call("PutRetentionPolicy", encode(policy))
+            kept = await self.client.call("PutRetentionPolicy", write(policy))
             if not kept.ok:
                 # the events matter more than how long they stay
                 self.env.log.warning("the retention of the log group is not set", group=group, reason=kept.reason)

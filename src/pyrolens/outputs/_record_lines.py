@@ -1,7 +1,7 @@
 """What a record is for Firehose and Kinesis: a line of JSON, or the value of one field, in both dialects of options."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,13 @@ from pyrolens.outputs._values import value_bytes, value_line
 from pyrolens.records.codecs import Json, second_text
 from pyrolens.records.event import SECOND
 
-Lines = Callable[[list[Event]], list[bytes | None]]
+Lines = Callable[[list[Event]], Sequence[bytes | None]]
 """Events -> the data of each, None for one that has none."""
 
 LOG_KEY = "Send only the value of this field."
 TIME_KEY = "Add the record's time as this field."
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+EMPTY = b"{}\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +98,6 @@ def time_text(form: str, fractions: dict[str, Callable[[int], str]] | None = Non
     return text
 
 
-def json_lines(json: Json, events: list[Event]) -> list[bytes]:
-    """Each event as JSON with its newline. Written at once and cut: no line break stands inside of JSON."""
-    return json.lines(events).splitlines(keepends=True)
-
-
 def record_lines(log_key: str | None, time_key: str | None, time_key_format: str, escape_unicode: bool) -> Lines:
     """As kinesis_firehose and kinesis_streams send them. Empty records have no data."""
     if log_key:
@@ -116,10 +112,15 @@ def record_lines(log_key: str | None, time_key: str | None, time_key_format: str
         return lambda events: [
             line if event[1] else None
             for event, line in zip(
-                events, json_lines(json, [(ns, {**r, name: text(ns)}) for ns, r in events]), strict=True
+                events, json.each([(ns, {**r, name: text(ns)}) for ns, r in events], b"\n"), strict=True
             )
         ]
-    return lambda events: [line if line != b"{}\n" else None for line in json_lines(json, events)]
+
+    def lines(events: list[Event]) -> Sequence[bytes | None]:
+        made = json.each(events, b"\n")
+        return [line if line != EMPTY else None for line in made] if EMPTY in made else made
+
+    return lines
 
 
 def go_record_lines(options: GoRecordLines, escape_unicode: bool, *, newline: bool) -> Lines:
@@ -136,13 +137,13 @@ def go_record_lines(options: GoRecordLines, escape_unicode: bool, *, newline: bo
             record = {k: v for k, v in record.items() if k in data_keys}
         return without_dots(record, options.replace_dots) if options.replace_dots else record
 
-    def lines(events: list[Event]) -> list[bytes | None]:
+    def lines(events: list[Event]) -> Sequence[bytes | None]:
         made = [(ns, edited(ns, record)) for ns, record in events]
         if log_key:
             return [
                 value_bytes(record[log_key], escape_unicode) + end if log_key in record else None for _, record in made
             ]
-        return list(json_lines(json, made) if newline else json.each(made))
+        return json.each(made, end)
 
     return lines
 

@@ -168,7 +168,7 @@ class Loki(Output):
             return json_value(value, escape_unicode=escape).decode()
 
         def lines(records: list[Record]) -> list[str]:
-            out = [line.decode() for line in json.each([(0, record) for record in records])]
+            out = json.texts([(0, record) for record in records])
             if not drop:
                 return out
             return [single(r) if len(r) == 1 else line for r, line in zip(records, out, strict=True)]

@@ -8,7 +8,6 @@ from functools import partial
 
 from pyrolens.api import NET_IGNORED, Encode, Event, Net, Output, OutputEnv, group, opt, plugin
 from pyrolens.net.datagrams import Datagrams
-from pyrolens.outputs._record_lines import json_lines
 from pyrolens.outputs._wire import DatagramSink, each
 from pyrolens.outputs._written import Written
 from pyrolens.records.codecs import pack_entry
@@ -60,8 +59,8 @@ class Udp(Output):
         forms: dict[str, Callable[[list[Event]], list[bytes]]] = {
             "msgpack": entries,
             "json": json_arrays,
-            "json_lines": partial(json_lines, json),
-            "json_stream": partial(json_lines, json),
+            "json_lines": partial(json.each, end=b"\n"),
+            "json_stream": partial(json.each, end=b"\n"),
         }
 
         def encoder(tag: str) -> Encode:

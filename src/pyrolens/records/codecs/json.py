@@ -27,6 +27,8 @@ LINE = b",%b,\n"
 """What a line is then."""
 CUT = itemgetter(slice(2, -2))
 """Its fields, and the brace behind them."""
+RECORD = itemgetter(slice(1, -2))
+"""All of the record."""
 
 SEVENTEEN = "|".join(f"(?<=[0-9]{{{n}}}\\.)[0-9]{{{17 - n}}}" for n in range(18))
 LONG_NUMBER = re.compile(rf"\.(?:(?=[0-9]{{9}})|(?<=[0-9]{{9}}\.))(?:{SEVENTEEN})".encode()).search
@@ -61,17 +63,26 @@ class Json:
         """json_stream: one record after the other, with nothing between."""
         return self._joined(events, b"", b"", b"") if events else b""
 
-    def each(self, events: list[Event]) -> list[bytes]:
-        """Each record on its own, without a newline."""
+    def each(self, events: list[Event], end: bytes = b"") -> list[bytes]:
+        """Each record on its own, with `end` behind it."""
         if not events:
             return []
+        if self.date_key is None:
+            lines = self._lines(events)[1]
+            return [line[1:-2] + end for line in lines] if end else list(map(RECORD, lines))
         heads, bodies = self._parts(events, b"")
-        return [head + body for head, body in zip(heads, bodies, strict=True)]
+        return [head + body + end for head, body in zip(heads, bodies, strict=True)]
+
+    def texts(self, events: list[Event]) -> list[str]:
+        """Each record as text. Only without a date."""
+        return [line[1:-2].decode() for line in self._lines(events)[1]] if events else []
 
     def one(self, ns: int, record: Record) -> bytes:
         return self.each([(ns, record)])[0]
 
     def _joined(self, events: list[Event], first: bytes, between: bytes, last: bytes) -> bytes:
+        if self.date_key is None:
+            return first + between.join(map(RECORD, self._lines(events)[1])) + last
         heads, bodies = self._parts(events, between)
         heads[0] = first + heads[0][len(between) :]
         parts = [last] * (2 * len(bodies) + 1)
@@ -81,6 +92,11 @@ class Json:
     def _parts(self, events: list[Event], between: bytes) -> tuple[list[bytes], list[bytes]]:
         """Of each record, what stands before its fields (`between`, brace, date), and the fields with the brace behind
         them."""
+        records, lines = self._lines(events)
+        return self._heads([ns for ns, _ in events], records, between), list(map(CUT, lines))
+
+    def _lines(self, events: list[Event]) -> tuple[list[Record], list[bytes]]:
+        """What is written of each event, and its line: see LINE."""
         times = [ns for ns, _ in events]
         records = [r for _, r in events]
         if [1 for ns in times if ns.__class__ is not int]:
@@ -97,19 +113,16 @@ class Json:
                     lines[n] = LINE % write(plain(records[n], self.escape))
         if self.escape and not out.isascii():
             escape_all(lines)
-        return self._heads(times, records, between), list(map(CUT, lines))
+        return records, lines
 
     def _heads(self, times: list[int], records: list[Record], between: bytes) -> list[bytes]:
-        key = self.date_key
-        if key is None:
-            return [between + b"{"] * len(records)
         # no date has a comma in it, and no key a raw NUL
         dates = dumps(doubles(times) if self.is_double else list(map(self.date, times)))[1:-1]
         text = between + self.start + dates.replace(b",", b",\0" + between + self.start) + b","
         heads = text.split(b"\0")
         if not all(records):
             heads = [head if record else head[:-1] for head, record in zip(heads, records, strict=True)]
-        for n in [n for n, record in enumerate(records) if key in record]:
+        for n in [n for n, record in enumerate(records) if self.date_key in record]:
             heads[n] = between + b"{"
         return heads
 
