@@ -44,6 +44,17 @@ def placeholder(context: Context) -> Iterator[Finding]:
                 yield Finding(message, entry.value_place, "let secretOptions give it, or a variable")
 
 
+def no_dns_mode(context: Context) -> Iterator[Finding]:
+    """Fluent Bit looks at the first letter: T is TCP, all else UDP."""
+    for section in context.document.sections:
+        key = "dns.mode" if section.kind == "service" else "net.dns.mode"
+        entry = section.get(key)
+        if entry and "$" not in str(entry.value) and str(entry.value).upper() not in ("TCP", "UDP"):
+            resolver = str(entry.value).upper() in ("LEGACY", "ASYNC")
+            hint = f"{entry.key.lower().replace('mode', 'resolver')} takes it" if resolver else "write UDP or TCP"
+            yield Finding(f"{entry.key} is '{entry.value}', which counts as UDP", entry.value_place, hint)
+
+
 def index_and_logstash(context: Context) -> Iterator[Finding]:
     for section in context.plugins("output", "es", "opensearch"):
         entry = section.get("index")
@@ -166,6 +177,17 @@ RULES = [
         bad=IN + HTTP + "    tls.verify «Off»\n",
         good=IN + HTTP,
         find=unverified,
+    ),
+    Rule(
+        "PL239",
+        "warning",
+        "a net.dns.mode that is none",
+        "`net.dns.mode` says by what names are asked for, UDP or TCP. Fluent Bit takes all else for UDP without a word."
+        " LEGACY, which is advised against trouble with names, is a value of `net.dns.resolver`.",
+        "Write `net.dns.resolver LEGACY`, or UDP or TCP.",
+        bad=IN + HTTP + "    net.dns.mode «LEGACY»\n",
+        good=IN + HTTP + "    net.dns.resolver LEGACY\n",
+        find=no_dns_mode,
     ),
     Rule(
         "PL237",
