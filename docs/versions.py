@@ -115,7 +115,10 @@ class Release:
             defined[n].lower() for n in re.findall(r"\{\s*(FLB_CONF_\w+)", known[1] if known else "") if n in defined
         }
         sections = set(SECTION.findall(self.text("src/config_format/flb_cf_yaml.c")))
-        self.found["section"] = {"service": keys, "yaml": sections & YAML}
+        defaults = {":-"} if "v_sep" in self.text("src/flb_env.c") else set()
+        self.found["section"] = {"service": keys, "yaml": sections & YAML, "variable": defaults}
+        for alias, name in re.findall(r'"(\w+)",\s+"(\w+)"', self.text("src/flb_plugin_alias.c")):
+            self.found["output"][alias] = self.found["output"][name]
 
 
 YAML = {

@@ -9,12 +9,13 @@ from pyrolens.check.catalogue import RULES, findings
 from pyrolens.check.policy import read_policy, read_trust
 from pyrolens.check.reading import Reader, kind_of
 from pyrolens.check.rule import BEGIN, END, Rule, files_of, unmarked
+from pyrolens.check.versions import line_of
 from pyrolens.problems import Problem
 from tests.test_docs import BLOCKS, Block
 
 
 def found(
-    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str = "", trust: str = ""
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str = "", trust: str = "", target: str = ""
 ) -> list[Problem]:
     monkeypatch.chdir(tmp_path)
     Path("parsers.conf").touch()
@@ -25,6 +26,7 @@ def found(
     reader = Reader(
         policy=read_policy([policy]) if policy else None,
         trusts=[read_trust(trust)] if trust else (),
+        target=line_of(target) or "",
     )
     return findings(reader.file(main, files[main], "task" if main == "task.json" else "config"), reader)
 
@@ -40,7 +42,7 @@ def marked(example: str) -> tuple[str, int, int, int]:
 def test_the_bad_example_is_found_at_the_marked_place(
     rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problems = found(rule.bad, tmp_path, monkeypatch, rule.policy, rule.trust)
+    problems = found(rule.bad, tmp_path, monkeypatch, rule.policy, rule.trust, rule.target)
     mine = [p for p in problems if p.code == rule.code]
     file, line, column, length = marked(rule.bad)
     places = [(p.place.file, p.place.line, p.place.column) for p in mine if p.place]
@@ -52,7 +54,7 @@ def test_the_bad_example_is_found_at_the_marked_place(
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
 def test_nothing_is_wrong_with_the_good_example(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    problems = found(rule.good, tmp_path, monkeypatch, rule.policy)
+    problems = found(rule.good, tmp_path, monkeypatch, rule.policy, target=rule.target)
     assert [str(p) for p in problems if p.code == rule.code or p.severity == "error"] == []
 
 

@@ -65,6 +65,8 @@ class Context:
     """Of roles that outputs assume, as far as somebody said."""
     init: Sequence[InitFile] = ()
     """In the order in which they are included."""
+    target: str = ""
+    """The line of Fluent Bit that has to take the config, such as 1.9; "": none."""
     roles_known: bool = False
     """The form of the task definition has its roles in it; in a plan of Terraform they may not be known yet."""
 

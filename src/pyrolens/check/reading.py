@@ -62,7 +62,7 @@ def kind_of(path: str, text: str) -> str:
 class Reader:
     """`asked` and `given` as for render: which task definition, and the local file for a path or an address.
     `policy`: of the task role. `trusts`: of roles that outputs assume. `environ`: the variables that are set; None:
-    this process's own, and any other may be, too. `run`: arguments of firelens.Task."""
+    this process's own, and any other may be, too. `run`: arguments of firelens.Task. `target`: a line of Fluent Bit."""
 
     def __init__(
         self,
@@ -72,9 +72,10 @@ class Reader:
         trusts: Sequence[Trust] = (),
         environ: Mapping[str, str] | None = None,
         run: Mapping[str, Any] | None = None,
+        target: str = "",
     ) -> None:
         self.asked, self.given, self.policy, self.trusts = asked or Asked(), given or {}, policy, trusts
-        self.environ, self.run = environ, run or {}
+        self.environ, self.run, self.target = environ, run or {}, target
 
     def file(self, path: str, text: str, kind: str) -> Checked:
         with tempfile.TemporaryDirectory(prefix="pyrolens-") as made:
@@ -120,7 +121,7 @@ class Reader:
                 document = Document([Section("service", place, [entry], name="SERVICE")], folder=str(into))
             for entry in (e for s in document.sections for e in s.entries):
                 self._suppose(environ, str(entry.value))
-            out.context = Context(document, environ=environ, policy=self.policy, trusts=self.trusts)
+            out.context = Context(document, environ=environ, policy=self.policy, trusts=self.trusts, target=self.target)
             self._load(out, lambda: build(document, found, environ))
         out.problems = [p for p in out.problems if self.environ is not None or not unsure(p)]
         return self._named(out, image, copies, {})
@@ -154,7 +155,11 @@ class Reader:
         uses = any(c.uses_firelens or c.firelens for c in definition.containers)
         with_roles = WITH_ROLES.search(text) is not None
         out.context = Context(
-            task=definition if uses else None, policy=self.policy, trusts=self.trusts, roles_known=with_roles
+            task=definition if uses else None,
+            policy=self.policy,
+            trusts=self.trusts,
+            roles_known=with_roles,
+            target=self.target,
         )
         if not uses:
             return out

@@ -51,6 +51,8 @@ class Rule:
     """Of the task role, in both examples."""
     trust: str = ""
     """Of the role that outputs assume, in the bad example."""
+    target: str = ""
+    """As for `--target`, in both examples; without it the rule says nothing."""
 
     def takes(self, problem: Problem) -> bool:
         """Whether what a start found is this."""
@@ -70,17 +72,18 @@ def files_of(example: str) -> dict[str, str]:
     """The files of an example by their names, the first one first."""
     first, *others = ANOTHER.split(example)
     name = "task.json" if first.startswith(("{", BEGIN + "{")) else "router.conf"
-    return {name: first, **dict(zip(others[::2], others[1::2], strict=True))}
+    return {**({name: first} if first else {}), **dict(zip(others[::2], others[1::2], strict=True))}
 
 
 def page(rule: Rule) -> str:
     """The rule's page of the manual, as Markdown."""
+    with_target = f", with `--target {rule.target}`" if rule.target else ""
     parts = [
         f"# {rule.code}: {rule.title}",
         f"Severity: {rule.severity}",
         rule.why,
         rule.fix,
-        f"Found:\n\n```text\n{unmarked(rule.bad).strip()}\n```",
+        f"Found{with_target}:\n\n```text\n{unmarked(rule.bad).strip()}\n```",
         *([f"The policy of the task role:\n\n```text\n{rule.policy}\n```"] if rule.policy else []),
         *([f"The trust policy of the role that is assumed:\n\n```text\n{rule.trust}\n```"] if rule.trust else []),
         f"Good:\n\n```text\n{rule.good.strip()}\n```",

@@ -33,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
         asked, given = asked_for(args), pairs(args.file)
         policy = read_policy([text_of(file) for file in args.policy]) if args.policy else None
         trusts = [trust_of(given_one) for given_one in args.trust]
+        target = target_of(args.target)
         paths = list(files(args.paths))
     except ConfigError as error:
         tell(error.problems)
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     for path, text, kind, named in sorted(paths, key=lambda p: (p[2] != "task", "@include" not in p[1].lower())):
         if not named and os.path.realpath(path) in used:
             continue
-        reader = Reader(asked, given, policy, trusts)
+        reader = Reader(asked, given, policy, trusts, target=target)
         checked = reader.file(path, text, kind)
         used |= checked.uses
         found |= dict.fromkeys(findings(checked, reader))
@@ -59,6 +60,19 @@ def trust_of(given: str) -> Trust:
     """Of FILE or ROLE=FILE. Raises: ConfigError."""
     role, _, file = given.rpartition("=")
     return read_trust(text_of(file), role)
+
+
+def target_of(named: str | None) -> str:
+    """The line of Fluent Bit that is meant; "" for none. Raises: ConfigError."""
+    if named is None:
+        return ""
+    from pyrolens.check.versions import NEWEST, line_of, lines  # few ask for it
+
+    line = line_of(named)
+    if line is None:
+        known = ", ".join([*NEWEST, *lines()])
+        raise ConfigError([Problem("bad-option", f"--target is '{named}': expected one of {known}")])
+    return line
 
 
 def explain(code: str) -> int:
@@ -128,6 +142,11 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="of what is printed (default: text)")
     parser.add_argument("--ignore", action="append", default=[], metavar="CODES", help="not to be told, with commas")
     parser.add_argument("--strict", action="store_true", help="a warning is enough for the exit status 1")
+    parser.add_argument(
+        "--target",
+        metavar="VERSION",
+        help="also what that Fluent Bit refuses or ignores: 1.9 (aws-for-fluent-bit 2), 2, 3, 4, 5, or such as 3.1",
+    )
     parser.add_argument("--explain", metavar="CODE", help="print the page of a rule")
     parser.add_argument("--settings", metavar="FILE", help=f"instead of {SETTINGS} in this folder")
     parser.add_argument(
