@@ -219,6 +219,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Hears(Protocol):
+    """A source that can also be told what comes in, without being started: to see what it makes of it."""
+
+    def hear(self, data: bytes | None, at: str) -> None:
+        """A line without its end, a message, or the body of a request; None: nothing more comes. `at`: the path of the
+        file or of the request, or the tag that the peer chooses; "": the usual one."""
+
+
+@runtime_checkable
 class Host(Protocol):
     """A source that others write to. A router that is told to stop goes on reading until they have closed, or until
     Grace is nearly over."""

@@ -5,11 +5,12 @@ Source: Fluent Bit 5.1.1 src/http_server (options, 413, keep-alive).
 
 import asyncio
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from pyrolens.api import Event, InputEnv, Seconds, Size, opt
 from pyrolens.inputs._refusals import Refusals
@@ -126,6 +127,26 @@ HTTP_DIFFERS = (
 """For `differs` of inputs with HttpOptions."""
 
 
+class Usual(NamedTuple):
+    """What requests usually look like, for those of which only the body is known."""
+
+    path: str = "/"
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Names in lower case."""
+
+
+USUAL = Usual()
+
+
+def type_of(body: bytes) -> str:
+    """Of a body that is a form or JSON."""
+    is_form = FORM.match(body) is not None
+    return "application/x-www-form-urlencoded" if is_form else "application/json"
+
+
+FORM = re.compile(rb"\s*[^\s{}\[\]\"=]+=")
+
+
 class HttpSource(ServerSource):
     """An input that listens for HTTP. `handle` hands over the records of a request and gives the answer, which is sent
     when they are where ack_on wants them; it may raise RequestError."""
@@ -141,10 +162,12 @@ class HttpSource(ServerSource):
         http: HttpOptions,
         net: HttpNet,
         tls: ServerTls | None,
+        usual: Usual = USUAL,
     ) -> None:
         self.env, self.refuse, self.handle, self.http, self.net = env, refuse, handle, http, net
         self.ack_on = http.ack_on or ("stored" if env.stores else "received")
         self.listen, self.port = listen, port
+        self.usual = usual
         self.tls = server_context(tls) if tls else None
         self.certificate, self.tls_print = tls, tls_print(tls)
         idle = dataclasses.replace(net, io_timeout=net.io_timeout or http.idle_timeout)
@@ -154,6 +177,16 @@ class HttpSource(ServerSource):
 
     async def start(self) -> None:
         await self.server.listen_tcp(self.listen, self.port, self.tls)
+
+    def hear(self, data: bytes | None, at: str) -> None:
+        if data is None:
+            return
+        path = at if at.startswith("/") else f"/{at}" if at else self.usual.path
+        request = Request("POST", path, {"content-type": type_of(data), **self.usual.headers}, True, data, path)
+        try:
+            self.handle(request, self.env.ingest)
+        except RequestError as why:
+            self.refuse(f"{why}: {why.detail}" if why.detail else str(why))
 
     def inherit(self, old: "HttpSource") -> bool:
         place = self.listen, self.port

@@ -172,7 +172,7 @@ class TailFile:
             return None
         self.offset += len(data)
         self.size = max(self.size, self.offset)
-        return self._blocks(self._inflated(data))
+        return self.blocks(self._inflated(data))
 
     def _inflated(self, data: bytes) -> bytes:
         if self._gzip is None:
@@ -188,7 +188,7 @@ class TailFile:
             raise OSError(f"not valid gzip ({why})") from None
         return b"".join(out)
 
-    def _blocks(self, data: bytes) -> list[Block]:
+    def blocks(self, data: bytes) -> list[Block]:
         at = self.text_at
         if not self.rest and data[:1] == b"\0":
             # the hole that a truncation leaves in front of a writer which goes on where it was

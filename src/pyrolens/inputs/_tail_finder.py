@@ -131,6 +131,17 @@ class Finder:
         parts = self.tag_regex.named(path)
         return tag_of_parts(self.env.tag, parts) if parts is not None else ""
 
+    def unseen(self, path: str) -> TailFile:
+        """A file that need not be there, of which the lines are known."""
+        plan = self.plan
+        file = TailFile(os.devnull, plan.buffer_max_size, plan.skip_long_lines, plan.truncate_long_lines)
+        file.close()
+        file.path = file.name = path
+        file.inode = -1 - len(self.files)
+        file.tag = self.tag_of(path)
+        self.files[file.key] = file
+        return file
+
     def complain(self, path: str, what: str, why: OSError) -> None:
         """Once for each path."""
         if path not in self.complained:

@@ -66,6 +66,26 @@ class TailSource:
         finder.from_head = plan.read_from_head or plan.read_newly_discovered_files_from_head
         self.timer = asyncio.get_running_loop().call_soon(self._poll)
 
+    def hear(self, data: bytes | None, at: str) -> None:
+        if data is None:
+            for file in self.files.values():
+                self._heard(file, self.join.flush(file) if self.join else [])
+            return
+        file = next((f for f in self.files.values() if f.path == at), None) or self.finder.unseen(at)
+        try:
+            blocks = file.blocks(data + b"\n")
+        except TooLongError as long:
+            blocks = long.before
+            self.env.log.error("a line does not fit into buffer_max_size", buffer_max_size=self.plan.buffer_max_size)
+            file.rest = b""
+        if self.plan.skip_empty_lines:
+            blocks = list(without_empty(blocks))
+        self._heard(file, self.join.take(file, blocks) if self.join else self.shape.events(file, blocks))
+
+    def _heard(self, file: TailFile, events: list[Event]) -> None:
+        if events:
+            self.env.ingest(file.tag, events, 0)
+
     def inherit(self, old: "TailSource") -> bool:
         self.progress.inherit(old.progress)
         self._from.append(old)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pyrolens.api import Event, Input, InputEnv, Record, Source, group, opt, plugin
 from pyrolens.inputs._http_records import hand_over, json_stream
-from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take
+from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take, Usual
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls
 from pyrolens.net.requests import Answer, Request, RequestError
@@ -72,6 +72,7 @@ class Elasticsearch(Input):
             http=self.http,
             net=self.net,
             tls=self.tls_options if self.tls else None,
+            usual=Usual("/_bulk"),
         )
 
 

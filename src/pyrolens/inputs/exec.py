@@ -67,6 +67,10 @@ class ExecSource:
         self._may_read.set()
         self._task: asyncio.Task[None] | None = None
 
+    def hear(self, data: bytes | None, at: str) -> None:
+        if data is not None:
+            self._take([data], self.plan.buf_size - 1)
+
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 

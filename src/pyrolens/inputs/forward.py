@@ -31,6 +31,7 @@ from pyrolens.api import (
 )
 from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
 from pyrolens.inputs._forward_protocol import NotForwardError, Protocol
+from pyrolens.inputs._json import take_values
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, ServerSource, is_mode
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
@@ -155,6 +156,17 @@ class ForwardSource(ServerSource):
             await self.server.listen_unix(plan.unix_path, int(plan.unix_perm, 8) if plan.unix_perm else None)
         else:
             await self.server.listen_tcp(plan.listen, plan.port, self.tls)
+
+    def hear(self, data: bytes | None, at: str) -> None:
+        """Records are JSON here."""
+        if data is None:
+            return
+        taken = take_values(data, True)
+        events: list[Event] = [(self.env.now(), value) for value in taken.values if isinstance(value, dict)]
+        if len(events) < len(taken.values) or taken.refused:
+            self.refuse("what is heard is no JSON object")
+        if events:
+            self.env.ingest(self.plan.tag_of(at or self.env.tag), events, len(data))
 
     def inherit(self, old: "ForwardSource") -> bool:
         plan = self.plan

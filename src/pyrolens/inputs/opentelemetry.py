@@ -11,7 +11,7 @@ from typing import Any
 
 from pyrolens.api import Commas, Event, Input, InputEnv, Source, group, opt, plugin
 from pyrolens.inputs._http_records import CODES, SuccessCode, json_values
-from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take
+from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take, Usual
 from pyrolens.inputs._otlp import NotOtlpError, Shape, read_json, read_protobuf
 from pyrolens.inputs._otlp_metrics import Reader
 from pyrolens.inputs._refusals import Refusals
@@ -106,6 +106,7 @@ class OpenTelemetry(Input):
             http=self.http,
             net=self.net,
             tls=self.tls_options if self.tls else None,
+            usual=Usual("/v1/logs"),
         )
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from pyrolens.api import Event, Input, InputEnv, Pair, Record, Secret, Source, Stamp, group, opt, plugin
 from pyrolens.inputs._http_records import forwarded_for, hand_over, json_values
-from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take
+from pyrolens.inputs._http_server import HTTP_DIFFERS, HTTP_IGNORED, HttpNet, HttpOptions, HttpSource, Take, Usual
 from pyrolens.inputs._payload import peer_url
 from pyrolens.inputs._refusals import Refusals
 from pyrolens.inputs._text import text_of
@@ -66,6 +66,7 @@ class Splunk(Input):
 
     def open(self, env: InputEnv) -> Source:
         refuse = Refusals(env)
+        usual = Usual("/services/collector/event", {"authorization": f"Splunk {self.tokens[0]}"} if self.tokens else {})
         return HttpSource(
             env,
             refuse,
@@ -75,6 +76,7 @@ class Splunk(Input):
             http=self.http,
             net=self.net,
             tls=self.tls_options if self.tls else None,
+            usual=usual,
         )
 
 

@@ -52,6 +52,9 @@ class StdinSource:
         self._from = old
         return True
 
+    def hear(self, data: bytes | None, at: str) -> None:
+        self._take(b"" if data is None else data + b"\n", last=data is None)
+
     async def start(self) -> None:
         if self._from is not None:
             self.rest, self.ended = self._from.rest, self._from.ended

@@ -141,6 +141,10 @@ class SyslogSource:
             old.server, place, peers=same, certificate=certificate
         )
 
+    def hear(self, data: bytes | None, at: str) -> None:
+        if events := self.events([data or b""], None):
+            self.env.ingest(self.env.tag, events, len(data or b""))
+
     def pause(self) -> None:
         self.server.pause()
         self.datagrams.pause()

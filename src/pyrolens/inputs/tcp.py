@@ -72,6 +72,13 @@ class TcpSource(ServerSource):
     async def start(self) -> None:
         await self.server.listen_tcp(self.plan.listen, self.plan.port, self.tls)
 
+    def hear(self, data: bytes | None, at: str) -> None:
+        payload = self.plan.payload
+        end = unescaped(payload.separator) if payload.parser or payload.format == "none" else b"\n"
+        events, _ = self.take((data or b"") + end, True, {})
+        if events:
+            self.env.ingest(self.env.tag, events, len(data or b""))
+
     def inherit(self, old: "TcpSource") -> bool:
         plan = self.plan
         certificate = plan.tls_options if plan.tls else None

@@ -69,6 +69,10 @@ class UdpSource:
         net = ServerNet(share_port=self.plan.share_port)
         await self.datagrams.listen_udp(self.plan.listen, self.plan.port, net)
 
+    def hear(self, data: bytes | None, at: str) -> None:
+        if data is not None:
+            self.received([(data, ("127.0.0.1", 0))])
+
     def inherit(self, old: "UdpSource") -> bool:
         return self.datagrams.inherit(old.datagrams, (self.plan.listen, self.plan.port))
 

@@ -1,17 +1,24 @@
 """Lines as events: what an input would make of them."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from pyrolens.config import Built
 from pyrolens.ecs import firelens
 from pyrolens.ecs.copier import Copier, record_of
+from pyrolens.plugin import Hears, Input
 from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.event import Event
+from pyrolens.rehearsal.journey import Note
+from pyrolens.rehearsal.rehearsed import Entry, Rehearsed, entry_of, lent
 from pyrolens.rehearsal.subject import Subject
+from pyrolens.rehearsal.virtual_time import VirtualClock
 
 
 class Fed(NamedTuple):
@@ -33,16 +40,21 @@ def line_events(
     input: str | None = None,  # noqa: A002
     tag: str | None = None,
     now_ns: int,
+    notes: list[Note] | None = None,
 ) -> list[Fed]:
     """What an input would make of lines (without their line ends), one after the other. Exactly one of:
 
     container: printed by that container to `source`: the fields of Docker's fluentd driver, long ones in pieces.
     file: written to the file of that path, read by the tail input that covers it.
-    input: sent to the input of that label, name or plugin (tcp, udp, http, stdin, syslog …), in its format.
+    input: sent to the input of that label, name or plugin, in its format: tcp, udp, stdin, syslog, exec: a line each;
+    http, splunk, opentelemetry, elasticsearch: a body each, in which line ends may be; forward: a JSON record each.
     tag: records as they are, of that tag: a line that is a JSON object is the record, any other one is {"log": line}.
-    With `input` a tag may be given besides, where the input's peers may choose it (http, forward).
+    With `input` a tag may be given besides, where the peers choose it (forward), or the path of the request (http).
 
-    Each line comes in a batch of its own, as it would when nothing is in a hurry.
+    Each line comes in a batch of its own, as it would when nothing is in a hurry; what tail has joined comes when the
+    next line shows that it is whole, or at the end.
+
+    `notes`: gets what the input has to say, such as why it refuses a line. Such a line is left out.
 
     Raises: ConfigError for what is not there, or cannot be known."""
     ways = [way for way in (container, file, input) if way is not None]
@@ -53,7 +65,56 @@ def line_events(
         return list(printed(subject, container, source, texts, now_ns))
     if tag is not None and not ways:
         return [Fed(tag, ((now_ns, record_in(text)),), None) for text in texts]
-    raise refusal("not yet")
+    with lent(subject.environ):
+        router = Rehearsed(subject.config, VirtualClock(now_ns))
+    entry = writing_to(router, file) if file is not None else sending_to(router, input or "")
+    at = file if file is not None else tag or ""
+    fed = [Fed(tag, tuple(events), entry.built.label) for tag, events in heard(router, entry.built, texts, at)]
+    if notes is not None:
+        notes += router.pipeline.notes.take()
+    return fed
+
+
+def sending_to(router: Rehearsed, name: str) -> Entry:
+    try:
+        entry = entry_of(router.entries, "", name)
+    except LookupError as why:
+        raise refusal(str(why)) from None
+    assert entry is not None
+    return entry
+
+
+def writing_to(router: Rehearsed, path: str) -> Entry:
+    tails = [entry for entry in router.entries if entry.built.plugin.name == "tail"]
+    for entry in tails:
+        plugin: Any = entry.built.plugin
+        if covers(plugin.path, plugin.exclude_path, path):
+            return entry
+    known = ", ".join(pattern for entry in tails for pattern in getattr(entry.built.plugin, "path", []))
+    raise refusal(f"no tail input reads {path}", f"those that are read: {known}" if known else "")
+
+
+def covers(patterns: Sequence[str], excluded: Sequence[str], path: str) -> bool:
+    parts = path.split("/")
+    for pattern in patterns:
+        wanted = os.path.expanduser(pattern).split("/")
+        if len(wanted) == len(parts) and all(map(fnmatchcase, parts, wanted)):
+            return not any(fnmatchcase(path, other) for other in excluded)
+    return False
+
+
+def heard(router: Rehearsed, built: Built[Input], lines: Iterable[bytes], at: str) -> list[tuple[str, list[Event]]]:
+    env = router.hearing(built)
+    try:
+        source = built.plugin.open(env)
+    except ValueError as error:
+        raise ConfigError([built.problem(error)]) from None
+    if not isinstance(source, Hears):
+        raise refusal(f"input {built.plugin.name} makes its records itself, so it cannot be told a line")
+    for line in lines:
+        source.hear(line, at)
+    source.hear(None, at)
+    return env.taken
 
 
 def printed(subject: Subject, name: str, source: str, lines: Iterable[bytes], now_ns: int) -> Iterator[Fed]:
@@ -86,5 +147,5 @@ def record_in(text: bytes) -> dict[str, object]:
     return found if isinstance(found, dict) else {"log": text.decode("utf-8", "surrogateescape")}
 
 
-def refusal(message: str) -> ConfigError:
-    return ConfigError([Problem("rehearsal", message)])
+def refusal(message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem("rehearsal", message, hint=hint)])

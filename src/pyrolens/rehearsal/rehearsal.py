@@ -1,15 +1,13 @@
 """A config at work on records that are handed to it, without anything around it."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 from pyrolens.config import Config
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.pipeline.pipeline import ANYWHERE
 from pyrolens.records.event import SECOND, Event
 from pyrolens.rehearsal.journey import FilterUse, Hold, Journey, Note, Used
-from pyrolens.rehearsal.rehearsed import Rehearsed, entry_of
+from pyrolens.rehearsal.rehearsed import Rehearsed, entry_of, lent
 from pyrolens.rehearsal.sent import Encoder, Sent, output_of
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Watch
@@ -100,32 +98,6 @@ class Rehearsal:
         except Exception as error:
             text = f"a timer failed: {type(error).__name__}: {error}"
             self._pipeline.notes.kept.append(Note("error", "engine", text))
-
-
-LOOKED_AT = ("PYROLENS_JOIN_PARTIAL_MESSAGES",)
-"""Variables that plugins look at while they are made."""
-
-
-@contextmanager
-def lent(environ: Mapping[str, str] | None) -> Iterator[None]:
-    """These variables instead of this process's own."""
-    if environ is None or all(environ.get(name) == os.environ.get(name) for name in LOOKED_AT):
-        yield
-        return
-    own = {name: os.environ.get(name) for name in LOOKED_AT}
-    put({name: environ.get(name) for name in LOOKED_AT})
-    try:
-        yield
-    finally:
-        put(own)
-
-
-def put(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def settled(receipt: Receipt) -> None:

@@ -1,17 +1,22 @@
 """The router of a rehearsal: the same filters, processors, stream tasks and routes, and outputs that only remember."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyrolens.config import Built, Config
 from pyrolens.pipeline.pipeline import Batch, Route, Way
 from pyrolens.pipeline.step import Step, TaskStep
-from pyrolens.plugin import Filter, Input, Output
+from pyrolens.plugin import Filter, Input, LogLine, Output
+from pyrolens.records.event import Event
+from pyrolens.records.metrics import MetricSet
 from pyrolens.rehearsal.journey import Kind, Note
 from pyrolens.rehearsal.notes import Notes
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Milestone, Watch, Watched
+from pyrolens.service.envs import PluginEnv
 from pyrolens.service.router import Router
 from pyrolens.service.secrets import plugins_of, secrets_of
 
@@ -26,6 +31,44 @@ class Entry(NamedTuple):
     built: Built[Input]
     before: list[Step]
     way: Way
+
+
+class Hearing(PluginEnv):
+    """An InputEnv that keeps what it is given."""
+
+    stores = False
+
+    def __init__(self, tag: str, flush: float, *args: Any) -> None:
+        super().__init__(*args)
+        self.tag, self.flush = tag, flush
+        self.taken: list[tuple[str, list[Event]]] = []
+
+    def ingest(
+        self,
+        tag: str,
+        events: list[Event],
+        size: int,
+        settled: Callable[[], None] | None = None,
+        *,
+        stored: Callable[[], None] | None = None,
+        delivered: Callable[[], None] | None = None,
+    ) -> None:
+        self.taken.append((tag, events))
+        for call in (stored, settled, delivered):
+            if call is not None:
+                call()
+
+    def publish(self, tag: str, metrics: MetricSet) -> None:
+        self.log.info("metrics came in, of which nothing is shown here", tag=tag)
+
+    def own_metrics(self) -> MetricSet:
+        return MetricSet(())
+
+    def listen(self, take: Callable[[LogLine], None]) -> Callable[[], None]:
+        return lambda: None
+
+    def leads_to(self, output: str) -> bool:
+        return True
 
 
 class Rehearsed(Router):
@@ -78,6 +121,12 @@ class Rehearsed(Router):
             self._belongs = watch
             door = self.processed(door, built)
         return Route(built.matches, door)
+
+    def hearing(self, built: Built[Input]) -> Hearing:
+        """What the source of an input is lent that is told what comes in. Nobody gets what it makes of it."""
+        label = built.label
+        lent = label, self._log_of(built), self.metrics.input(label, built.plugin.name), self._lent
+        return Hearing(built.tag, self.config.service.flush, *lent)
 
     def _entry(self, built: Built[Input]) -> Entry:
         before = self.input_steps(built)
@@ -170,3 +219,29 @@ def entry_of(entries: Sequence[Entry], tag: str, named: str | None) -> Entry | N
     own = [entry for entry in entries if entry.built.tag == tag]
     sockets = [entry for entry in entries if getattr(entry.built.plugin, "unix_path", None)]
     return next(iter([*own, *sockets]), None)
+
+
+LOOKED_AT = ("PYROLENS_JOIN_PARTIAL_MESSAGES",)
+"""Variables that plugins look at while they are made."""
+
+
+@contextmanager
+def lent(environ: Mapping[str, str] | None) -> Iterator[None]:
+    """These variables instead of this process's own."""
+    if environ is None or all(environ.get(name) == os.environ.get(name) for name in LOOKED_AT):
+        yield
+        return
+    own = {name: os.environ.get(name) for name in LOOKED_AT}
+    put({name: environ.get(name) for name in LOOKED_AT})
+    try:
+        yield
+    finally:
+        put(own)
+
+
+def put(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
