@@ -20,6 +20,7 @@ VERBS = {
     "render": ("pyrolens.tools.render", "print what ECS makes of a task definition"),
     "inject": ("pyrolens.tools.inject", "add the router to a task definition"),
     "eject": ("pyrolens.tools.eject", "print the whole config that a task's router has, as one file"),
+    "graph": ("pyrolens.tools.graph", "draw what leads where, with the rates of a running router"),
     "convert": ("pyrolens.tools.convert", "print a config in the other language: classic or YAML"),
     "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),
 }

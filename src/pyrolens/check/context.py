@@ -141,7 +141,7 @@ class Context:
         """Those that records come with, before any rewrite_tag."""
         known = [f"{c.name}-firelens-{FOLLOWS}" for c in self.firelens]
         known += [tag for section, tag in self.inputs if not (self.task and tag == "*-firelens-*")]
-        if not self.inputs or self._other_tags():
+        if not self.inputs or self.other_tags:
             known.append(ANY)
         return list(dict.fromkeys(known))
 
@@ -176,7 +176,8 @@ class Context:
         named = any(True for s in self.document.of("service") for _ in s.all("streams_file"))
         return named or bool(self.document.of("stream_task"))
 
-    def _other_tags(self) -> bool:
+    @cached_property
+    def other_tags(self) -> bool:
         """Whether something makes tags that is not followed here."""
         return bool(
             self.has_streams
