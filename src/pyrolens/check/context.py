@@ -190,7 +190,7 @@ class Context:
         """Whether a filter or output takes some record of these tags; None: that is not known."""
         if text(section, "match_regex"):
             return None
-        match = section.get("match")
+        match = section.last("match")
         return match is not None and overlap(tag, str(match.value))
 
 
@@ -218,7 +218,7 @@ def name(section: Section) -> str:
 
 def text(section: Section, key: str) -> str:
     """The value of an option as it is written; "" without one."""
-    entry = section.get(key)
+    entry = section.last(key)
     return str(entry.value) if entry else ""
 
 
