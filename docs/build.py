@@ -20,6 +20,7 @@ from docs import fluentd_reference, transcripts, usage
 from pyrolens.check.catalogue import RULES
 from pyrolens.check.rule import page
 from pyrolens.plugin import Plugin, PluginKind, find, names
+from pyrolens.testing.format import reference as test_format
 from pyrolens.tools import reference
 
 DOCS = Path(__file__).parent
@@ -37,6 +38,7 @@ def pages() -> dict[Path, str]:
         "benchmarks.md": benchmarks(),
         "fluentd-reference.md": fluentd_reference.page(),
         "check-rules.md": check_rules(),
+        "test-format.md": test_format(),
     }
     return {**out, **{DOCS / name: text for name, text in written.items()}}
 

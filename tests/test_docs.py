@@ -77,6 +77,8 @@ def test_an_example_is_accepted(block: Block, tmp_path: Path) -> None:
         has_router = "firelensConfiguration" in block.text
         command = ["render" if has_router else "inject", block.name]
         command += [] if has_router else ["--image", "x", "--log", "Name=null"]
+    elif block.name.endswith(".pyrolens.yaml"):
+        command = ["test", block.name]
     else:
         option = "-R" if block.name.startswith("parsers") else "-c"
         command = ["run", "--dry-run", option, block.name]

@@ -16,10 +16,11 @@ VERBS = {
     "init": ("pyrolens.tools.init", "fetch the config files that the environment names, then run"),
     "health": ("pyrolens.tools.health", "ask the router whether it is well, as a container's health check"),
     "check": ("pyrolens.tools.check", "say what is wrong with configs and task definitions"),
-    "explain": ("pyrolens.tools.explain", "say where records go, and what becomes of them on the way"),
+    "test": ("pyrolens.tools.test", "run the tests that stand beside a config"),
     "render": ("pyrolens.tools.render", "print what ECS makes of a task definition"),
     "inject": ("pyrolens.tools.inject", "add the router to a task definition"),
     "eject": ("pyrolens.tools.eject", "print the whole config that a task's router has, as one file"),
+    "graph": ("pyrolens.tools.graph", "draw what leads where, with the rates of a running router"),
     "convert": ("pyrolens.tools.convert", "print a config in the other language: classic or YAML"),
     "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),
 }

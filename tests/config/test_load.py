@@ -173,6 +173,16 @@ class TestMatch:
         assert warned(text) == [("no-match", 4, "output null.0 has no Match, so it gets nothing")]
         assert self.outputs(f"{INPUT}{INPUT}[OUTPUT]\n    Name null\n") == [None]
 
+    def test_a_route_is_as_good_as_a_match(self, tmp_path: Path) -> None:
+        config = (
+            "pipeline:\n  inputs:\n    - name: dummy\n      routes:\n        logs:\n          - name: r\n"
+            "            condition: {default: true}\n            to: {outputs: [null.0]}\n"
+            "  outputs:\n    - name: 'null'\n    - name: 'null'\n"
+        )
+        (tmp_path / "a.yaml").write_text(config)
+        told = [p.message for p in load(str(tmp_path / "a.yaml"), environ={}).warnings]
+        assert told == ["output null.1 has no Match, so it gets nothing"]
+
     @pytest.mark.parametrize(
         ("line", "gets"),
         [

@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pyrolens.local.account import Account, Row
 from pyrolens.ecs.copier import Message
+from pyrolens.local.account import Account, Row
 from pyrolens.local.story import Story, readable, way
 from pyrolens.local.trace import Arrival, Fate
 

@@ -172,3 +172,9 @@ def test_a_role_that_a_plan_does_not_know_yet_is_not_missed(capsys: pytest.Captu
     Path("plan.json").write_text(f'{{"planned_values": {{"root_module": {{"resources": [{resource}]}}}}}}')
     Path("task.json").unlink()
     assert check(capsys, "plan.json", "--ignore", "PL208") == (0, "nothing is wrong\n")
+
+
+def test_tests_beside_a_config_are_no_config(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.conf").write_text(GOOD)
+    Path("a.pyrolens.yaml").write_text("# logConfiguration\npipeline:\n")
+    assert check(capsys) == (0, "nothing is wrong\n")

@@ -141,7 +141,7 @@ class Context:
         """Those that records come with, before any rewrite_tag."""
         known = [f"{c.name}-firelens-{FOLLOWS}" for c in self.firelens]
         known += [tag for section, tag in self.inputs if not (self.task and tag == "*-firelens-*")]
-        if not self.inputs or self._other_tags():
+        if not self.inputs or self.other_tags:
             known.append(ANY)
         return list(dict.fromkeys(known))
 
@@ -176,7 +176,8 @@ class Context:
         named = any(True for s in self.document.of("service") for _ in s.all("streams_file"))
         return named or bool(self.document.of("stream_task"))
 
-    def _other_tags(self) -> bool:
+    @cached_property
+    def other_tags(self) -> bool:
         """Whether something makes tags that is not followed here."""
         return bool(
             self.has_streams
@@ -189,7 +190,7 @@ class Context:
         """Whether a filter or output takes some record of these tags; None: that is not known."""
         if text(section, "match_regex"):
             return None
-        match = section.get("match")
+        match = section.last("match")
         return match is not None and overlap(tag, str(match.value))
 
 
@@ -217,7 +218,7 @@ def name(section: Section) -> str:
 
 def text(section: Section, key: str) -> str:
     """The value of an option as it is written; "" without one."""
-    entry = section.get(key)
+    entry = section.last(key)
     return str(entry.value) if entry else ""
 
 

@@ -17,8 +17,8 @@ from pyrolens.problems import Place, nearest
 
 
 def unknown_parser(context: Context) -> Iterator[Finding]:
-    """A parser that nothing defines. Nothing is said where the parsers are not known, as in a file without inputs, which
-    is a part of a config."""
+    """A parser that nothing defines. Nothing is said where the parsers are not known, as in a file without inputs,
+    which is a part of a config."""
     if context.config is None or (context.task is None and not context.inputs):
         return
     own, own_multiline = context.config.parsers, context.config.multiline_parsers

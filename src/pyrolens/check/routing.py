@@ -19,7 +19,7 @@ def no_tag(context: Context) -> Iterator[Finding]:
     """A Match that no tag satisfies. An application with a logger of its own may send any tag over TCP, but none that
     looks like a container's."""
     for section in [*context.plugins("filter"), *context.plugins("output")]:
-        match = section.get("match")
+        match = section.last("match")
         if match is None or text(section, "match_regex") or "$" in (written := str(match.value)):
             continue
         tags = context.tags

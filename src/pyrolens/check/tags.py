@@ -1,6 +1,7 @@
 """Sets of tags, written as Match is: `*` stands for any text. What is said about two of them is proved, not tried."""
 
 import re
+from functools import lru_cache
 
 from pyrolens.records.accessor import GroupOf, Key, Tag, read_parts
 from pyrolens.records.tags import glob
@@ -48,3 +49,39 @@ def new_tags(template: str, old: str) -> str:
             # a * of the text itself is part of the tag, and as a wildcard it is too much rather than too little
             made += part
     return re.sub(r"\*+", "*", made)
+
+
+@lru_cache(maxsize=4096)
+def empty(inside: tuple[str, ...], outside: tuple[str, ...] = ()) -> bool:
+    """Whether no tag is in all of `inside` and in none of `outside`."""
+    patterns = (*inside, *outside)
+    letters = {char for pattern in patterns for char in pattern if char != "*"} | {FRESH}
+    waiting = [tuple(_onward(pattern, {0}) for pattern in patterns)]
+    seen = set(waiting)
+    while waiting:
+        state = waiting.pop()
+        ended = [len(pattern) in at for pattern, at in zip(patterns, state, strict=True)]
+        if all(ended[: len(inside)]) and not any(ended[len(inside) :]):
+            return False
+        for letter in letters:
+            new = tuple(_after(pattern, at, letter) for pattern, at in zip(patterns, state, strict=True))
+            if new not in seen and all(new[: len(inside)]):
+                seen.add(new)
+                waiting.append(new)
+    return True
+
+
+def _after(pattern: str, at: frozenset[int], letter: str) -> frozenset[int]:
+    """Where in a pattern one may be after a letter."""
+    stay = {n for n in at if pattern[n : n + 1] == "*"}
+    return _onward(pattern, stay | {n + 1 for n in at if pattern[n : n + 1] == letter})
+
+
+def _onward(pattern: str, at: set[int]) -> frozenset[int]:
+    """With the places behind stars, which may stand for nothing."""
+    found = set(at)
+    for n in sorted(at):
+        while pattern[n : n + 1] == "*":
+            n += 1
+            found.add(n)
+    return frozenset(found)

@@ -71,6 +71,8 @@ class Stage:
     outputs: tuple[Built[Output], ...] = ()
     exits: tuple[Built[Filter], ...] = ()
     """What sends records on by another tag or to another label."""
+    pattern: str = ""
+    """What it takes, as written."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def wire(
     outputs = [o for s in document.of("output") if (o := builder.output(s, pair))]
     if len(outputs) == len(document.of("output")):
         inputs = [builder.routed(i, outputs, pair) for i in inputs]
+    builder.tell_unmatched(inputs, outputs)
     check_signals(inputs, filters, outputs, problems)
     return inputs, filters, outputs
 
@@ -155,13 +156,8 @@ class Builder:
             self.problems.warning("option-ignored", message, entry.place)
             limit = 0
         matches = self._matches(plugin, section)
-        if matches is None:
-            if pair:
-                matches = everything
-            else:
-                message = f"output {name} has no Match, so it gets nothing"
-                hint = "add Match * to get all records"
-                self.problems.warning("no-match", message, section.place, hint)
+        if matches is None and pair:
+            matches = everything
         return Built(
             plugin,
             name,
@@ -172,6 +168,15 @@ class Builder:
             metrics_processors=self._processors(section.metrics_processors, of_metrics=True),
             total_limit=max(limit, 0),
         )
+
+    def tell_unmatched(self, inputs: list[Built[Input]], outputs: list[Built[Output]]) -> None:
+        """Outputs that neither a Match nor a route gives records."""
+        routed = [i.routes for i in inputs if any(r.holds or r.default or r.per_record for r in i.routes)]
+        reached = {number for routes in routed for route in routes for number in route.outputs}
+        for number, output in enumerate(outputs):
+            if output.matches is None and number not in reached:
+                message = f"output {output.label} has no Match, so it gets nothing"
+                self.problems.warning("no-match", message, output.place, "add Match * to get all records")
 
     # -- what they have in common ----------------------------------------------------------------------------------
 

@@ -102,6 +102,10 @@ class Section:
         """The first entry of that name, in any case."""
         return next((e for e in self.entries if e.key.lower() == key.lower()), None)
 
+    def last(self, key: str) -> Entry | None:
+        """The one that counts for an option of a plugin that is given several times."""
+        return next((e for e in reversed(self.entries) if e.key.lower() == key.lower()), None)
+
     def all(self, key: str) -> Iterator[Entry]:
         """The entries of that name, in any case."""
         return (e for e in self.entries if e.key.lower() == key.lower())

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyrolens.local.destinations import option
 from pyrolens.local.places import Destination
 from pyrolens.local.trace import Arrival, Fate
+from pyrolens.options import value_of
 from pyrolens.records.event import Record
 
 RESHAPING = ("log_key", "data_keys", "time_key", "replace_dots", "log_format", "compression", "format")
@@ -148,7 +148,7 @@ def _differences(
         what = f"{-difference} missing" if difference < 0 else f"{difference} too many"
         yield f"{destination.title}: {number} records expected, {len(records)} are there, {what}"
         return
-    reshaped = any(option(o.plugin, name) for o in destination.outputs for name in RESHAPING)
+    reshaped = any(value_of(o.plugin, name) for o in destination.outputs for name in RESHAPING)
     if reshaped or not all(_is_text(a.record) for a in wanted):
         return
     expected, found = Counter(_canonical(a.record) for a in wanted), Counter(map(_canonical_bytes, records))

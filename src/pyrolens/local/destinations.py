@@ -6,7 +6,7 @@ from pyrolens.aws.options import Aws
 from pyrolens.config import Built, Config
 from pyrolens.local.embedded_aws import EmbeddedAws, Where
 from pyrolens.local.places import Bucket, DataStream, DeliveryStream, Destination, LogGroup, Topic
-from pyrolens.options import spec_of
+from pyrolens.options import value_of
 from pyrolens.plugin import Output
 
 LOGS = ("cloudwatch_logs", "cloudwatch")
@@ -14,14 +14,6 @@ FIREHOSE = ("kinesis_firehose", "firehose")
 KINESIS = ("kinesis_streams", "kinesis")
 PLAIN = (None, "none", "gzip")
 """Compressions that are read back."""
-
-
-def option(plugin: Output, name: str) -> Any:
-    """The value of an option, also of one that is in a group of options; None when there is none of that name."""
-    for spec in spec_of(type(plugin)):
-        if spec.name == name:
-            return getattr(getattr(plugin, spec.group) if spec.group else plugin, spec.field)
-    return None
 
 
 def destinations(config: Config, aws: EmbeddedAws) -> list[Destination]:
@@ -53,8 +45,8 @@ def _destination(built: Built[Output], aws: EmbeddedAws) -> Destination:
         title, readable = f"S3, through Firehose {stream}", plugin.packing.compression in PLAIN
         return DeliveryStream(title=title, outputs=[built], readable=readable, aws=aws, where=where, name=stream)
     if name in KINESIS:
-        compression, joined = option(plugin, "compression"), option(plugin, "aggregation")
-        readable = compression in PLAIN and not (joined or option(plugin, "simple_aggregation"))
+        compression, joined = value_of(plugin, "compression"), value_of(plugin, "aggregation")
+        readable = compression in PLAIN and not (joined or value_of(plugin, "simple_aggregation"))
         title = f"Kinesis {plugin.stream}"
         return DataStream(title=title, outputs=[built], readable=readable, aws=aws, where=where, name=plugin.stream)
     if name == "s3":

@@ -13,7 +13,7 @@ Values are read as Fluent Bit reads them (src/flb_config_map.c, flb_utils.c); wh
 same and warn at the place.
 """
 
-from pyrolens.options.declared import Spec, group, lines, opt, spec_of
+from pyrolens.options.declared import Spec, group, lines, opt, spec_of, value_of
 from pyrolens.options.kinds import (
     FALSE,
     TRUE,
@@ -85,4 +85,5 @@ __all__ = [
     "split_commas",
     "split_tokens",
     "switch",
+    "value_of",
 ]  # fmt: skip

@@ -110,6 +110,14 @@ def spec_of(cls: type[Any]) -> list[Spec]:
     return list(_specs(key))
 
 
+def value_of(plugin: Any, name: str) -> Any:
+    """The value of an option, also of one that is in a group of options; None when there is none of that name."""
+    for spec in spec_of(type(plugin)):
+        if spec.name == name:
+            return getattr(getattr(plugin, spec.group) if spec.group else plugin, spec.field)
+    return None
+
+
 @cache
 def _specs(cls: type[Any]) -> tuple[Spec, ...]:
     hints = typing.get_type_hints(cls, include_extras=True)

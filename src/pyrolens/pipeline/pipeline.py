@@ -210,6 +210,12 @@ class Pipeline:
         self._drain()
         receipt.release()
 
+    def order_endings(self, of_outputs: int, of_filters: int) -> None:
+        """In the order that records go: what an input lets go may be remembered by a filter. The first ones so far are
+        those of the outputs' processors, and up to `of_filters` there are the filters'."""
+        endings = self.endings
+        self.endings = endings[of_filters:] + endings[of_outputs:of_filters] + endings[:of_outputs]
+
     def end(self) -> None:
         """The inputs have stopped: what is remembered goes on."""
         for ending in self.endings:

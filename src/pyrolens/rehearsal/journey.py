@@ -95,9 +95,9 @@ class Note(NamedTuple):
     """What a filter or the router had to say."""
 
     level: str
-    """error, warn or info"""
+    """error, warn or info; or print, of what a filter prints."""
     who: str
-    """Label of the filter, else the part of the router."""
+    """Label of the filter, else the part of the router; "" of what is printed."""
     text: str
 
 

@@ -15,6 +15,9 @@ class Notes(Logs):
         if level <= LEVELS["info"]:
             self.kept.append(Note(NAMES[level], log.name.rpartition(":")[2], self.masked(line_text(event, fields))))
 
+    def add(self, level: str, who: str, text: str) -> None:
+        self.kept.append(Note(level, who, text))
+
     def take(self) -> tuple[Note, ...]:
         """What was said since the last time."""
         if not self.kept:

@@ -1,19 +1,22 @@
 """A config at work on records that are handed to it, without anything around it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from pyrolens.config import Config
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.pipeline.pipeline import ANYWHERE
 from pyrolens.records.event import SECOND, Event
-from pyrolens.rehearsal.journey import FilterUse, Hold, Journey, Note, Used
-from pyrolens.rehearsal.nowhere import nowhere
+from pyrolens.rehearsal.journey import FilterUse, Hold, Journey, Used
 from pyrolens.rehearsal.rehearsed import Rehearsed, entry_of, lent
 from pyrolens.rehearsal.sent import Encoder, Sent, output_of
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Watch
 
+PRINTING = ("stdout", "python", "stream_task")
+"""Filters that may print."""
 START = 1_767_225_600_000_000_000
 """Where virtual time begins if nobody says: 2026-01-01T00:00:00Z in ns."""
 
@@ -29,12 +32,11 @@ class Rehearsal:
         self.config = config
         self._clock = VirtualClock(now_ns)
         with lent(environ):
-            self._printed = nowhere()
-        """What filters print is for whoever runs the router."""
-        with redirect_stdout(self._printed):
             self._router = Rehearsed(config, self._clock)
         self._pipeline = self._router.pipeline
         self._encoders: dict[str, Encoder] = {}
+        prints = any(w.plugin in PRINTING for w in self._pipeline.watches.values())
+        self._printing: Callable[[], AbstractContextManager[None]] = self._printed if prints else nullcontext
 
     @property
     def now_ns(self) -> int:
@@ -52,19 +54,23 @@ class Rehearsal:
         Raises: LookupError when there is no such input."""
         entry = entry_of(self._router.entries, tag, input)
         before, way = (entry.before, entry.way) if entry else ((), ANYWHERE)
-        with redirect_stdout(self._printed):
-            self._pipeline.feed(tag, list(events), Receipt(0, settled), before, way)
-        return self._pipeline.journey()
+        pipeline = self._pipeline
+        with self._printing():
+            pipeline.feed(tag, list(events), Receipt(0, settled), before, way)
+            if pipeline.holding:
+                for go_on in pipeline.impatient:
+                    go_on()
+        return pipeline.journey()
 
     def advance(self, seconds: float) -> Journey:
         """Let time pass: what filters with memory let go meanwhile, each at its own time."""
-        with redirect_stdout(self._printed):
+        with self._printing():
             self._clock.until(self._clock.ns + round(seconds * SECOND), self._run)
         return self._pipeline.journey()
 
     def finish(self) -> Journey:
         """The inputs' end: what filters with memory still hold goes on."""
-        with redirect_stdout(self._printed):
+        with self._printing():
             for ending in self._pipeline.endings:
                 self._run(ending)
         return self._pipeline.journey()
@@ -104,8 +110,18 @@ class Rehearsal:
         try:
             call()
         except Exception as error:
-            text = f"a timer failed: {type(error).__name__}: {error}"
-            self._pipeline.notes.kept.append(Note("error", "engine", text))
+            self._pipeline.notes.add("error", "engine", f"a timer failed: {type(error).__name__}: {error}")
+
+    @contextmanager
+    def _printed(self) -> Iterator[None]:
+        """What is printed meanwhile is a note."""
+        own, sys.stdout = sys.stdout, io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogateescape", write_through=True)
+        try:
+            yield
+        finally:
+            printed, sys.stdout = sys.stdout, own
+            for line in printed.buffer.getvalue().decode("utf-8", "surrogateescape").splitlines():
+                self._pipeline.notes.add("print", "", self._router.logs.masked(line))
 
 
 def settled(receipt: Receipt) -> None:

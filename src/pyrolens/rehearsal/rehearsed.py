@@ -12,7 +12,7 @@ from pyrolens.pipeline.step import Step, TaskStep
 from pyrolens.plugin import Filter, Input, LogLine, Output
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
-from pyrolens.rehearsal.journey import Kind, Note
+from pyrolens.rehearsal.journey import Kind
 from pyrolens.rehearsal.notes import Notes
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Milestone, Watch, Watched
@@ -21,6 +21,7 @@ from pyrolens.service.router import Router
 from pyrolens.service.secrets import plugins_of, secrets_of
 
 MOST_WAYS = 10_000
+NOT_ASKED = "what it asks others for is not known in a rehearsal, so records go on without it"
 IN_A_LOOP = "the records have left a loop, so no filter sees them"
 BEHIND = "an earlier match has taken the tag"
 
@@ -82,29 +83,43 @@ class Rehearsed(Router):
         self._whole = config
         self._ways: dict[object, tuple[Milestone, ...]] = {}
         notes = Notes()
+
+        def watched(*args: Any) -> Watched:
+            return Watched(notes, *args)
+
         service = replace(config.service, http_server=False, storage_path=None, log_file=None)
         bare = replace(config, service=service, inputs=[], outputs=[], flows=None)
-        super().__init__(bare, clock=clock, logs=notes, pipeline=Watched)
+        super().__init__(bare, clock=clock, logs=notes, pipeline=watched)
         pipeline = self.pipeline
-        pipeline.notes, pipeline.miles = notes, self.miles
+        pipeline.miles = self.miles
         self.logs.mask(secrets_of(plugins_of(config)))
-        self.leave = lambda status: notes.kept.append(Note("info", "engine", f"the router would end: status {status}"))
+        self.leave = lambda status: notes.add("info", "engine", f"the router would end, with status {status}")
         for task, step in zip(config.streams, [s for s in pipeline.steps if isinstance(s, TaskStep)], strict=True):
             source = task.statement.source.name
             asks_for = f"FROM STREAM:{source}" if task.source else f"FROM TAG:'{source}'"
             pipeline.watch(step, Watch("stream_task", task.label, "stream_task", task.place, asks_for))
         self._kind = "processor"
+        of_filters = len(pipeline.endings)
         pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._remembering)) is not None]
         self._belongs = None
+        of_outputs = len(pipeline.endings)
         self.entries = [e for i in config.inputs if (e := self._compiled(i, self._entry)) is not None]
+        endings = pipeline.endings
+        pipeline.endings = endings[of_outputs:] + endings[:of_filters] + endings[of_filters:of_outputs]
         self._problems.raise_if_any()
         if config.flows is not None:
             doors = zip(config.outputs, pipeline.routes, strict=True)
             pipeline.flows = self.flows(config, {o.name: route.door for o, route in doors if route.door})
 
     def step(self, built: Built[Filter]) -> Step:
+        pipeline = self.pipeline
+        endings, asked = len(pipeline.endings), pipeline.asked
         step = super().step(built)
         plugin = built.plugin
+        if plugin.waits:
+            pipeline.impatient += pipeline.endings[endings:]
+        if pipeline.asked > asked:
+            pipeline.notes.add("info", built.label, NOT_ASKED)
         watch = Watch(self._kind, built.label, plugin.name, built.place, takes(plugin), self._belongs)
         self.pipeline.watch(step, watch)
         return step

@@ -7,6 +7,7 @@ from typing import Any
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.pipeline.pipeline import ANYWHERE, Batch, Door, Memory, Pipeline, Plan, Way
 from pyrolens.pipeline.step import MetricsStep, Step
+from pyrolens.pipeline.tasks import Tasks, Work
 from pyrolens.plugin import Held
 from pyrolens.problems import Place
 from pyrolens.records.event import Event
@@ -86,10 +87,22 @@ class Walk:
     """What there is behind the last filter that ran."""
 
 
+class NoTasks(Tasks):
+    """Nobody is asked for anything. It is only counted who would be."""
+
+    asked = 0
+
+    def add(self, work: Work) -> None:
+        self.asked += 1
+
+
 class Watched(Pipeline):
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, notes: Notes, *args: Any) -> None:
         super().__init__(*args)
-        self.notes = Notes()
+        self.notes = notes
+        self.tasks = self._none = NoTasks()
+        self.impatient: list[Callable[[], None]] = []
+        """What makes filters go on that wait for others."""
         self.watches: dict[Step, Watch] = {}
         self.outputs: list[Watch] = []
         """In the order of the routes."""
@@ -110,6 +123,11 @@ class Watched(Pipeline):
         """The tag under which they came that the routes of an input part."""
         self._emissions: list[tuple[str, list[Event]]] = []
         self._holds = False
+
+    @property
+    def asked(self) -> int:
+        """How often a filter wanted to ask others for something."""
+        return self._none.asked
 
     def journey(self) -> Journey:
         """What was noted since the last time."""

@@ -76,7 +76,7 @@ class Router:
         *,
         clock: Clock = SYSTEM,
         logs: Logs | None = None,
-        pipeline: type[Pipeline] = Pipeline,
+        pipeline: Callable[..., Pipeline] = Pipeline,
     ) -> None:
         """`before`: the router that runs, if this one is to take over from it; nothing of that one changes here.
         The others are for a router that is only rehearsed."""
@@ -109,11 +109,14 @@ class Router:
         self.pipeline = pipeline([], [], self._log("router"), self.metrics.router)
         self.memory: Memory = before.memory if before else Memory()
         self.pipeline.routes += [r for o in config.outputs if (r := self._compiled(o, self._route)) is not None]
+        of_outputs = len(self.pipeline.endings)
         self.burials = burials(config, self.gates, self._problems, self.logs.masked)
         self.pipeline.steps += [s for f in config.filters if (s := self._compiled(f, self.step)) is not None]
         if config.streams:
             self._add_tasks(config.streams)
+        of_filters = len(self.pipeline.endings)
         self.inputs = [i for b in config.inputs if (i := self._compiled(b, self._input)) is not None]
+        self.pipeline.order_endings(of_outputs, of_filters)
         self._problems.raise_if_any()
         if config.flows is not None:
             doors = zip(config.outputs, self.pipeline.routes, strict=True)

@@ -64,6 +64,7 @@ class _Stage:
     """A <filter> or a <match> before its outputs are built."""
 
     takes: TagTest
+    pattern: str
     place: Place
     filter: Built[Filter] | None = None
     outputs: list[_Lowered] = field(default_factory=list)
@@ -218,7 +219,7 @@ class _Builder:
             message = f"<{element.name} {pattern}>: {why}"
             self.problems.error("bad-regex", message, element.argument_place)
             return None
-        stage = _Stage(takes, element.place)
+        stage = _Stage(takes, pattern, element.place)
         if element.name == "filter":
             cls = self.reading.type_of(element, FILTERS, **FILTERS_INSTEAD)
             stage.filter = self._filter(element, cls) if cls else None
@@ -312,7 +313,7 @@ class _Builder:
                 outputs += made
                 exits = tuple(replace(f, matches=stage.takes) for f in stage.exits)
                 filter_ = replace(stage.filter, matches=stage.takes) if stage.filter else None
-                built[label].append(Stage(stage.takes, filter_, tuple(made), exits))
+                built[label].append(Stage(stage.takes, filter_, tuple(made), exits, stage.pattern))
         return built, outputs
 
     # -- the service ---------------------------------------------------------------------------------------------

@@ -1,0 +1,108 @@
+"""Which filters, which of their rules and which outputs no test has exercised."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyrolens.config import Config
+from pyrolens.problems import Place
+from pyrolens.rehearsal.journey import FilterUse, Used
+
+
+@dataclass
+class Part:
+    """A filter, a rule or an output. For a rule, `records` are those on which it decided."""
+
+    kind: str
+    name: str
+    place: Place | None
+    records: int = 0
+
+
+@dataclass
+class Coverage:
+    """Of one config or task definition."""
+
+    subjects: dict[str, list[Part]]
+
+    @property
+    def parts(self) -> list[Part]:
+        return [part for parts in self.subjects.values() for part in parts]
+
+    @property
+    def percent(self) -> float:
+        parts = self.parts
+        return 100.0 * sum(part.records > 0 for part in parts) / len(parts) if parts else 100.0
+
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "percent": round(self.percent, 2),
+            "subjects": [
+                {"subject": subject, "parts": [_data(part) for part in parts]}
+                for subject, parts in self.subjects.items()
+            ],
+        }
+
+    def as_text(self) -> str:
+        if not self.parts:
+            return "coverage: nothing has run"
+        lines = ["coverage of filters, rules and outputs"]
+        for subject, parts in self.subjects.items():
+            missed = [part for part in parts if not part.records]
+            lines.append(f"  {subject}: {len(parts) - len(missed)} of {len(parts)}")
+            lines += [f"    no test exercises {_said(part)}" for part in missed]
+        return "\n".join([*lines, f"  {self.percent:.0f} %"])
+
+
+def _said(part: Part) -> str:
+    where = f"  {part.place.file}:{part.place.line}" if part.place and part.place.line else ""
+    return f"{part.kind} {part.name}{where}"
+
+
+def _data(part: Part) -> dict[str, Any]:
+    place = part.place
+    at = {"file": place.file if place else "", "line": place.line if place else 0}
+    return {"kind": part.kind, "name": part.name, **at, "records": part.records}
+
+
+def add_parts(
+    parts: list[Part], used: Sequence[Used], config: Config, known: Callable[[Place | None], Place | None]
+) -> None:
+    """Add what tests of one config did to its parts. `known`: the place that people know."""
+    outputs = {built.label: built for built in config.outputs}
+    by_name = {(part.kind, part.name): part for part in parts}
+
+    def add(kind: str, name: str, place: Place | None, records: int) -> None:
+        part = by_name.get((kind, name))
+        if part is None:
+            part = by_name[kind, name] = Part(kind, name, known(place))
+            parts.append(part)
+        part.records += records
+
+    for each in used:
+        for filter_ in each.filters:
+            if filter_.kind == "input":
+                continue
+            add(filter_.kind, filter_.label, filter_.place, filter_.records)
+            for number, rule in enumerate(filter_.rules):
+                add("rule", _rule(filter_, number), rule.place, rule.records)
+        for label, records in each.outputs:
+            # nobody has to show that records are thrown away, as ECS has it for what its health checks send
+            if outputs[label].plugin.name != "null":
+                add("output", label, outputs[label].place, records)
+
+
+def united(covered: Iterable[tuple[str, list[Part]]]) -> Coverage:
+    """Of (subject, its parts): what the tests of several files have done to one subject is added up."""
+    out: dict[str, dict[tuple[str, str], Part]] = {}
+    for subject, parts in covered:
+        known = out.setdefault(subject, {})
+        for part in parts:
+            whole = known.setdefault((part.kind, part.name), Part(part.kind, part.name, part.place))
+            whole.records += part.records
+    return Coverage({subject: list(parts.values()) for subject, parts in out.items()})
+
+
+def _rule(filter_: FilterUse, number: int) -> str:
+    same = sum(rule.text == filter_.rules[number].text for rule in filter_.rules[:number])
+    return f"{filter_.rules[number].text} ({filter_.label})" + (f" #{same + 1}" if same else "")

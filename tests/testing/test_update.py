@@ -1,0 +1,263 @@
+"""What was observed is written into the test file; the rest of it stays as it is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pyrolens.cli import main
+from pyrolens.language.yaml_nodes import documents
+from pyrolens.problems import Problems
+from pyrolens.testing.update import entry
+
+CONFIG = """\
+[INPUT]
+    Name  dummy
+    Tag   app
+[FILTER]
+    Name    grep
+    Match   app
+    Exclude log health
+[FILTER]
+    Name   modify
+    Match  app
+    Add    team shop
+[OUTPUT]
+    Name  stdout
+    Match app
+[OUTPUT]
+    Name            kinesis_firehose
+    Match           app
+    region          eu-west-1
+    delivery_stream all
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.conf").write_text(CONFIG)
+
+
+def updated(text: str) -> str:
+    """The file after an update, with which its tests pass."""
+    file = Path("a.pyrolens.yaml")
+    file.write_bytes(text.encode())
+    assert main(["test", "--update"]) == 0
+    made = file.read_bytes().decode()
+    assert main(["test", "--update"]) == 0
+    assert file.read_bytes().decode() == made, "what passes is not written again"
+    return made
+
+
+def test_a_test_without_expectations_gets_them() -> None:
+    text = """\
+# about a
+tests:
+  - name: one  # it
+    given: {tag: app, lines: [x, health]}
+
+  # the next
+  - name: two
+    given:
+      tag: none
+      lines: |
+        x
+"""
+    assert (
+        updated(text)
+        == """\
+# about a
+tests:
+  - name: one  # it
+    given: {tag: app, lines: [x, health]}
+    expect:
+      to:
+        stdout.0:
+          - exact:
+              log: x
+              team: shop
+        all:
+          - exact:
+              log: x
+              team: shop
+      dropped:
+        grep.0: 1
+
+  # the next
+  - name: two
+    given:
+      tag: none
+      lines: |
+        x
+    expect:
+      unrouted: 1
+"""
+    )
+
+
+def test_only_what_is_wrong_is_written() -> None:
+    text = """\
+tests:
+  - name: one
+    # what comes in
+    given: {tag: app, records: [{log: x, n: 1}, {log: y, n: 2}]}
+    expect:
+      # what comes out
+      to:
+        stdout:  # to look at
+          - {contains: {log: x}}   # well
+          - contains:  # not well
+              log: z
+              n: 3
+              gone: 1
+            # but why?
+            matches: {team: "^sh", n: "[13]"}
+            absent: [team, other]
+        all: 2   # both
+        # the end
+      nothing_else: true
+"""
+    assert (
+        updated(text)
+        == """\
+tests:
+  - name: one
+    # what comes in
+    given: {tag: app, records: [{log: x, n: 1}, {log: y, n: 2}]}
+    expect:
+      # what comes out
+      to:
+        stdout:  # to look at
+          - {contains: {log: x}}   # well
+          # not well
+          # but why?
+          - contains:
+              log: y
+              n: 2
+            matches:
+              team: "^sh"
+            absent:
+              - other
+        all: 2   # both
+        # the end
+      nothing_else: true
+"""
+    )
+
+
+def test_what_does_not_come_is_taken_out_and_what_comes_is_added() -> None:
+    text = """\
+tests:
+  - name: one
+    given: {tag: app, lines: [x, y]}
+    expect:
+      to:
+        stdout: [x]
+      dropped: by grep
+      unrouted: 2
+  - name: two
+    given: {tag: app, lines: health}
+    expect:
+      to:
+        stdout: [x]
+        all: 1
+"""
+    assert (
+        updated(text)
+        == """\
+tests:
+  - name: one
+    given: {tag: app, lines: [x, y]}
+    expect:
+      to:
+        stdout:
+          - x
+          - exact:
+              log: y
+              team: shop
+        all:
+          - exact:
+              log: x
+              team: shop
+          - exact:
+              log: y
+              team: shop
+  - name: two
+    given: {tag: app, lines: health}
+    expect:
+      to:
+        all: 0
+      dropped:
+        grep.0: 1
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("expect", "made"),
+    [
+        ("{to: {stdout: 2}, nothing_else: false}", "to: {stdout: 1}\nnothing_else: false"),
+        ("{to: {stdout: {count: 2, tag: a*}}, nothing_else: false}",
+         "to: {stdout: {count: 1, tag: a*}}\nnothing_else: false"),
+        ("{to: {stdout: {count: 1, tag: b*}}, nothing_else: false}",
+         "to: {stdout: {count: 1, tag: app}}\nnothing_else: false"),
+        ("{to: {stdout: {records: [y], order: any}}, nothing_else: false}",
+         "to: {stdout: {records: [x], order: any}}\nnothing_else: false"),
+        ("{dropped: 1, nothing_else: false}", "nothing_else: false"),
+        ("{}", "to: {stdout.0: [{exact: {log: x, team: shop}}], all: [{exact: {log: x, team: shop}}]}"),
+        ("{to: {stdout: [{exact: {log: y}, matches: {team: .}}], all: 1}}",
+         "to: {stdout: [{exact: {log: x}, matches: {team: .}}], all: 1}"),
+        ("{to: {stdout: [{tag: y, time: 2020-01-01T00:00:00Z}], all: 1}}",
+         "to: {stdout: [{tag: app, time: '2026-01-01T00:00:00Z'}], all: 1}"),
+    ],
+)  # fmt: skip
+def test_what_is_written_in_braces_is_written_anew_as_a_whole(expect: str, made: str) -> None:
+    text = updated(f"tests:\n  - name: one\n    expect: {expect}\n    given: {{tag: app, lines: x}}\n")
+    assert text.startswith("tests:\n  - name: one\n    expect:\n      ")
+    (test,) = yaml.load(text, Loader=yaml.BaseLoader)["tests"]
+    assert test["expect"] == yaml.load(made, Loader=yaml.BaseLoader)
+
+
+def test_a_test_in_braces_is_left_alone_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "tests:\n  - {name: one, given: {tag: app, lines: x}, expect: {}}\n"
+    Path("a.pyrolens.yaml").write_text(text)
+    assert main(["test", "--update"]) == 2
+    assert Path("a.pyrolens.yaml").read_text() == text
+    assert "a.pyrolens.yaml:2: error[not-updated]: a test in braces cannot" in capsys.readouterr().out
+
+
+def test_line_ends_stay_what_they_are() -> None:
+    text = "tests:\r\n  - name: one\r\n    given: {tag: none, lines: x}\r\n    expect: {}\r\n  # end"
+    assert updated(text) == (
+        "tests:\r\n  - name: one\r\n    given: {tag: none, lines: x}\r\n    expect:\r\n      unrouted: 1\r\n  # end"
+    )
+
+
+def test_expect_may_come_first_in_its_test() -> None:
+    text = "tests:\n  - expect: {unrouted: 2}  # so many\n    name: one\n    given: {tag: none, lines: x}\n"
+    assert updated(text) == (
+        "tests:\n  - expect:\n      unrouted: 1\n    # so many\n    name: one\n    given: {tag: none, lines: x}\n"
+    )
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, min_size=1, max_size=3))
+@example({"a": "1e5", "b": "yes", "c": "~", "d": "x ", "e": "- x", "f": "x: y", "g": "x #y", "h": "\x85\u2028\x00"})
+@example({"a": [[1, []], {}, [{"b": {"c": ["1"]}}]]})
+def test_what_is_written_is_read_as_the_same(value: dict[str, Any]) -> None:
+    text = "\n".join(line for name, inner in value.items() for line in entry(name, inner, "  ")) + "\n"
+    problems = Problems()
+    (node,) = documents(text, "x", problems)
+    assert not list(problems)
+    assert node.typed == value
