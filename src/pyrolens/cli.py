@@ -16,6 +16,7 @@ VERBS = {
     "init": ("pyrolens.tools.init", "fetch the config files that the environment names, then run"),
     "health": ("pyrolens.tools.health", "ask the router whether it is well, as a container's health check"),
     "check": ("pyrolens.tools.check", "say what is wrong with configs and task definitions"),
+    "explain": ("pyrolens.tools.explain", "say where records go, and what becomes of them on the way"),
     "test": ("pyrolens.tools.test", "run the tests that stand beside a config"),
     "render": ("pyrolens.tools.render", "print what ECS makes of a task definition"),
     "inject": ("pyrolens.tools.inject", "add the router to a task definition"),

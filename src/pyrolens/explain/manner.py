@@ -1,0 +1,59 @@
+"""What all parts of a page about a record need: of what it tells, for whom, and how wide."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pyrolens.config import Built
+from pyrolens.explain.items import Items
+from pyrolens.explain.text import Line, line, value_text
+from pyrolens.explain.trips import Hide
+from pyrolens.explain.words import place_text
+from pyrolens.problems import Place
+from pyrolens.rehearsal.subject import Subject
+
+LONG_ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{8})[0-9a-f]{24,}(?![0-9a-f])")
+"""Of a container or a task."""
+
+
+@dataclass
+class Manner:
+    subject: Subject
+    items: Items
+    hide: Hide
+    width: int
+    everything: bool = False
+    """Nothing is left out."""
+
+    @cached_property
+    def built(self) -> dict[str, Built[Any]]:
+        """Filters and outputs by their labels."""
+        filters, outputs = self.subject.config.filters, self.subject.config.outputs
+        return {**{built.label: built for built in filters}, **{built.label: built for built in outputs}}
+
+    def brief(self, text: str) -> str:
+        """Without secrets, and with long ids cut unless all is wanted."""
+        text = self.hide(text)
+        return text if self.everything else LONG_ID.sub(r"\1…", text)
+
+    def json(self, record: Any) -> str:
+        return self.brief(value_text(record))
+
+    def place(self, place: Place | None) -> str:
+        return place_text(self.subject.place(place))
+
+    def wrapped(self, text: str, before: str, style: str = "") -> Iterator[Line]:
+        for n, part in enumerate(cut(text, max(self.width - len(before) - 10, 40))):
+            yield line(before if n == 0 else " " * len(before), (part, style))
+
+
+def cut(text: str, room: int) -> Iterator[str]:
+    """To lines, behind a comma or a blank where there is one in their last third."""
+    while len(text) > room:
+        end = max(text.rfind(",", room * 2 // 3, room), text.rfind(" ", room * 2 // 3, room))
+        end = end + 1 if end >= 0 else room
+        yield text[:end]
+        text = text[end:]
+    yield text

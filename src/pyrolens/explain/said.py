@@ -1,0 +1,74 @@
+"""The lines that somebody wants to be told about, as what their input makes of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pyrolens.explain.trips import Said
+from pyrolens.problems import ConfigError, Problem
+from pyrolens.records.codecs.json import json_text
+from pyrolens.rehearsal.lines import Fed, line_events
+from pyrolens.rehearsal.subject import Subject
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Lines, and at most one of a container, a tag, an input and a file that they come from."""
+
+    lines: Sequence[str]
+    container: str | None = None
+    stream: str = "stdout"
+    tag: str | None = None
+    input: str | None = None
+    file: str | None = None
+
+    @property
+    def source(self) -> str:
+        if self.container is not None:
+            return f"container {self.container}" + (" stderr" if self.stream == "stderr" else "")
+        if self.file is not None:
+            return f"file {self.file}"
+        return f"input {self.input}" if self.input is not None else f"tag {self.tag}"
+
+
+def said_of(subject: Subject, wanted: Wanted, now_ns: int) -> list[Said]:
+    """Raises: ConfigError."""
+    wanted = settled(subject, wanted)
+    if wanted.container is not None or wanted.tag is not None:
+        return [Said(text, wanted.source, fed(subject, [text], wanted, now_ns)) for text in wanted.lines]
+    # an input may make one record of several lines
+    parts = fed(subject, wanted.lines, wanted, now_ns)
+    if len(parts) == len(wanted.lines):
+        return [Said(text, wanted.source, [part]) for text, part in zip(wanted.lines, parts, strict=True)]
+    return [Said(record_text(part), wanted.source, [part]) for part in parts]
+
+
+def fed(subject: Subject, lines: Sequence[str], wanted: Wanted, now_ns: int) -> list[Fed]:
+    raw = [text.encode("utf-8", "surrogateescape") for text in lines]
+    return line_events(
+        subject,
+        raw,
+        container=wanted.container,
+        source=wanted.stream,
+        file=wanted.file,
+        input=wanted.input,
+        tag=wanted.tag,
+        now_ns=now_ns,
+    )
+
+
+def record_text(part: Fed) -> str:
+    return " ".join(json_text(record, escape_unicode=False) for _, record in part.events)
+
+
+def settled(subject: Subject, wanted: Wanted) -> Wanted:
+    """With where they come from, if nobody said and there is only one possibility. Raises: ConfigError."""
+    if any(x is not None for x in (wanted.container, wanted.tag, wanted.input, wanted.file)):
+        return wanted
+    if len(subject.containers) == 1:
+        return replace(wanted, container=subject.containers[0])
+    inputs = subject.config.inputs
+    if not subject.containers and len(inputs) == 1:
+        return replace(wanted, input=inputs[0].label)
+    ways = [f"--container {name}" for name in subject.containers] or [f"--input {built.label}" for built in inputs]
+    hint = " or ".join([*ways, "--tag TAG"])
+    raise ConfigError([Problem("bad-option", "where do these lines come from?", None, f"say {hint}")])
