@@ -1,5 +1,6 @@
 """What was observed is written into the test file; the rest of it stays as it is."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +262,13 @@ def test_what_is_written_is_read_as_the_same(value: dict[str, Any]) -> None:
     (node,) = documents(text, "x", problems)
     assert not list(problems)
     assert node.typed == value
+
+
+def test_what_firelens_puts_on_each_record_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    log = {"logDriver": "awsfirelens", "options": {"Name": "stdout"}}
+    both = {"image": "x", "memory": 9, "essential": True}
+    router = {"name": "router", "firelensConfiguration": {"type": "fluentbit"}, **both}
+    containers = [{"name": "web", "logConfiguration": log, **both}, router]
+    Path("task.json").write_text(json.dumps({"family": "shop", "containerDefinitions": containers}))
+    text = "subject: task.json\ntests:\n  - name: one\n    given: {container: web, lines: x}\n"
+    assert updated(text) == text + "    expect:\n      to:\n        stdout.0:\n          - x\n"

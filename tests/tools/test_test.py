@@ -397,3 +397,9 @@ tests:
     assert status == 2
     assert "router.pyrolens.yaml:1:28: error" in out
     assert "no tail input reads /tmp/x.log" in out
+
+
+def test_what_filters_print_does_not_get_into_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("router.conf").write_text(CONFIG + "[FILTER]\n    Name  stdout\n    Match *\n")
+    status, out, _ = run(capsys, "--format", "json", tests=GOOD)
+    assert (status, len(json.loads(out)["files"])) == (0, 1)

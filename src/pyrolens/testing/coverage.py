@@ -18,6 +18,11 @@ class Part:
     place: Place | None
     records: int = 0
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Of the same name there may be another one in another file, which other tests of the subject put in."""
+        return self.kind, self.name, str(self.place)
+
 
 @dataclass
 class Coverage:
@@ -70,12 +75,12 @@ def add_parts(
 ) -> None:
     """Add what tests of one config did to its parts. `known`: the place that people know."""
     outputs = {built.label: built for built in config.outputs}
-    by_name = {(part.kind, part.name): part for part in parts}
+    by_name = {part.key: part for part in parts}
 
     def add(kind: str, name: str, place: Place | None, records: int) -> None:
-        part = by_name.get((kind, name))
-        if part is None:
-            part = by_name[kind, name] = Part(kind, name, known(place))
+        new = Part(kind, name, known(place))
+        part = by_name.setdefault(new.key, new)
+        if part is new:
             parts.append(part)
         part.records += records
 
@@ -94,11 +99,11 @@ def add_parts(
 
 def united(covered: Iterable[tuple[str, list[Part]]]) -> Coverage:
     """Of (subject, its parts): what the tests of several files have done to one subject is added up."""
-    out: dict[str, dict[tuple[str, str], Part]] = {}
+    out: dict[str, dict[tuple[str, str, str], Part]] = {}
     for subject, parts in covered:
         known = out.setdefault(subject, {})
         for part in parts:
-            whole = known.setdefault((part.kind, part.name), Part(part.kind, part.name, part.place))
+            whole = known.setdefault(part.key, Part(part.kind, part.name, part.place))
             whole.records += part.records
     return Coverage({subject: list(parts.values()) for subject, parts in out.items()})
 

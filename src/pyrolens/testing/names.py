@@ -12,7 +12,8 @@ from pyrolens.rehearsal.subject import Subject
 from pyrolens.testing.suite import Case
 
 PLACES = {
-    "bucket", "database", "delivery_stream", "file", "host", "index", "log_group_name", "stream", "topic_arn", "topics",
+    "bucket", "database", "delivery_stream", "file", "host", "index", "log_group_name", "logstash_prefix", "stream",
+    "topic_arn", "topics",
 }  # fmt: skip
 """Options of outputs that say where records go."""
 

@@ -24,6 +24,10 @@ from pyrolens.testing.result import SuiteResult
 from pyrolens.testing.suite import Destination, Expectation, Expected, Patterns
 
 Data = dict[str, Any]
+OF_ALL = {
+    "container_id", "container_name", "source", "ec2_instance_id", "ecs_cluster", "ecs_task_arn", "ecs_task_definition",
+}  # fmt: skip
+"""Fields that FireLens puts on each record."""
 
 
 # -- what is to be expected -------------------------------------------------------------------------------------------
@@ -41,7 +45,7 @@ class Rewriter:
         if self.expect.nothing_else:
             for label in dict.fromkeys(arrival.output for _, arrival in self.judge.unnamed):
                 came = [arrival for _, arrival in self.judge.unnamed if arrival.output == label]
-                out[self._name(label)] = [{"exact": record_of(arrival.event)} for arrival in came]
+                out[self._name(label)] = [self._new(arrival) for arrival in came]
         return out
 
     def others(self) -> dict[str, Any]:
@@ -65,8 +69,16 @@ class Rewriter:
     def record(self, pair: RecordDiff, came: Sequence[Arrival]) -> Any:
         arrival = came[pair.observed or 0]
         if pair.expected is None:
-            return {"exact": record_of(arrival.event)}
+            return self._new(arrival)
         return as_data(pair.expected) if pair.fits else renewed(pair.expected, arrival, self.judge)
+
+    def _new(self, arrival: Arrival) -> Any:
+        """Of a task's records without what each of them has."""
+        record = record_of(arrival.event)
+        own = {name: value for name, value in record.items() if name not in OF_ALL}
+        if not self.names.containers or not own:
+            return {"exact": record}
+        return as_data(Expected(self.expect.place, contains=own))
 
     def _destination(self, one: Destination) -> Any:
         came = [arrival for _, arrival in self.judge.came(one)]
@@ -169,7 +181,7 @@ def within(shape: Mapping[str, Any], record: Mapping[str, Any]) -> Data:
 
 # -- YAML -------------------------------------------------------------------------------------------------------------
 
-SIMPLE = re.compile(r"[A-Za-z/_][\w/ .+-]*(?<! )")
+SIMPLE = re.compile(r"[A-Za-z/_](?:[\w/ .+-]|:(?=[^ ]))*(?<! )")
 WORDS = {"yes", "no", "on", "off", "true", "false", "null"}
 
 
