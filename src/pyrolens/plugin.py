@@ -472,6 +472,12 @@ def find(kind: PluginKind, name: str) -> type[Any] | None:
     )
 
 
+def builtin_parsers() -> list[str]:
+    """The names of the parsers that are there without a Parsers_File."""
+    found: list[str] = importlib.import_module("pyrolens.parsers._library").names()
+    return found
+
+
 def builtin_parser(name: str) -> Parser | None:
     """The parser of that name which is there without a Parsers_File, or None."""
     parser: Parser | None = importlib.import_module("pyrolens.parsers._library").builtin(name)

@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from pyrolens.check import mends
 from pyrolens.check.context import Context, is_on, name, text
 from pyrolens.check.fields import container_tags, fields_of
 from pyrolens.check.rule import Finding, Rule
@@ -305,5 +306,6 @@ RULES = [
         bad=IN + "[OUTPUT]\n    Name http\n    Match *\n    Host logs.example.com\n    Port «443»\n" + RETRY,
         good=IN + "[OUTPUT]\n    Name http\n    Match *\n    Host logs.example.com\n    Port 443\n    tls On\n" + RETRY,
         find=no_tls,
+        mend=mends.tls_on,
     ),
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pyrolens.check import mends
 from pyrolens.check.context import ANY, Context, is_on, name, text
 from pyrolens.check.fields import container_tags, fields_of
 from pyrolens.check.rule import Finding, Rule
@@ -177,6 +178,7 @@ RULES = [
         + "[FILTER]\n    Name parser\n    Match *\n    Key_Name log\n    Parser json\n    Reserve_Data On\n"
         + OUT,
         find=unknown_parser,
+        mend=mends.parser_name,
     ),
     Rule(
         "CF120",

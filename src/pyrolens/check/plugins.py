@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from pyrolens.check import mends
 from pyrolens.check.context import Context, is_on, name, text
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.structure import IN, OUT
@@ -129,6 +130,7 @@ RULES = [
         bad=IN + ES + "    Logstash_Format On\n    «Index» app\n",
         good=IN + ES + "    Logstash_Format On\n    Logstash_Prefix app\n",
         find=index_and_logstash,
+        mend=mends.no_effect,
     ),
     Rule(
         "PL225",
@@ -143,6 +145,7 @@ RULES = [
         + "[OUTPUT]\n    Name opensearch\n    Match *\n    Host a1.us-east-1.aoss.amazonaws.com\n    tls On\n"
         + "    AWS_Auth On\n    AWS_Region us-east-1\n    AWS_Service_Name aoss\n    Suppress_Type_Name On\n",
         find=serverless,
+        mend=mends.serverless_name,
     ),
     Rule(
         "PL229",
@@ -155,6 +158,7 @@ RULES = [
         good=IN + S3 + "    s3_key_format /logs/%Y/$UUID\n",
         told=("bad-value",),
         says="(?:total_file_size|upload_chunk_size|s3_key_format) is ",
+        mend=mends.first_slash,
     ),
     Rule(
         "PL230",
@@ -188,6 +192,7 @@ RULES = [
         bad=IN + HTTP + "    net.dns.mode «LEGACY»\n",
         good=IN + HTTP + "    net.dns.resolver LEGACY\n",
         find=no_dns_mode,
+        mend=mends.dns_resolver,
     ),
     Rule(
         "PL237",

@@ -34,6 +34,10 @@ UNKNOWN = "1"
 """For a variable of which nobody here knows the value: a number, a switch and a name."""
 
 
+PlaceOf = Callable[[Place | None], Place | None]
+"""The place that people know, of one in what was read."""
+
+
 @dataclass
 class Checked:
     """A file, and what is known of it."""
@@ -264,7 +268,7 @@ class Reader:
         self.place = named
         return out
 
-    place: Callable[[Place | None], Place | None] = staticmethod(lambda place: place)
+    place: PlaceOf = staticmethod(lambda place: place)
     """The place that people know, of the file that was read last."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pyrolens.check.context import Context
+from pyrolens.check.edits import Mend
 from pyrolens.problems import Place, Problem, Severity
 
 BEGIN, END = "«", "»"
@@ -51,6 +52,8 @@ class Rule:
     """Of the task role, in both examples."""
     trust: str = ""
     """Of the role that outputs assume, in the bad example."""
+    mend: Mend | None = None
+    """For `--fix`: what mends a finding of which it is certain what was meant."""
     target: str = ""
     """As for `--target`, in both examples; without it the rule says nothing."""
 
@@ -83,6 +86,7 @@ def page(rule: Rule) -> str:
         f"Severity: {rule.severity}",
         rule.why,
         rule.fix,
+        *(["`pyrolens check --fix` mends it where it is certain what was meant."] if rule.mend else []),
         f"Found{with_target}:\n\n```text\n{unmarked(rule.bad).strip()}\n```",
         *([f"The policy of the task role:\n\n```text\n{rule.policy}\n```"] if rule.policy else []),
         *([f"The trust policy of the role that is assumed:\n\n```text\n{rule.trust}\n```"] if rule.trust else []),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pyrolens.check import mends
 from pyrolens.check.context import Context
 from pyrolens.check.rule import Finding, Rule
 
@@ -27,6 +28,7 @@ RULES = [
         bad=IN + OUT + "«[OUTPT]»\n    Name null\n    Match app\n",
         good=IN + OUT,
         told=("unknown-section",),
+        mend=mends.section_name,
     ),
     Rule(
         "CF102",
@@ -51,6 +53,7 @@ RULES = [
         good=IN + "[OUTPUT]\n    Name stdout\n    Match *\n    Format json\n",
         told=("unknown-option",),
         says=r"^(?!\[SERVICE\])",
+        mend=mends.option_name,
     ),
     Rule(
         "CF105",
@@ -62,6 +65,7 @@ RULES = [
         good="[SERVICE]\n    Flush 1\n" + IN + OUT,
         told=("unknown-option",),
         says=r"^\[SERVICE\]",
+        mend=mends.service_name,
     ),
     Rule(
         "CF106",
@@ -84,6 +88,7 @@ RULES = [
         bad=IN + "«[OUTPUT»\n    Name stdout\n    Match *\n",
         good=IN + OUT,
         told=("syntax", "unexpected", "yaml-syntax", "yaml-shape", "not-classic", "not-yaml"),
+        mend=mends.line_of_config,
     ),
     Rule(
         "CF108",
@@ -105,6 +110,7 @@ RULES = [
         bad=IN + "[OUTPUT]\n    Name «stdot»\n    Match *\n",
         good=IN + OUT,
         told=("unknown-plugin",),
+        mend=mends.plugin_name,
     ),
     Rule(
         "CF126",

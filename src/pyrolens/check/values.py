@@ -1,5 +1,6 @@
 """Options and values: what a start of the router says of them and no other rule tells."""
 
+from pyrolens.check import mends
 from pyrolens.check.rule import Rule
 from pyrolens.check.structure import IN, OUT
 
@@ -15,6 +16,7 @@ RULES = [
         good=IN + OUT,
         told=("given-twice",),
         says="one counts",
+        mend=mends.same_again,
     ),
     Rule(
         "CF136",
@@ -25,6 +27,7 @@ RULES = [
         bad=IN + OUT + "    Format json\n    «Format» msgpack\n",
         good=IN + OUT + "    Format json\n",
         told=("given-twice",),
+        mend=mends.same_again,
     ),
     Rule(
         "CF137",
@@ -37,6 +40,7 @@ RULES = [
         good=IN + "[OUTPUT]\n    Name cloudwatch_logs\n    Match *\n    log_stream_prefix app-\n    region us-east-1\n"
         "    log_group_name /app\n",
         told=("missing-option",),
+        mend=mends.colon_of_name,
     ),
     Rule(
         "CF138",
@@ -80,6 +84,7 @@ RULES = [
         bad=IN + "[OUTPUT]\n    Name stdout\n    Match * «# all of them»\n",
         good=IN + "[OUTPUT]\n    Name stdout\n    # all of them\n    Match *\n",
         told=("comment-in-value", "equals-in-value", "blanks-kept", "ignored-text"),
+        mend=mends.equals_sign,
     ),
     Rule(
         "CF142",
@@ -92,5 +97,6 @@ RULES = [
         + "[FILTER]\n    Name multiline\n    Match *\n    Mode partial_message\n    multiline.key_content log\n"
         + OUT,
         told=("bad-value", "bad-plugin"),
+        mend=mends.choice,
     ),
 ]

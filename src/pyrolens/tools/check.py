@@ -5,20 +5,24 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pyrolens.check.catalogue import RULES, findings, kept
+from pyrolens.check.fixing import Found, changes, diff, write
 from pyrolens.check.policy import Trust, read_policy, read_trust
 from pyrolens.check.reading import Reader, kind_of
-from pyrolens.check.report import FORMATS
+from pyrolens.check.report import FORMATS, count
 from pyrolens.check.rule import page
 from pyrolens.ecs.load import add_form_options, asked_for, pairs, text_of
 from pyrolens.problems import ConfigError, Problem, nearest
 from pyrolens.tools.run import tell
 
 SETTINGS = "pyrolens.toml"
+MOST_MENDED = 10_000
+"""Findings after which a run stops to mend, whatever is left."""
 SKIPPED = {"node_modules", "__pycache__", "venv"}
 """Folders, besides those whose names begin with a dot."""
 
@@ -30,30 +34,61 @@ def main(argv: Sequence[str]) -> int:
         return explain(args.explain)
     try:
         settings = read_settings(args.settings)
-        asked, given = asked_for(args), pairs(args.file)
-        policy = read_policy([text_of(file) for file in args.policy]) if args.policy else None
-        trusts = [trust_of(given_one) for given_one in args.trust]
-        target = target_of(args.target)
-        paths = list(files(args.paths))
+        checks = Checks(args, settings)
+        found = checks.run()
+        mended: Counter[str] = Counter()
+        while args.fix and (made := changes(found)) and mended.total() < MOST_MENDED:
+            for file, (_, text, number) in made.items():
+                write(file, text)
+                mended[file] += number
+            found = checks.run()
     except ConfigError as error:
         tell(error.problems)
         return 2
-    found: dict[Problem, None] = {}
-    used: set[str] = set()
-    # a task definition first: what it names is looked at with it, and not by itself
-    for path, text, kind, named in sorted(paths, key=lambda p: (p[2] != "task", "@include" not in p[1].lower())):
-        if not named and os.path.realpath(path) in used:
-            continue
-        reader = Reader(asked, given, policy, trusts, target=target)
-        checked = reader.file(path, text, kind)
-        used |= checked.uses
-        found |= dict.fromkeys(findings(checked, reader))
-    ignored = [*settings["ignore"], *(code for codes in args.ignore for code in codes.split(","))]
-    shown = list(kept(list(found), [code.strip() for code in ignored], settings["files"]))
+    except OSError as error:
+        tell([Problem("not-written", f"{error.filename} cannot be written: {error.strerror}")])
+        return 2
+    if args.diff:
+        made = changes(found)
+        print("".join(line for file, (old, new, _) in made.items() for line in diff(file, old, new)), end="")
+        return int(bool(made))
+    if args.fix:
+        told = f"mended {count(mended.total(), 'finding')} in {count(len(mended), 'file')}"
+        print(told, file=sys.stderr)
+    shown = [each.problem for each in found]
     printed = FORMATS[args.format](shown)
     if printed:
         print(printed)
     return int(any(p.severity == "error" or args.strict for p in shown))
+
+
+class Checks:
+    """What is looked at, and how. Raises: ConfigError for arguments that cannot be read."""
+
+    def __init__(self, args: argparse.Namespace, settings: Mapping[str, Any]) -> None:
+        self.paths, self.by_file = args.paths, settings["files"]
+        self.ignored = [*settings["ignore"], *(c.strip() for codes in args.ignore for c in codes.split(","))]
+        self.asked, self.given = asked_for(args), pairs(args.file)
+        self.policy = read_policy([text_of(file) for file in args.policy]) if args.policy else None
+        self.trusts = [trust_of(given_one) for given_one in args.trust]
+        self.target = target_of(args.target)
+
+    def run(self) -> list[Found]:
+        """What is wrong and to be told. Raises: ConfigError."""
+        found: dict[Problem, Found] = {}
+        used: set[str] = set()
+        # a task definition first: what it names is looked at with it, and not by itself
+        for path, text, kind, named in sorted(
+            files(self.paths), key=lambda p: (p[2] != "task", "@include" not in p[1].lower())
+        ):
+            if not named and os.path.realpath(path) in used:
+                continue
+            reader = Reader(self.asked, self.given, self.policy, self.trusts, target=self.target)
+            checked = reader.file(path, text, kind)
+            used |= checked.uses
+            for problem in findings(checked, reader):
+                found.setdefault(problem, Found(problem, checked, reader.place))
+        return [found[problem] for problem in kept(list(found), self.ignored, self.by_file)]
 
 
 def trust_of(given: str) -> Trust:
@@ -141,6 +176,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("paths", nargs="*", default=["."], help="files and folders; - is standard input (default: .)")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="of what is printed (default: text)")
     parser.add_argument("--ignore", action="append", default=[], metavar="CODES", help="not to be told, with commas")
+    parser.add_argument("--fix", action="store_true", help="mend in place what can only be meant one way")
+    parser.add_argument("--diff", action="store_true", help="show what --fix would change first, and change nothing")
     parser.add_argument("--strict", action="store_true", help="a warning is enough for the exit status 1")
     parser.add_argument(
         "--target",

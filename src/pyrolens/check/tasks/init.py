@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from pyrolens.check import mends
 from pyrolens.check.context import Context, InitFile, name, text
 from pyrolens.check.images import CASELESS, aws_tag, by_aws_init, without_init
 from pyrolens.check.rule import Finding, Rule
@@ -185,6 +186,7 @@ RULES = [
         bad=task(router=AWS % ("init-3.4.10", IN_CAPITALS)) + "==> one.conf <==\n" + FILTER,
         good=task(router=ONE) + "==> one.conf <==\n" + FILTER,
         find=misnamed,
+        mend=mends.init_variable,
     ),
     Rule(
         "TD040",

@@ -1,5 +1,6 @@
 """Log configurations: what the agent makes outputs of."""
 
+from pyrolens.check import mends
 from pyrolens.check.rule import Rule
 from pyrolens.check.tasks.example import task
 
@@ -15,6 +16,7 @@ RULES = [
         good=task('{"logDriver": "awsfirelens", "options": {"Name": "stdout", "Format": "json"}}'),
         told=("no-output-name",),
         says="^(?!.*of the type)",
+        mend=mends.capital_name,
     ),
     Rule(
         "TD014",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from pyrolens.check import mends
 from pyrolens.check.context import Context
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.structure import OUT
@@ -74,6 +75,7 @@ RULES = [
         bad=task(router=', "stopTimeout": «300»', head=ROLES + FARGATE),
         good=task(router=', "stopTimeout": 120', head=ROLES + FARGATE),
         find=long_stop,
+        mend=mends.stop_timeout,
     ),
     Rule(
         "TD051",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from pyrolens.check import mends
 from pyrolens.check.context import Context
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.tasks.example import HEALTH, LOGS, ON, ROLES, USES, task
@@ -91,6 +92,7 @@ RULES = [
         bad=task(firelens='{"type": «"fluent-bit"»}'),
         good=task(),
         told=("firelens-type",),
+        mend=mends.choice,
     ),
     Rule(
         "TD012",
@@ -101,6 +103,7 @@ RULES = [
         bad=task(firelens='{"type": "fluentbit", "options": {«"config-type"»: "file"}}'),
         good=task(),
         told=("firelens-option",),
+        mend=mends.firelens_option,
     ),
     Rule(
         "TD011",
@@ -111,6 +114,7 @@ RULES = [
         bad=task(firelens='{"type": "fluentbit", "options": {"enable-ecs-log-metadata": «"yes"»}}'),
         good=task(firelens='{"type": "fluentbit", "options": {"enable-ecs-log-metadata": "true"}}'),
         told=("firelens-metadata",),
+        mend=mends.boolean,
     ),
     Rule(
         "TD030",
