@@ -178,3 +178,17 @@ def test_tests_beside_a_config_are_no_config(capsys: pytest.CaptureFixture[str])
     Path("a.conf").write_text(GOOD)
     Path("a.pyrolens.yaml").write_text("# logConfiguration\npipeline:\n")
     assert check(capsys) == (0, "nothing is wrong\n")
+
+
+def test_a_variable_that_is_not_set_is_told_once_with_what_follows(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("task.json").write_text(TASK)
+    Path("extra.conf").write_text(
+        "[OUTPUT]\n    Name kinesis_streams\n    Match *\n    region us-east-1\n    stream ${STREAM}\n    Retry_Limit 5\n"
+        "[OUTPUT]\n    Name stdout\n    Match *\n    Format ${FORMAT}\n"
+    )
+    found = json.loads(check(capsys, "task.json", "--format", "json")[1])
+    assert [(p["code"], p["severity"], p["line"], p["column"]) for p in found] == [
+        ("CF137", "error", 5, 12),
+        ("CF110", "warning", 10, 12),
+    ]
+    assert found[0]["hint"].startswith("variable ${STREAM} is not set")

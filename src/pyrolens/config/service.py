@@ -12,6 +12,7 @@ from typing import Annotated
 from pyrolens.config.values import Values
 from pyrolens.language.document import Section
 from pyrolens.options import (
+    FALSE,
     Kind,
     Level,
     Seconds,
@@ -181,13 +182,14 @@ def read_service(sections: list[Section], values: Values, problems: Problems) ->
             message = "FLB_LOG_LEVEL is set in the environment and counts instead of Log_Level"
             problems.warning("log-level-from-env", message, entry.place)
     whole = Section("service", place, entries)
+    in_front = all(str(entry.value).lower() in FALSE for entry in whole.all("daemon"))
     read = read_options(
         Service,
         "[SERVICE]",
         whole,
         values.text,
         problems,
-        skip=ELSEWHERE,
+        skip=(*ELSEWHERE, "daemon") if in_front else ELSEWHERE,
         ignored=IGNORED,
         unknown_is_ignored=True,
         last_wins=True,

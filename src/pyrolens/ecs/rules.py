@@ -47,7 +47,7 @@ def check(task: TaskDefinition, problems: Problems) -> None:
 def _containers(task: TaskDefinition, problems: Problems) -> None:
     seen: set[str] = set()
     for container in task.containers:
-        if not valid_name(container.name):
+        if not valid_name(container.name) and "<" not in container.name:
             message = f"container name '{container.name}': expected up to 255 letters, digits, hyphens and underscores"
             problems.error("container-name", message, container.place)
         if container.name in seen:
