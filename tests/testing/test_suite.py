@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from pyrolens.problems import ConfigError
 from pyrolens.rehearsal.rehearsal import START
 from pyrolens.testing.format import SHAPES, reference, schema
 from pyrolens.testing.suite import Suite, read_suite
 
+ROOT = Path(__file__).parents[2]
 ALL = """\
 subject: ../router.conf
 env: {STAGE: test, PORT: 80}
@@ -155,6 +158,8 @@ tests:
     [
         ("", "there is nothing in it: expected `tests:` and a list"),
         ("tests: x", "tests is 'x': expected a list"),
+        ("tests: []", "tests is an empty list"),
+        ("tests: [{name: a, given: []}]", "given is an empty list\n"),
         ("tests: [x]", "tests is 'x': expected a test"),
         ("tests: [{name: [], given: {tag: x, lines: y}}]", "name is a list: expected a text"),
         ("tests: [{name: a, given: {tag: x, lines: {}}}]", "lines is a map: expected a text, each line of it"),
@@ -207,6 +212,36 @@ def test_the_schema_knows_each_key_and_refers_to_what_is_there() -> None:
         return set().union(*map(references, value)) if isinstance(value, list) else set()
 
     assert references(made) == {f"#/definitions/{name}" for name in definitions}
+
+
+def as_editors_read_it(text: str) -> Any:
+    """YAML 1.2: a time is a text."""
+    return yaml.load(text.replace("2026-", "T2026-"), Loader=yaml.SafeLoader)
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("examples/**/*.pyrolens.yaml")), ids=lambda file: file.parent.name)
+def test_the_schema_takes_what_the_examples_say(file: Path) -> None:
+    jsonschema.validate(as_editors_read_it(file.read_text()), json.loads(schema()))
+
+
+def test_the_schema_takes_all_that_a_file_may_say() -> None:
+    jsonschema.validate(as_editors_read_it(ALL), json.loads(schema()))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tests": []},
+        {"test": []},
+        {"tests": [{"name": "a"}]},
+        {"tests": [{"name": "a", "given": {"tag": "x", "lines": "y", "records": {}}}]},
+        {"tests": [{"name": "a", "given": {"tag": "x", "lines": "y"}, "expect": {"to": {"o": "many"}}}]},
+        {"tests": [{"name": "a", "given": {"container": "x", "stream": "out", "lines": "y"}}]},
+    ],
+)
+def test_the_schema_refuses_what_is_wrong(wrong: Any) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, json.loads(schema()))
 
 
 def test_the_reference_names_each_key() -> None:

@@ -288,6 +288,11 @@ def test_junit(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'expected  "a & <b>' in (failure.text or "")
 
 
+def test_junit_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "--junit", "none/out.xml", tests=GOOD)
+    assert (status, err) == (2, "none/out.xml cannot be written: No such file or directory\n")
+
+
 def test_coverage_names_what_no_test_exercises(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "--coverage", tests=GOOD)
     assert status == 0

@@ -80,7 +80,12 @@ EXPECT = Shape(
             "What filters take out: `by grep.0`, a number, or a map of filters and numbers. A filter goes by its "
             "alias, its name, or its plugin's name if it is the only one.",
         ),
-        Key("unrouted", COUNT, "How many records come through the filters and no output takes them."),
+        Key(
+            "unrouted",
+            COUNT,
+            "How many records come through the filters and no output takes them; but for those that only stream "
+            "tasks are to take.",
+        ),
         Key(
             "nothing_else",
             SWITCH,

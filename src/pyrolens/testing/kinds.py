@@ -115,9 +115,9 @@ def _placed(node: Node) -> tuple[str, Place]:
     return node.text, node.place
 
 
-TEXT = Scalar("a text", text_of, {"type": "string", "minLength": 1})
+TEXT = Scalar("a text", text_of, {"type": ["string", "number", "boolean"], "minLength": 1})
 DROPPED = Scalar("`by FILTER` or a number", _dropped, {"type": ["string", "integer"]})
-PLACED = Scalar("a text", _placed, {"type": "string"})
+PLACED = Scalar("a text", _placed, {"type": ["string", "number", "boolean"]})
 """The same with its place; it may be empty."""
 SWITCH = Scalar("true or false", _switch, {"type": "boolean"})
 COUNT = Scalar("a number", _count, {"type": "integer", "minimum": 0})
@@ -240,12 +240,15 @@ class Many:
 
     @property
     def schema(self) -> dict[str, Any]:
-        listed = {"type": "array", "items": self.of.schema}
+        listed = {"type": "array", "items": self.of.schema, "minItems": 1}
         return {"oneOf": [self.of.schema, listed]} if self.alone else listed
 
     def read(self, who: str, node: Node, problems: Problems) -> Any:
         if node.items is None and not self.alone:
             problems.error(CODE, f"{who} is {shown(node)}: expected a list", node.place)
+            return WRONG
+        if node.items == []:
+            problems.error(CODE, f"{who} is an empty list", node.place, f"expected {self.of.what}")
             return WRONG
         made = [self.of.read(who, item, problems) for item in (node.items if node.items is not None else [node])]
         return WRONG if any(value is WRONG for value in made) else tuple(made)
@@ -327,7 +330,11 @@ class Shape:
         out["additionalProperties"] = False
         if needed := [key.name for key in self.keys if key.needed]:
             out["required"] = needed
-        return out
+        rules: list[dict[str, Any]] = [{"oneOf": [{"required": [name]} for name in names]} for names in self.one_of]
+        rules += [{"anyOf": [{"required": [name]} for name in self.some_of]}] if self.some_of else []
+        pairs = [(name, other) for name, others in self.apart.items() for other in others]
+        rules += [{"not": {"required": list(pair)}} for pair in pairs]
+        return {**out, "allOf": rules} if rules else out
 
     def read(self, who: str, node: Node, problems: Problems) -> Any:
         if node.pairs is None:

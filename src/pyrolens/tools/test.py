@@ -60,8 +60,7 @@ def run(files: Sequence[str], args: argparse.Namespace, depends: dict[str, tuple
         print(f"no test's name has '{args.k}' in it", file=sys.stderr)
         return 2
     coverage = united((result.subject, result.covered) for result in results if result.subject) if cover else None
-    show(results, coverage, args)
-    status = max(result.status for result in results)
+    status = max(show(results, coverage, args), *(result.status for result in results))
     if coverage is not None and args.fail_under is not None and coverage.percent < args.fail_under:
         print(f"{coverage.percent:.0f} % is exercised, and {args.fail_under:g} % is asked for", file=sys.stderr)
         status = max(status, 1)
@@ -84,20 +83,24 @@ def one(file: str, args: argparse.Namespace, cover: bool) -> SuiteResult:
     return again
 
 
-def show(results: Sequence[SuiteResult], coverage: Coverage | None, args: argparse.Namespace) -> None:
+def show(results: Sequence[SuiteResult], coverage: Coverage | None, args: argparse.Namespace) -> int:
+    """Gives the exit status that this alone asks for."""
+    status = 0
     if args.junit:
         try:
             Path(args.junit).write_text(report.junit(results), encoding="utf-8")
         except OSError as why:
-            raise SystemExit(f"pyrolens test: {args.junit} cannot be written: {why.strerror}") from None
+            print(f"{args.junit} cannot be written: {why.strerror}", file=sys.stderr)
+            status = 2
     if args.format == "json":
         print(report.as_json(results, coverage))
-        return
+        return status
     paint = report.painted if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else report.plain
     width = shutil.get_terminal_size((report.Style().width, 0)).columns
     print(report.text(results, report.Style(paint, width, args.quiet)))
     if coverage is not None:
         print(f"\n{coverage.as_text()}")
+    return status
 
 
 def arguments() -> argparse.ArgumentParser:
