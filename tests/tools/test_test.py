@@ -404,7 +404,9 @@ tests:
     assert "no tail input reads /tmp/x.log" in out
 
 
-def test_what_filters_print_does_not_get_into_the_report(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("router.conf").write_text(CONFIG + "[FILTER]\n    Name  stdout\n    Match *\n")
-    status, out, _ = run(capsys, "--format", "json", tests=GOOD)
+def test_what_filters_print_does_not_get_into_the_report(capfd: pytest.CaptureFixture[str]) -> None:
+    script = "function f(tag, ts, r) print('printed') return 0 end"
+    lua = f"[FILTER]\n    Name  lua\n    Match *\n    call f\n    code {script}\n"
+    Path("router.conf").write_text(f"{CONFIG}[FILTER]\n    Name  stdout\n    Match *\n{lua}")
+    status, out, _ = run(capfd, "--format", "json", tests=GOOD)
     assert (status, len(json.loads(out)["files"])) == (0, 1)

@@ -150,7 +150,7 @@ class Judge:
         out: dict[str, Difference] = {}
         for feed in self.observed.feeds:
             for note in feed.journey.notes if not feed.journey.legs else ():
-                if note.level != "info" and self.expect.nothing_else:
+                if note.level in ("error", "warn") and self.expect.nothing_else:
                     out.setdefault(note.text, Difference(f"{note.who}: {note.text}", feed.place))
             for station in (s for leg in feed.journey.legs for s in leg.stations if s.result == "failed"):
                 told = f"{station.label} failed at a record{f': {station.why}' if station.why else ''}"

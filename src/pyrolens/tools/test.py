@@ -4,8 +4,8 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyrolens.problems import ConfigError
@@ -53,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
 def run(files: Sequence[str], args: argparse.Namespace, depends: dict[str, tuple[str, ...]] | None = None) -> int:
     """`depends`: gets the files that each depends on."""
     cover = args.coverage or args.fail_under is not None
-    results = [one(file, args, cover) for file in files]
+    with silent():
+        results = [one(file, args, cover) for file in files]
     if depends is not None:
         depends.update((result.file, result.sources) for result in results)
     if args.k and not any(result.outcomes or result.problems for result in results):
@@ -65,6 +66,20 @@ def run(files: Sequence[str], args: argparse.Namespace, depends: dict[str, tuple
         print(f"{coverage.percent:.0f} % is exercised, and {args.fail_under:g} % is asked for", file=sys.stderr)
         status = max(status, 1)
     return status
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """What scripts print meanwhile, past Python's own standard output, is not part of the report."""
+    sys.stdout.flush()
+    own, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(own, 1)
+        os.close(own)
 
 
 def one(file: str, args: argparse.Namespace, cover: bool) -> SuiteResult:
