@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyrolens.cli import main
 from pyrolens.language.yaml_nodes import documents
 from pyrolens.problems import Problems
-from pyrolens.testing.update import entry
+from pyrolens.testing.write_yaml import entry
 
 CONFIG = """\
 [INPUT]

@@ -14,12 +14,11 @@ from pyrolens.testing.kinds import (
     TEXT,
     By,
     Fields,
-    Key,
     Many,
     Named,
-    Shape,
     Word,
 )
+from pyrolens.testing.shapes import Key, Shape
 
 SUFFIXES = (".pyrolens.yaml", ".pyrolens.yml")
 

@@ -11,7 +11,8 @@ from pyrolens.records.event import Record
 from pyrolens.records.regex import Pattern
 from pyrolens.rehearsal.rehearsal import START
 from pyrolens.testing.format import FILE
-from pyrolens.testing.kinds import CODE, WRONG, Read
+from pyrolens.testing.kinds import CODE, WRONG
+from pyrolens.testing.shapes import Read
 
 Patterns = Mapping[str, "Pattern | Patterns"]
 
