@@ -20,6 +20,7 @@ from pyrolens.options import (
 from pyrolens.plugin import (
     NET_IGNORED,
     TLS_IGNORED,
+    Deciding,
     Env,
     Filter,
     FilterEnv,
@@ -47,9 +48,9 @@ from pyrolens.records.metrics import MetricSet
 
 __all__ = [
     "DELIVERED", "NET_IGNORED", "TLS_IGNORED",
-    "Chunk", "Commas", "ConfigError", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv", "Held",
-    "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform", "Misfit",
-    "MultilineParserNames", "Net", "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel", "Parse",
-    "Parser", "ParserName", "Place", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source", "Stamp",
-    "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
+    "Chunk", "Commas", "ConfigError", "Deciding", "Encode", "EncodeMetrics", "Env", "Event", "Filter", "FilterEnv",
+    "Held", "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform",
+    "Misfit", "MultilineParserNames", "Net", "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel",
+    "Parse", "Parser", "ParserName", "Place", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source",
+    "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
 ]  # fmt: skip

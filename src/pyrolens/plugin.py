@@ -22,7 +22,7 @@ from typing import (
 from pyrolens.delivery.outcome import Encoding, Sink
 from pyrolens.delivery.retry import RetryPolicy
 from pyrolens.multiline import MultilineParser
-from pyrolens.options import Level, Limit, OptionError, Retries, Seconds, Secret, opt, spec_of
+from pyrolens.options import Level, Limit, Line, OptionError, Retries, Seconds, Secret, opt, spec_of
 from pyrolens.records.event import Event, Record
 from pyrolens.records.metrics import MetricSet
 
@@ -311,6 +311,15 @@ class Parser(Plugin):
         raise NotImplementedError
 
 
+class Deciding(NamedTuple):
+    """Which rules of a filter decide on a record: for those who explain what it does, not for what it does."""
+
+    rules: Sequence[Line]
+    """In the order of the config. A place that is None is found by the others."""
+    of: Callable[[str, Event], Sequence[tuple[int, bool]]]
+    """(tag, event) -> the numbers of the rules that decide on it, and whether each one matches."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Filter(Plugin):
     kind = "filter"
@@ -328,6 +337,10 @@ class Filter(Plugin):
 
     def compile(self, env: FilterEnv) -> Transform:
         raise NotImplementedError
+
+    def deciding(self, env: Env) -> Deciding | None:
+        """None: it has no rules, or they cannot be told apart."""
+        return None
 
     def emitter(self, name: str) -> str:
         """As what its own metrics are counted in, where it publishes any. `name`: its own."""

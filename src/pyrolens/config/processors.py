@@ -6,7 +6,7 @@ Source: Fluent Bit 5.1.1, src/flb_processor.c.
 from dataclasses import dataclass
 from itertools import groupby
 
-from pyrolens.plugin import Filter, FilterEnv, Transform
+from pyrolens.plugin import Deciding, Env, Filter, FilterEnv, Transform
 from pyrolens.records.event import Event
 from pyrolens.records.routes import Holds
 
@@ -39,6 +39,10 @@ class Conditional(Filter):
             return out
 
         return conditional
+
+    def deciding(self, env: Env) -> Deciding | None:
+        inner, holds = self.inner.deciding(env), self.holds
+        return inner and Deciding(inner.rules, lambda tag, event: inner.of(tag, event) if holds(*event) else ())
 
 
 def conditional(inner: Filter, holds: Holds) -> Filter:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 from pyrolens.api import (
+    Deciding,
+    Env,
     Event,
     Filter,
     FilterEnv,
@@ -56,6 +58,19 @@ class Expect(Filter):
                 read_rule(line)
             except OptionError as why:
                 yield why
+
+    def deciding(self, env: Env) -> Deciding:
+        rules = list(map(read_rule, self.rules))
+
+        def of(tag: str, event: Event) -> list[tuple[int, bool]]:
+            decided = []
+            for n, rule in enumerate(rules):
+                decided.append((n, rule.holds(event[1])))
+                if not decided[-1][1]:
+                    return decided[-1:]
+            return decided
+
+        return Deciding(self.rules, of)
 
     def compile(self, env: FilterEnv) -> Transform:
         rules = [read_rule(line) for line in self.rules]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any, NamedTuple
 
 from pyrolens.api import (
+    Deciding,
+    Env,
     Event,
     Filter,
     FilterEnv,
@@ -74,6 +76,21 @@ class Grep(Filter):
                 return one_rule(rules[0])
             return lambda tag, events: legacy(rules, events)
         return every(rules) if self.logical_op == "and" else any_of(rules)
+
+    def deciding(self, env: Env) -> Deciding:
+        rules = list(map(read_rule, self.rules))
+        legacy, wants = self.logical_op == "legacy", self.logical_op == "or"
+
+        def of(tag: str, event: Event) -> list[tuple[int, bool]]:
+            seen = []
+            for n, rule in enumerate(rules):
+                matches = bool(rule.which([event]))
+                if (rule.regex or matches) if legacy else matches is wants:
+                    return [(n, matches)]
+                seen.append((n, matches))
+            return [] if legacy else seen
+
+        return Deciding(self.rules, of)
 
 
 def read_rule(line: Line) -> Rule:

@@ -6,7 +6,21 @@ Source: plugins/filter_modify/modify.c, flb_utils_split_quoted (Fluent Bit 5.1.1
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pyrolens.api import Event, Filter, FilterEnv, Line, Lines, Misfit, OptionError, Record, Transform, lines, plugin
+from pyrolens.api import (
+    Deciding,
+    Env,
+    Event,
+    Filter,
+    FilterEnv,
+    Line,
+    Lines,
+    Misfit,
+    OptionError,
+    Record,
+    Transform,
+    lines,
+    plugin,
+)
 from pyrolens.records.accessor import MISSING, pair_accessor
 from pyrolens.records.regex import PatternError, check_pattern, compile_pattern
 from pyrolens.records.remembered import Remembered
@@ -67,6 +81,25 @@ class Modify(Filter):
             return [(e[0], edit(e[1].copy())) if meets(e[1]) else e for e in events]
 
         return transform
+
+    def deciding(self, env: Env) -> Deciding:
+        conditions = [(n, read_condition(line)) for n, line in enumerate(self.rules) if line.key == "condition"]
+        edits = [(n, read_rule(line)) for n, line in enumerate(self.rules) if line.key != "condition"]
+
+        def of(tag: str, event: Event) -> list[tuple[int, bool]]:
+            record, decided = event[1], []
+            for n, condition in conditions:
+                if not condition(record):
+                    return [(n, False)]
+                decided.append((n, True))
+            for n, edit in edits:
+                before = list(record.items())
+                record = edit(record.copy())
+                if list(record.items()) != before:
+                    decided.append((n, True))
+            return decided
+
+        return Deciding(self.rules, of)
 
 
 def in_turn(edits: list[Edit]) -> Edit:

@@ -6,7 +6,22 @@ Source: plugins/filter_parser/filter_parser.c (Fluent Bit 5.1.1).
 from collections.abc import Callable
 from typing import Any
 
-from pyrolens.api import Event, Filter, FilterEnv, OptionError, Parse, ParserName, Record, Stamp, Transform, opt, plugin
+from pyrolens.api import (
+    Deciding,
+    Env,
+    Event,
+    Filter,
+    FilterEnv,
+    Line,
+    OptionError,
+    Parse,
+    ParserName,
+    Record,
+    Stamp,
+    Transform,
+    opt,
+    plugin,
+)
 from pyrolens.records.accessor import accessor
 from pyrolens.records.lenient_json import REFUSED, JsonParse, Parsed, decode_strictly
 
@@ -64,6 +79,23 @@ class ParserFilter(Filter):
             reserves = self.reserve_data and not self.preserve_key
             return json_transform(self.key_name, json, merge, reserves, one, finish)
         return lambda tag, events: [one(event) for event in events]
+
+    def deciding(self, env: Env) -> Deciding:
+        find = self._find()
+        parses = [(n, parse) for n, name in enumerate(self.parser) if (parse := env.parser(name))]
+
+        def of(tag: str, event: Event) -> list[tuple[int, bool]]:
+            text = find(event[1])
+            if type(text) is bytes:
+                text = text.decode(errors="surrogateescape")
+            decided = []
+            for n, parse in parses if type(text) is str else ():
+                decided.append((n, parse(text) is not None))
+                if decided[-1][1]:
+                    return decided[-1:]
+            return decided
+
+        return Deciding([Line("parser", name) for name in self.parser], of)
 
     def _parses(self, env: FilterEnv) -> list[Parse]:
         found: list[Parse] = []

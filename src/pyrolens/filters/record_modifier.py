@@ -4,9 +4,9 @@ Source: plugins/filter_record_modifier/filter_modifier.c (Fluent Bit 5.1.1).
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from pyrolens.api import Event, Filter, FilterEnv, Pair, Record, Transform, opt, plugin
+from pyrolens.api import Deciding, Env, Event, Filter, FilterEnv, Line, Pair, Record, Transform, opt, plugin
 from pyrolens.records.remembered import Remembered
 
 SMALL = {c: c + 32 for c in range(65, 91)}
@@ -46,6 +46,28 @@ class RecordModifier(Filter):
             return events
 
         return transform
+
+    def deciding(self, env: Env) -> Deciding:
+        lines = [Line("record", f"{pair.key} {pair.value}", pair.place) for pair in self.record]
+        lines += [Line("remove_key", name) for name in self.remove_key]
+        lines += [Line("allowlist_key", name) for name in self.allowlist_key]
+        some = {n: goes(line.value) for n, line in enumerate(lines) if line.key != "record"}
+
+        def of(tag: str, event: Event) -> list[tuple[int, bool]]:
+            return [(n, True) for n in range(len(lines)) if n not in some or any(map(some[n], event[1]))]
+
+        return Deciding(lines, of)
+
+
+def goes(name: str) -> Callable[[object], bool]:
+    """Whether a field is one of that name."""
+    small = name.translate(SMALL)
+
+    def is_meant(field: object) -> bool:
+        plain = field.translate(SMALL) if isinstance(field, str) else ""
+        return plain.startswith(small[:-1]) if small.endswith("*") else plain == small
+
+    return is_meant
 
 
 def remover(names: list[str], keep_listed: bool, added: Record, uuid_key: str | None) -> Transform:

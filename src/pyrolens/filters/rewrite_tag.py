@@ -6,7 +6,21 @@ Source: plugins/filter_rewrite_tag/rewrite_tag.c (Fluent Bit 5.1.1).
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, NamedTuple
 
-from pyrolens.api import Event, Filter, FilterEnv, Misfit, OptionError, Place, Record, Transform, opt, plugin
+from pyrolens.api import (
+    Deciding,
+    Env,
+    Event,
+    Filter,
+    FilterEnv,
+    Line,
+    Misfit,
+    OptionError,
+    Place,
+    Record,
+    Transform,
+    opt,
+    plugin,
+)
 from pyrolens.options import TRUE, Kind, read_size, split_tokens
 from pyrolens.records.accessor import accessor, field_name
 from pyrolens.records.regex import Pattern, PatternError, compile_pattern
@@ -112,6 +126,11 @@ class RewriteTag(Filter):
             return [event for n, event in enumerate(events) if n not in gone] if gone else events
 
         return transform
+
+    def deciding(self, env: Env) -> Deciding:
+        rules = list(map(ready, self.rule))
+        lines = [Line("rule", f"{r.field} {r.pattern} {r.new_tag} {str(r.keep).lower()}", r.place) for r in self.rule]
+        return Deciding(lines, lambda tag, event: [(n, True) for n in first_match(rules, [event]).values()])
 
 
 NewTag = Callable[[Record], str]

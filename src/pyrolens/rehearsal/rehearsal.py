@@ -139,4 +139,5 @@ def use(watch: Watch) -> FilterUse:
         watch.dropped,
         watch.moved,
         watch.failed,
+        watch.rules.used if watch.rules else (),
     )

@@ -14,6 +14,7 @@ from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
 from pyrolens.rehearsal.journey import Kind
 from pyrolens.rehearsal.notes import Notes
+from pyrolens.rehearsal.rules import Rules
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Milestone, Watch, Watched
 from pyrolens.service.envs import PluginEnv
@@ -121,7 +122,9 @@ class Rehearsed(Router):
         if pipeline.asked > asked:
             pipeline.notes.add("info", built.label, NOT_ASKED)
         watch = Watch(self._kind, built.label, plugin.name, built.place, takes(plugin), self._belongs)
-        self.pipeline.watch(step, watch)
+        deciding = plugin.deciding(self._parser_env(built.label))
+        watch.rules = Rules(deciding, built.section) if deciding and deciding.rules else None
+        pipeline.watch(step, watch)
         return step
 
     def _remembering(self, built: Built[Output]) -> Route:

@@ -16,6 +16,7 @@ from pyrolens.records.routes import Part
 from pyrolens.rehearsal.differences import changed, missing
 from pyrolens.rehearsal.journey import Arrival, Drop, Hold, Journey, Kind, Leg, Result, Station, Unrouted
 from pyrolens.rehearsal.notes import Notes
+from pyrolens.rehearsal.rules import Rules
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +31,7 @@ class Watch:
     """As the config says it, such as `Match app.*`; of outputs and filters."""
     belongs: "Watch | None" = None
     """Of a processor of an output: that output."""
+    rules: Rules | None = None
     records: int = 0
     changed: int = 0
     dropped: int = 0
@@ -193,12 +195,14 @@ class Watched(Pipeline):
         watch.failed += failed
         if self._walk is not None and watch.belongs is None:
             self._walk.flowing = after
+        decided = watch.rules.decide(tag, came) if watch.rules else [""] * len(came)
         if failed:
             self._note(watch, watch.station(tag, "failed", why, came, tuple(after)))
             return
         if self._emissions:
             why = "entered again as " + ", ".join(dict.fromkeys(tag for tag, _ in self._emissions))
         if after is events:
+            why = why or reason(decided, "does not match")
             self._note(watch, watch.station(tag, "same", why, came, came))
             return
         left, goes = missing(came, after), tuple(after)
@@ -212,10 +216,13 @@ class Watched(Pipeline):
                 gone = ()
             watch.moved += len(left) - len(gone)
         watch.dropped += len(gone)
-        self._dropped += [Drop(watch.label, tag, came[n], why, watch.place) for n in gone]
+        self._dropped += [Drop(watch.label, tag, came[n], decided[n], watch.place) for n in gone]
+        if gone:
+            why = reason([decided[n] for n in gone])
         result: Result = "changed"
         if not (left or differ):
             result = "same"
+            why = why or reason(decided, "does not match")
         elif not goes:
             result = "dropped" if len(gone) == len(came) else "moved" if self._emissions else "held"
         self._note(watch, watch.station(tag, result, why, came, goes, gone))
@@ -329,6 +336,12 @@ class Watched(Pipeline):
     def publish(self, tag: str, metrics: MetricSet, receipt: Receipt, before: Sequence[MetricsStep] = ()) -> None:
         """Metrics are no records: nobody looks at them here."""
         receipt.release()
+
+
+def reason(decided: Sequence[str], end: str = "") -> str:
+    """What decided on all of them, where that is one thing."""
+    said = set(decided)
+    return decided[0] if len(said) == 1 and decided[0].endswith(end) else ""
 
 
 def stations_of(walk: Walk) -> tuple[Station, ...]:
