@@ -1,6 +1,6 @@
 """What a record or its tag has to be to go a certain way, as far as the config alone says it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,20 +62,22 @@ Asked = frozenset[tuple[Test, bool]]
 
 
 def simplest(ways: Iterable[Asked]) -> list[Asked]:
-    """Ways to one place: two that differ in one test alone are one, and what is part of a wider one is left out."""
+    """The same ways with as few tests as can be: where one goes by a test, another need not say that it fails; and what
+    is part of a wider way is left out."""
     found = set(ways)
-    while True:
-        for one in sorted(found, key=sorted):
-            for test, holds in sorted(one):
-                rest = one - {(test, holds)}
-                if any(other - {(test, not holds)} == rest and (test, not holds) in other for other in found):
-                    found = {way for way in found if not rest <= way} | {rest}
-                    break
-            else:
-                continue
-            break
-        else:
-            return sorted((w for w in found if not any(o < w for o in found)), key=lambda w: (len(w), sorted(w)))
+    while shorter := next(_shorter(found), None):
+        old, new = shorter
+        found = {way for way in found if way != old and not new < way} | {new}
+    return sorted((w for w in found if not any(o < w for o in found)), key=lambda w: (len(w), sorted(w)))
+
+
+def _shorter(ways: set[Asked]) -> Iterator[tuple[Asked, Asked]]:
+    """A way, and the same without a test that it does not need."""
+    for other in sorted(ways, key=sorted):
+        for test, holds in sorted(other):
+            rest = other - {(test, holds)}
+            if any((test, not holds) in one and one - {(test, not holds)} <= rest for one in ways):
+                yield other, rest
 
 
 def without_implied(conditions: Sequence[Condition]) -> list[Condition]:

@@ -12,7 +12,7 @@ from pyrolens.rehearsal.subject import Subject
 ENDS: dict[Fate, tuple[str, str]] = {
     "sent": ("arrives at ", "bold green"),
     "dropped": ("dropped on purpose by ", "bold yellow"),
-    "held": ("still held by ", "bold blue"),
+    "held": ("held for what comes next, by ", "bold blue"),
     "apart": ("ends here, as the config means it: no output wants it", "dim"),
     "nowhere": ("reaches no output", "bold red"),
 }

@@ -26,7 +26,8 @@ class Items:
         try:
             sent = self.rehearsal.sent(label, tag, events)
         except ConfigError as error:
-            return [Item(error.problems[0].message, 0, shown=False)]
+            why = error.problems[0].message.removeprefix("output ")
+            return [Item(why.partition(" ")[2].removeprefix(f"{label} "), 0, shown=False)]
         refused = [Item(f"refused: {why}", 0, shown=False) for _, why in sent.refused]
         return [*map(read, sent.items), *refused]
 

@@ -1,5 +1,6 @@
 """The way of a record for people: leg by leg, station by station."""
 
+import re
 from collections.abc import Iterator
 
 from pyrolens.explain.end_text import end_lines
@@ -10,9 +11,19 @@ from pyrolens.explain.trips import Trip
 from pyrolens.records.event import Event
 from pyrolens.rehearsal.journey import Journey, Leg, Station
 
+JOIN = "PYROLENS_JOIN_PARTIAL_MESSAGES"
+"""A variable of the router's container."""
+PLACE = re.compile(r" place=\S+")
+"""In the text of a note, which stands beside a station with its place."""
+
 
 def trip_lines(trip: Trip, manner: Manner) -> Iterator[Line]:
     yield _title(trip, manner)
+    if trip.fed and len(trip.fed.events) > 1 and "partial_message" in trip.fed.events[0][1]:
+        text = (
+            f"  in {len(trip.fed.events)} pieces, for Docker cuts lines at 16 KiB; {JOIN}=on lets the router join them"
+        )
+        yield line((text, "yellow"))
     depths: list[int] = []
     for n, leg in enumerate(trip.journey.legs):
         above = next((m for m in range(n - 1, -1, -1) if parent_of(leg, trip.journey.legs[m])), None)
@@ -31,12 +42,12 @@ def _title(trip: Trip, manner: Manner) -> Line:
 
 
 def _leg(leg: Leg, journey: Journey, manner: Manner) -> Iterator[Line]:
-    tag = (manner.brief(leg.tag), "bold")
+    tag, known = (manner.brief(leg.tag), "bold"), known_before(leg, journey)
     if leg.origin:
-        yield line(("↳ ", "bold cyan"), tag, (f"  from {leg.origin}", "dim"))
+        new = ", as it has made it" if any(event not in known for event in leg.events) else ""
+        yield line(("↳ ", "bold cyan"), tag, (f"  from {leg.origin}{new}", "dim"))
     else:
         yield line(("tag ", "dim"), tag, ("  by a route of its input" if leg.came_as else "", "dim"))
-    known = known_before(leg, journey)
     for event in leg.events:
         if event not in known:
             yield from manner.wrapped(manner.json(event[1]), "    ", "dim")
@@ -59,10 +70,13 @@ def _leg(leg: Leg, journey: Journey, manner: Manner) -> Iterator[Line]:
 
 
 def _notes(journey: Journey, manner: Manner) -> Iterator[Line]:
+    told = {station.why for leg in journey.legs for station in leg.stations}
     for note in dict.fromkeys(journey.notes):
-        if note.level in ("error", "warn") and note.who != "router":  # what that says, the end says better
+        # what the router says of tags the end says better
+        if note.level in ("error", "warn") and note.who != "router" and note.text not in told:
             style = "red" if note.level == "error" else "yellow"
-            yield line("  ", (f"{note.level}: ", f"bold {style}"), (f"{note.who}: {manner.hide(note.text)}", style))
+            text = manner.hide(PLACE.sub("", note.text))
+            yield line("  ", (f"{note.level}: ", f"bold {style}"), (f"{note.who}: {text}", style))
 
 
 def parent_of(leg: Leg, other: Leg) -> bool:

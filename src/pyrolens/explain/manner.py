@@ -17,6 +17,9 @@ from pyrolens.rehearsal.subject import Subject
 LONG_ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{8})[0-9a-f]{24,}(?![0-9a-f])")
 """Of a container or a task."""
 
+MOST_LINES = 12
+"""Of one value or item."""
+
 
 @dataclass
 class Manner:
@@ -45,7 +48,14 @@ class Manner:
         return place_text(self.subject.place(place))
 
     def wrapped(self, text: str, before: str, style: str = "") -> Iterator[Line]:
-        for n, part in enumerate(cut(text, max(self.width - len(before) - 10, 40))):
+        """In lines of the width, of which there are only so many unless all is wanted."""
+        room = max(self.width - len(before) - 10, 40)
+        parts = (part for each in text.split("\n") for part in cut(each, room))
+        for n, part in enumerate(parts):
+            if n >= MOST_LINES and not self.everything:
+                size = len(text.encode("utf-8", "replace"))
+                yield line(" " * len(before), (f"… {size} bytes in all (--all shows them)", "dim"))
+                return
             yield line(before if n == 0 else " " * len(before), (part, style))
 
 

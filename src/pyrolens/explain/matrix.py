@@ -16,6 +16,7 @@ from pyrolens.rehearsal.subject import Subject
 
 Certainty = Literal["always", "on condition", "maybe"]
 TASK_ID = "<task id>"
+ANY_CONTAINER = "*-firelens-*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,12 @@ def matrix(subject: Subject) -> Matrix:
 ORDER = ("output", "dropped", "apart", "nowhere")
 
 
-def _sources(subject: Subject) -> Iterator[tuple[Source, Built[Input], str]]:
+def _sources(subject: Subject) -> Iterator[tuple[Source, Built[Input] | None, str]]:
     """Each with the input it comes by, and the set of its tags."""
     inputs = subject.config.inputs
+    if not inputs:
+        # what a task adds to the config that ECS generates
+        yield Source("container", "of any name", ANY_CONTAINER, None, True), None, ANY_CONTAINER
     socket = next((i for i in inputs if getattr(i.plugin, "unix_path", None)), None) if subject.task else None
     if socket is not None:
         for name in subject.containers:

@@ -70,5 +70,5 @@ def settled(subject: Subject, wanted: Wanted) -> Wanted:
     if not subject.containers and len(inputs) == 1:
         return replace(wanted, input=inputs[0].label)
     ways = [f"--container {name}" for name in subject.containers] or [f"--input {built.label}" for built in inputs]
-    hint = " or ".join([*ways, "--tag TAG"])
+    hint = " or ".join([*ways, "--tag TAG" if inputs else "--tag app-firelens-1 for a container `app`"])
     raise ConfigError([Problem("bad-option", "where do these lines come from?", None, f"say {hint}")])

@@ -33,11 +33,10 @@ DOES = {
 }
 SENDS = {"held": "holds it, and then sends it on", "moved": "sends it on"}
 HOW = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "moved": (">", "cyan")}
+MISSES = "does not take the tag"
 EMISSION = "entered again as "
 LEAST_IN_A_ROW = 4
 """So many that do not see a record are told in one line."""
-LONGEST_ITEM = 12
-"""Lines of what is sent."""
 
 
 def skipped_lines(stations: Sequence[Station], manner: Manner) -> Iterator[Line]:
@@ -49,7 +48,7 @@ def skipped_lines(stations: Sequence[Station], manner: Manner) -> Iterator[Line]
     for station in stations:
         built = manner.built.get(station.label)
         match = getattr(built.plugin, "match", None) if built else None
-        near = near_match(match, station.tag, manner.subject) if match else ""
+        near = near_match(match, station.tag, manner.subject) if match and MISSES in station.why else ""
         hint = f"  did you mean '{near}'?" if near else ""
         yield line(("· ", "dim"), (f"{station.label}  {manner.brief(station.why)}", "dim"), (hint, "yellow"))
 
@@ -89,6 +88,8 @@ def _what(station: Station, made: Sequence[str], manner: Manner) -> str:
             station.result, "sends it on also"
         )
         told, why = f"{also} as {listed}", "" if why.startswith(EMISSION) else why
+    if station.result == "failed":
+        return why or told
     return ": ".join(part for part in (told, why) if part)
 
 
@@ -103,8 +104,12 @@ def _rule(station: Station, manner: Manner) -> Decided | None:
 
 def _changes(before: Sequence[Event], after: Sequence[Event], manner: Manner) -> Iterator[Line]:
     if len(before) == len(after):
+        told: list[list[Line]] = []
         for old, new in zip(before, after, strict=True):
-            yield from _difference(old, new, manner)
+            lines = list(_difference(old, new, manner))
+            if lines not in told:  # what is so of each, such as the pieces of a long line, is told once
+                told.append(lines)
+                yield from lines
         return
     for event in after:
         if event not in before:
@@ -151,11 +156,7 @@ def _remark(station: Station, manner: Manner) -> Iterator[Line]:
 
 
 def _item(item: Item, manner: Manner) -> Iterator[Line]:
-    if not item.shown:
+    if item.shown:
+        yield from manner.wrapped(manner.hide(item.text.removesuffix("\n")), "    ")
+    else:
         yield line("    ", (manner.hide(item.text), "dim"))
-        return
-    lines = list(manner.wrapped(manner.hide(item.text.removesuffix("\n")), "    "))
-    most = len(lines) if manner.everything else LONGEST_ITEM
-    yield from lines[:most]
-    if len(lines) > most:
-        yield line("    ", (f"… {item.size} bytes in all (--all shows them)", "dim"))

@@ -51,8 +51,8 @@ class Summary:
             yield self.late
 
     @property
-    def lost(self) -> bool:
-        return any(trip.fate == "nowhere" for trip in self.trips())
+    def wrong(self) -> bool:
+        return any(trip.wrong for trip in self.trips())
 
 
 def summary_lines(summary: Summary, width: int, hide: Hide) -> Iterator[Line]:

@@ -31,6 +31,12 @@ class Trip(NamedTuple):
         return fate(self.journey)
 
     @property
+    def wrong(self) -> bool:
+        """It reaches no output, or the router would log an error about it: a filter fails, or it goes round in a loop."""
+        errors = any(note.level == "error" for note in self.journey.notes)
+        return self.fate == "nowhere" or errors or bool(failures(self.journey))
+
+    @property
     def way(self) -> tuple[str, ...]:
         """What it has in common with others that go the same way, for a summary."""
         return tuple(way(self.journey))
@@ -48,7 +54,8 @@ def fate(journey: Journey) -> Fate:
 
 def way(journey: Journey) -> Iterator[str]:
     """Each end once, with how often it is reached if that is not once."""
-    ends = [f"→ {arrival.output}" for arrival in journey.arrivals]
+    ends = [f"! {label} fails" for label in failures(journey)]
+    ends += [f"→ {arrival.output}" for arrival in journey.arrivals]
     ends += [f"✗ dropped by {drop.by}" for drop in journey.dropped]
     ends += [f"… held by {hold.by}" for hold in journey.held for _ in range(hold.records)]
     ends += ["✗ reaches no output" for lost in journey.unrouted if not lost.intended]
@@ -56,6 +63,11 @@ def way(journey: Journey) -> Iterator[str]:
     ends = ends or ["· ends here"]
     for end, times in Counter(ends).items():
         yield end if times == 1 else f"{end} ({times} records)"
+
+
+def failures(journey: Journey) -> list[str]:
+    """Labels of the filters that failed."""
+    return [station.label for leg in journey.legs for station in leg.stations if station.result == "failed"]
 
 
 class Said(NamedTuple):

@@ -39,13 +39,14 @@ class Ways:
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def of(self, built: Built[Input], tags: str) -> list[End]:
-        """Of the records of an input that have one of these tags."""
+    def of(self, built: Built[Input] | None, tags: str) -> list[End]:
+        """Of the records of an input that have one of these tags. None: they come in where nobody knows."""
         if self.config.flows is not None and "*" in tags:
-            flow = Flow(tags=tags).doubted(built.label, "takes the tags that its peers choose", built.place)
+            who, place = (built.label, built.place) if built else ("the input", None)
+            flow = Flow(tags=tags).doubted(who, "takes the tags that its peers choose", place)
             return [End("output", output.label, flow) for output in self.config.outputs]
         ends: list[End] = []
-        for end in self._of_input(built, tags):
+        for end in self._of_input(built, tags) if built else self._enter(Flow(tags=tags)):
             if len(ends) >= MOST_ENDS:
                 break
             if end not in ends:

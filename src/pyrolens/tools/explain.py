@@ -33,8 +33,8 @@ FEW = 3
 
 
 def main(argv: Sequence[str]) -> int:
-    """0: every record arrives, or a filter drops it on purpose; 1: one reaches no output, or (without records) some of
-    an input would not; 2: it cannot be told."""
+    """0: every record arrives, or a filter drops it on purpose; 1: one reaches no output, or a filter fails at it or
+    goes round in a loop with others; without records: some of an input would reach none; 2: it cannot be told."""
     args = arguments().parse_intermixed_args(argv)
     if args.schema:
         print(files("pyrolens.explain").joinpath("schema.json").read_text(encoding="utf-8"), end="")
@@ -100,7 +100,7 @@ def explain_lines(subject: Subject, wanted: Wanted, args: argparse.Namespace, hi
             print_json(AsJson(subject, items).journeys(summary, kept if each else summary.trips()), hide)
         elif not each:
             show(summary_lines(summary, width(), hide), hide)
-    return int(summary.lost)
+    return int(summary.wrong)
 
 
 def wanted_of(args: argparse.Namespace) -> Wanted | None:
@@ -165,7 +165,7 @@ def arguments() -> argparse.ArgumentParser:
         description="Say where records go and what becomes of them on the way, without running anything. "
         "Without records: what goes where, and on which conditions.",
         epilog="Exit status 0: every record arrives at an output, or a filter drops it on purpose; 1: one reaches no "
-        "output; 2: the config or a record cannot be read.",
+        "output, or there would be an error about it in the log; 2: the config or a record cannot be read.",
     )
     parser.add_argument("path", nargs="?", help="a task definition or a router's config; - is standard input")
     parser.add_argument("lines", nargs="*", metavar="LINE", help="what a container prints, or another input reads")
