@@ -32,7 +32,7 @@ class Trip(NamedTuple):
 
     @property
     def wrong(self) -> bool:
-        """It reaches no output, or the router would log an error about it: a filter fails, or it goes round in a loop."""
+        """It reaches no output, or there is an error about it: a filter fails, or it goes round in a loop."""
         errors = any(note.level == "error" for note in self.journey.notes)
         return self.fate == "nowhere" or errors or bool(failures(self.journey))
 
