@@ -183,7 +183,8 @@ def test_tests_beside_a_config_are_no_config(capsys: pytest.CaptureFixture[str])
 def test_a_variable_that_is_not_set_is_told_once_with_what_follows(capsys: pytest.CaptureFixture[str]) -> None:
     Path("task.json").write_text(TASK)
     Path("extra.conf").write_text(
-        "[OUTPUT]\n    Name kinesis_streams\n    Match *\n    region us-east-1\n    stream ${STREAM}\n    Retry_Limit 5\n"
+        "[OUTPUT]\n    Name kinesis_streams\n    Match *\n    region us-east-1\n    stream ${STREAM}\n"
+        "    Retry_Limit 5\n"
         "[OUTPUT]\n    Name stdout\n    Match *\n    Format ${FORMAT}\n"
     )
     found = json.loads(check(capsys, "task.json", "--format", "json")[1])
@@ -192,3 +193,51 @@ def test_a_variable_that_is_not_set_is_told_once_with_what_follows(capsys: pytes
         ("CF110", "warning", 10, 12),
     ]
     assert found[0]["hint"].startswith("variable ${STREAM} is not set")
+
+
+OPEN = """
+resource "aws_ecs_task_definition" "app" {
+  family                = "shop"
+  network_mode          = "awsvpc"
+  execution_role_arn    = aws_iam_role.start.arn
+  container_definitions = jsonencode([
+    {
+      name      = "app"
+      image     = "shop:1"
+      dependsOn = [{ containerName = "log_router", condition = "HEALTHY" }]
+      logConfiguration = {
+        logDriver = "awsfirelens"
+        options   = { Name = "stdout", Format = "$${FORMAT}" }
+      }
+    },
+    {
+      name                   = "log_router"
+      image                  = var.router
+      essential              = false
+      environment            = var.environment
+      mountPoints            = var.mounts
+      healthCheck            = var.check
+      logConfiguration       = var.log
+      readonlyRootFilesystem = true
+      firelensConfiguration  = {
+        type    = "fluentbit"
+        options = { config-file-type = "file", config-file-value = "/extra.conf" }
+      }
+    },
+    var.sidecar
+  ])
+}
+"""
+
+
+def test_of_what_only_a_deployment_knows_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("ecs.tf").write_text(OPEN)
+    tail = "[INPUT]\n    Name tail\n    Tag files\n    Path /var/log/x/*.log\n    DB /var/lib/x.db\n"
+    Path("extra.conf").write_text(tail + "    Skip_Long_Lines On\n[OUTPUT]\n    Name null\n    Match files\n")
+    assert check(capsys, "ecs.tf") == (0, "nothing is wrong\n")
+    known = OPEN
+    for name in ("environment", "mounts", "check", "log", "sidecar"):
+        known = "\n".join(line for line in known.splitlines() if not line.rstrip().endswith(f"var.{name}"))
+    Path("ecs.tf").write_text(known)
+    codes = {p["code"] for p in json.loads(check(capsys, "ecs.tf", "--format", "json")[1])}
+    assert codes == {"TD030", "TD032", "TD053", "TD056", "TD057", "CF110"}

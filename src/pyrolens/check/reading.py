@@ -222,7 +222,7 @@ class Reader:
             self._load(out, lambda: build(document, found, environ))
         except ConfigError as error:
             out.problems += error.problems
-        if router and router.environment_files and self.environ is None:
+        if router and (router.environment_files or {"environment", "secrets"} & router.open) and self.environ is None:
             out.problems = [p for p in out.problems if not unsure(p)]
         out.problems = [p for p in out.problems if p.code != "parsers-apart" and not OWN_MATCH.search(p.message)]
         return self._named(out, image, {main: "", **fetched}, places)

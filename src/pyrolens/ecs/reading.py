@@ -24,6 +24,13 @@ UNKNOWN = re.compile(r"<.+>")
 SHAPES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
 
+def is_open(node: Node) -> bool:
+    """Whether only a deployment knows this value, or some items of this list."""
+    if isinstance(node.value, list):
+        return any(is_open(item) for item in node.value)
+    return isinstance(node.value, str) and UNKNOWN.fullmatch(node.value) is not None
+
+
 class Reader:
     """What is wrong goes into `problems`."""
 
@@ -52,6 +59,8 @@ class Reader:
         found = self.member(node, key, list)
         out: list[T] = []
         for item in found.value if found else ():
+            if is_open(item):
+                continue
             if not isinstance(item.value, dict):
                 self.problems.error("wrong-shape", f"an item of {key} is no object", item.place)
             elif (made := read(item)) is not None:

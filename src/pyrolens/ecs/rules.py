@@ -58,14 +58,17 @@ def _containers(task: TaskDefinition, problems: Problems) -> None:
 def _roles(task: TaskDefinition, problems: Problems) -> None:
     users = [c for c in task.containers if c.log and c.uses_firelens]
     routers = [c for c in task.containers if c.firelens]
-    if users and not routers and users[0].log:
+    some = "containerDefinitions" in task.open or any(
+        {"logConfiguration", "firelensConfiguration"} & c.open for c in task.containers
+    )
+    if users and not routers and not some and users[0].log:
         problems.error(
             "no-router",
             "log driver awsfirelens, but no container has a firelensConfiguration; ECS refuses to register this",
             users[0].log.place,
             'give the router container "firelensConfiguration": {"type": "fluentbit"}',
         )
-    if routers and not users and routers[0].firelens:
+    if routers and not users and not some and routers[0].firelens:
         problems.error(
             "router-unused",
             "firelensConfiguration, but no container has the log driver awsfirelens; ECS refuses to register this",
@@ -160,7 +163,7 @@ def _dependencies(task: TaskDefinition, container: Container, problems: Problems
     names = {c.name for c in task.containers}
     routers = {c.name for c in task.containers if c.firelens}
     for dependency in container.depends_on:
-        if dependency.container not in names:
+        if dependency.container not in names and "containerDefinitions" not in task.open:
             message = f"'{container.name}' depends on '{dependency.container}', which is not in this task definition"
             problems.error("depends-on", message, dependency.place, nearest(dependency.container, names))
         elif dependency.condition not in CONDITIONS:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pyrolens.ecs.forms import CONTAINERS, Asked, find, parse
-from pyrolens.ecs.reading import Reader, Text
+from pyrolens.ecs.reading import Reader, Text, is_open
 from pyrolens.ecs.settings import NOT_HERE_TASK, Settings, SettingsReader
 from pyrolens.language.json import Node
 from pyrolens.problems import Place, Problems
@@ -84,6 +84,7 @@ class Mount:
     """In the container."""
     read_only: bool
     place: Place
+    """Of the volume's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,8 @@ class Container:
     """Of memoryReservation, else of memory."""
     settings: Settings = field(default_factory=Settings)
     """What only a container engine needs."""
+    open: frozenset[str] = frozenset()
+    """Members of which only a deployment knows the value."""
 
     @property
     def checks_health(self) -> bool:
@@ -168,6 +171,8 @@ class TaskDefinition:
     """Of networkMode; None: it is assumed."""
     not_here: list[tuple[str, str, Place]] = field(default_factory=list)
     """(member, reason, place) of what has no effect under `up`."""
+    open: frozenset[str] = frozenset()
+    """Members of which only a deployment knows the value, or all of it."""
 
     @property
     def router(self) -> Container | None:
@@ -215,6 +220,7 @@ class _Reader(Reader):
             volumes=self.each(node, "volumes", self.volume),
             network_place=mode.place if (mode := node.get("networkMode")) else None,
             not_here=SettingsReader(self.problems).not_here(node, NOT_HERE_TASK),
+            open=frozenset(key for key, member in node.items() if is_open(member)),
         )
 
     def size(self, node: Node, key: str) -> str:
@@ -252,6 +258,7 @@ class _Reader(Reader):
             mounts=self.each(node, "mountPoints", self.mount),
             memory_place=memory.place if (memory := node.get("memoryReservation") or node.get("memory")) else None,
             settings=SettingsReader(self.problems).settings(node),
+            open=frozenset(key for key, member in node.items() if is_open(member)),
         )
         return made if name else None
 
@@ -283,7 +290,8 @@ class _Reader(Reader):
 
     def mount(self, node: Node) -> Mount | None:
         volume, path = self.value(node, "sourceVolume", ""), self.value(node, "containerPath", "")
-        return Mount(volume, path, self.value(node, "readOnly", False), node.place)
+        named = node.get("sourceVolume") or node
+        return Mount(volume, path, self.value(node, "readOnly", False), named.place)
 
     def volume(self, node: Node) -> Volume | None:
         name = self.required(node, "name", "a volume")

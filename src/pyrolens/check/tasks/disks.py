@@ -11,6 +11,7 @@ from pyrolens.check.structure import OUT
 from pyrolens.check.tasks.example import FILE, task
 from pyrolens.ecs.task_definition import Container, TaskDefinition
 from pyrolens.language.document import Entry
+from pyrolens.problems import nearest
 
 ALWAYS_WRITABLE = ("/var/run", "/run", "/dev", "/proc")
 """The agent mounts the first two, which are one in most images; the others are the kernel's."""
@@ -22,6 +23,12 @@ WILD = re.compile(r"[*?\[]")
 def below(path: str, folder: str) -> bool:
     folder = folder.rstrip("/")
     return path == folder or path.startswith(folder + "/")
+
+
+def mounts_known(container: Container) -> bool:
+    return (
+        not container.settings.volumes_from and not {"mountPoints", "volumesFrom", "linuxParameters"} & container.open
+    )
 
 
 def where_it_writes(context: Context) -> Iterator[tuple[str, str, Entry]]:
@@ -38,7 +45,7 @@ def where_it_writes(context: Context) -> Iterator[tuple[str, str, Entry]]:
 
 def read_only(context: Context) -> Iterator[Finding]:
     router = context.router
-    if router is None or not router.settings.read_only_root or router.settings.volumes_from:
+    if router is None or not router.settings.read_only_root or not mounts_known(router):
         return
     writable = [m.path for m in router.mounts if not m.read_only] + [t.path for t in router.settings.tmpfs]
     writable += ALWAYS_WRITABLE
@@ -56,7 +63,7 @@ def read_only(context: Context) -> Iterator[Finding]:
 def unseen(context: Context) -> Iterator[Finding]:
     """Files that a tail shall read and that nobody can have written."""
     task, router = context.task, context.router
-    if task is None or router is None or router.firelens is None or router.settings.volumes_from:
+    if task is None or router is None or router.firelens is None or not mounts_known(router):
         return
     made = list(written_by_itself(context))
     for section in context.plugins("input", "tail"):
@@ -92,12 +99,24 @@ def not_shared(task: TaskDefinition, router: Container, path: str, made: list[st
     volume = next((v for v in task.volumes if v.name == mount.volume), None)
     if volume is None or volume.host_path or volume.elsewhere or volume.driver:
         return ""
-    if any(c.settings.volumes_from for c in task.containers):
+    if "containerDefinitions" in task.open or not all(map(mounts_known, task.containers)):
         return ""
     others = (m for c in task.containers if c is not router for m in c.mounts)
     if any(m.volume == volume.name for m in others):
         return ""
     return f"no other container has the volume '{volume.name}'"
+
+
+def no_volume(context: Context) -> Iterator[Finding]:
+    """Mounts of what the task definition does not have."""
+    task = context.task
+    if task is None or not context.roles_known or "volumes" in task.open:
+        return
+    known = {volume.name for volume in task.volumes}
+    for mount in (m for c in task.containers for m in c.mounts):
+        if mount.volume not in known and "<" not in mount.volume:
+            message = f"there is no volume '{mount.volume}'; ECS refuses to register this"
+            yield Finding(message, mount.place, nearest(mount.volume, known) or "add it to volumes of the task")
 
 
 EXTRA = FILE % '"/extra.conf"'
@@ -139,5 +158,17 @@ RULES = [
         )
         + TAIL.replace("«", "").replace("»", ""),
         find=unseen,
+    ),
+    Rule(
+        "TD067",
+        "error",
+        "a mount of a volume that there is not",
+        "sourceVolume is the name of one of the volumes of the task. ECS refuses to register anything else.",
+        "Add the volume, or write its name as it is.",
+        bad=task(
+            router=',\n   "mountPoints": [{"sourceVolume": «"stores"», "containerPath": "/a"}]', head=VOLUME % "store"
+        ),
+        good=task(router=MOUNT % ("store", "/a"), head=VOLUME % "store"),
+        find=no_volume,
     ),
 ]

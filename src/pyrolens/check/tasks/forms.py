@@ -24,6 +24,14 @@ RULES = [
         "Write what is expected at this place.",
         bad=task().replace('"containerDefinitions": [', '"memory": "512" «"»containerDefinitions": ['),
         good=task().replace('"containerDefinitions": [', '"memory": "512", "containerDefinitions": ['),
-        told=("json-syntax", "wrong-shape", "missing-member"),
+        told=(
+            "json-syntax",
+            "hcl-syntax",
+            "yaml-key",
+            "yaml-alias",
+            "wrong-shape",
+            "missing-member",
+            "task-definition",
+        ),
     ),
 ]

@@ -35,7 +35,7 @@ def nobody_answers(context: Context) -> Iterator[Finding]:
         return
     command = " ".join(router.health.command)
     asks, ours = ASKS.search(command), OURS.search(command)
-    if (not asks and not ours) or router.environment_files:
+    if (not asks and not ours) or router.environment_files or "environment" in router.open:
         return
     port, path = (asks[1] or "80", asks[2] or "/") if asks else (_port(command), "/api/v1/uptime")
     if ours and re.search(r"--outputs\b", command):

@@ -141,6 +141,7 @@ def place_in(file: InitFile, found: re.Match[str]) -> Place:
 AWS = ', "image": "public.ecr.aws/aws-observability/aws-for-fluent-bit:%s",\n   "environment": [\n    %s]'
 S3 = '{"name": %s"aws_fluent_bit_init_s3_%d"%s, "value": "arn:aws:s3:::shop/%s"}'
 ONE = AWS % ("init-3.4.10", S3 % ("", 1, "", "one.conf"))
+NO_ADDRESS = (S3 % ("«", 1, "»", "one.conf")).replace("arn:aws:s3:::", "")
 IN_CAPITALS = (S3 % ("«", 1, "»", "one.conf")).replace("aws_fluent_bit_init_s3_1", "AWS_FLUENT_BIT_INIT_S3_1")
 TWO = ",\n    ".join((S3 % ("", 1, "", "one.conf"), S3 % ("«", 2, "»", "two.conf")))
 FILTER = "[FILTER]\n    Name grep\n    Match *\n    Exclude log health\n"
@@ -246,6 +247,17 @@ RULES = [
         + "    Exec CREATE STREAM errors WITH (tag='errors') AS SELECT * FROM TAG:'app-*';\n",
         good=task(router=ONE) + "==> one.conf <==\n" + FILTER,
         find=streams,
+    ),
+    Rule(
+        "TD068",
+        "error",
+        "a variable of an init process that names nothing",
+        "Each variable names a file: the ARN of an object in S3 or a path in the image, and for Pyrolens also s3://,"
+        " ssm:, env: and https:// addresses. With anything else the router does not start.",
+        "Write the address in full.",
+        bad=task(router=AWS % ("init-3.4.10", NO_ADDRESS)),
+        good=task(router=ONE) + "==> one.conf <==\n" + FILTER,
+        told=("init",),
     ),
     Rule(
         "TD044",

@@ -30,6 +30,8 @@ def lines_beyond_memory(context: Context) -> Iterator[Finding]:
     task = context.task
     if task is None or not task.memory:
         return
+    if any(c.open & {"memory", "memoryReservation"} for c in task.containers):
+        return
     free = task.memory * MIB - sum(max(c.memory, c.memory_reservation) for c in task.containers) * MIB
     limits = [c.log.options[BUFFER_LIMIT] for c in context.firelens if c.log and BUFFER_LIMIT in c.log.options]
     numbers = [int(limit.text) for limit in limits if limit.text.isascii() and limit.text.isdigit()]
@@ -57,7 +59,7 @@ def small_reservation(context: Context) -> Iterator[Finding]:
 
 def memory_of_router(context: Context) -> int:
     """Bytes; 0: nobody knows, or the router sees to it by itself."""
-    if context.task is None or context.router is None or is_ours(context.router):
+    if context.task is None or context.router is None or is_ours(context.router) or "memory" in context.router.open:
         return 0
     on_fargate = context.task.memory if context.task.fargate else 0
     return (context.router.memory or on_fargate) * MIB

@@ -22,7 +22,8 @@ def waits_for_ever(context: Context) -> Iterator[Finding]:
     for container in by_name.values():
         for dependency in container.depends_on:
             other = by_name.get(dependency.container)
-            if dependency.condition == "HEALTHY" and other and not other.checks_health:
+            watched = other is None or other.checks_health or "healthCheck" in other.open
+            if dependency.condition == "HEALTHY" and other and not watched:
                 message = f"'{container.name}' waits until '{other.name}' is healthy, which has no healthCheck"
                 yield Finding(message, dependency.place, "give it one, or wait for START")
 
@@ -39,6 +40,8 @@ def grace_and_stop(context: Context) -> Iterator[Finding]:
         return
     stop = router.stop_timeout or STOP
     said = [entry for section in context.document.of("service") for entry in section.all("grace")]
+    if "stopTimeout" in router.open:
+        return
     if not said:
         if router.stop_timeout > STOP:
             message = f"the router has {stop} seconds to stop, and uses {GRACE} of them: Grace is not set"
@@ -87,6 +90,18 @@ RULES = [
         good=task(app=',\n   "dependsOn": [{"containerName": "log_router", "condition": "START"}]'),
         told=("depends-on",),
         says="^dependsOn the router",
+    ),
+    Rule(
+        "TD066",
+        "error",
+        "a dependsOn that cannot be met",
+        "dependsOn names containers of the same task, with one of the conditions START, COMPLETE, SUCCESS and HEALTHY,"
+        " and containers cannot wait for each other. ECS refuses to register anything else.",
+        "Write the name and the condition as they are, and break the circle.",
+        bad=task(app=',\n   "dependsOn": [{"containerName": "router", "condition": «"START"»}]'),
+        good=task(app=',\n   "dependsOn": [{"containerName": "log_router", "condition": "START"}]'),
+        told=("depends-on",),
+        says="^(?!dependsOn the router)",
     ),
     Rule(
         "TD052",

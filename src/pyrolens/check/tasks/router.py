@@ -11,7 +11,7 @@ from pyrolens.check.tasks.example import HEALTH, LOGS, ON, ROLES, USES, task
 
 def router_without_log(context: Context) -> Iterator[Finding]:
     router = context.router
-    if router and router.firelens and router.log is None:
+    if router and router.firelens and router.log is None and "logConfiguration" not in router.open:
         message = f"nobody sees what the router '{router.name}' says: it has no logConfiguration"
         yield Finding(message, router.place, "give it the log driver awslogs")
 
@@ -25,7 +25,8 @@ def router_to_itself(context: Context) -> Iterator[Finding]:
 
 def stops_silently(context: Context) -> Iterator[Finding]:
     router = context.router
-    if router and router.firelens and not router.essential and not router.checks_health:
+    watched = router is not None and (router.checks_health or "healthCheck" in router.open)
+    if router and router.firelens and not router.essential and not watched:
         message = "when the router ends, the task goes on without logs, and nobody is told"
         yield Finding(message, router.place, "make it essential, or give it a health check and watch that")
 
@@ -177,6 +178,17 @@ RULES = [
         bad=task(router=', "user": «"fluent"»'),
         good=task(router=', "user": "1000"'),
         told=("router-user",),
+    ),
+    Rule(
+        "TD065",
+        "error",
+        "a name that no container can have",
+        "ECS takes up to 255 letters, digits, hyphens and underscores, each name once in a task. The tags of FireLens"
+        " begin with it.",
+        "Give the container another name.",
+        bad=task().replace('"app"', '«"my app"»'),
+        good=task(),
+        told=("container-name",),
     ),
     Rule(
         "TD060",
