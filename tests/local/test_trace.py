@@ -1,4 +1,3 @@
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -61,16 +60,12 @@ CONFIG = """
     ],
 )
 def test_a_line_is_followed_to_its_outputs(log: str, fate: Fate, tmp_path: Path) -> None:
-    async def follow() -> Fate:
-        trace = Trace(load(str(config)))
-        found = trace.follow("app", 1, {"log": log, "source": "stdout"})
-        assert await trace.finish(within=1)
-        assert trace.late == Fate()
-        return found
-
     config = tmp_path / "x.conf"
     config.write_text(CONFIG.format(folder=tmp_path))
-    assert asyncio.run(follow()) == fate
+    trace = Trace(load(str(config)))
+    assert trace.follow("app", 1, {"log": log, "source": "stdout"}) == fate
+    assert trace.finish(within=1)
+    assert trace.late == Fate()
     assert not (tmp_path / "s").exists()
 
 
@@ -84,26 +79,47 @@ def test_stream_tasks(tmp_path: Path) -> None:
         + task.format("b", "lines", "COUNT(*)")
     )
 
-    async def follow() -> tuple[set[str], Fate]:
-        trace = Trace(load(str(config)))
-        return trace.apart, trace.follow("app", 1, {"log": "x", "n": 1})
-
-    assert asyncio.run(follow()) == (
-        {"stream_task:b"},
-        Fate(
-            [
-                Arrival("all", "app", {"log": "x", "n": 1}),
-                Arrival("rest", "app", {"log": "x", "n": 1}),
-                Arrival("all", "copy", {"log": "x"}),
-            ]
-        ),
+    trace = Trace(load(str(config)))
+    assert trace.apart == {"stream_task:b"}
+    assert trace.follow("app", 1, {"log": "x", "n": 1}) == Fate(
+        [
+            Arrival("all", "app", {"log": "x", "n": 1}),
+            Arrival("rest", "app", {"log": "x", "n": 1}),
+            Arrival("all", "copy", {"log": "x"}),
+        ]
     )
 
 
 def test_a_tag_that_no_output_wants(tmp_path: Path) -> None:
-    async def follow() -> Fate:
-        return Trace(load(str(config))).follow("other", 1, {"log": "x"})
-
     config = tmp_path / "x.conf"
     config.write_text(CONFIG.format(folder=tmp_path).replace("Match *r*", "Match x"))
-    assert asyncio.run(follow()) == Fate(unrouted=1)
+    assert Trace(load(str(config))).follow("other", 1, {"log": "x"}) == Fate(unrouted=1)
+
+
+MULTILINE = """
+[FILTER]
+    Name                  multiline
+    Match                 app
+    multiline.parser      java
+    multiline.key_content log
+    flush_ms              2000
+"""
+
+
+def test_what_a_filter_lets_go_by_itself_comes_late(tmp_path: Path) -> None:
+    """Its timer is up when so much time has passed as it does for the router."""
+    config = tmp_path / "x.conf"
+    config.write_text(CONFIG.format(folder=tmp_path) + MULTILINE)
+    now = [10**18]
+    trace = Trace(load(str(config)), lambda: now[0])
+    exception = {"log": "java.lang.RuntimeException: x"}
+    assert trace.follow("app", 1, exception) == Fate()
+    now[0] += 1_900_000_000
+    assert trace.follow("x", 1, {"log": "x"}).unrouted == 1
+    assert trace.late == Fate()
+    now[0] += 200_000_000
+    trace.follow("x", 1, {"log": "x"})
+    assert trace.late == Fate([Arrival("rest", "app", exception)])
+    trace.follow("app", 1, exception)
+    assert trace.finish(within=1)
+    assert len(trace.late.arrivals) == 2

@@ -499,7 +499,7 @@ class Session:
     # -- the end --------------------------------------------------------------------------------------------------
 
     async def _account(self, places: list[Destination]) -> int:
-        held = not await self.trace.finish(SEND_WITHIN)
+        held = not self.trace.finish(SEND_WITHIN)
         arrived = [(place, await asyncio.to_thread(place.read)) for place in places]
         refused = sum(logged.driver.refused for logged in self.logged.values() if logged.driver)
         sent = Sent(self.lines, refused, self.unsent, any(not logged.driver for logged in self.logged.values()))

@@ -1,19 +1,16 @@
-"""Which way a line goes: the router's own pipeline over the same config, run here a second time, line by line.
+"""Which way a line goes: a rehearsal of the same config, line by line, whose time is ours.
 
 It says what the config asks for. What has really arrived is read back from the destinations, and must be the same.
 """
 
-import asyncio
-from collections import Counter
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from pyrolens.config import Built, Config
-from pyrolens.delivery.receipt import Receipt
-from pyrolens.pipeline.pipeline import ANYWHERE, Door, Route
-from pyrolens.plugin import Output
-from pyrolens.records.event import Event, Record
-from pyrolens.service.router import Router
+from pyrolens.config import Config
+from pyrolens.records.event import SECOND, Record
+from pyrolens.rehearsal.journey import Journey
+from pyrolens.rehearsal.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,74 +33,39 @@ class Fate:
     unrouted: int = 0
     """Records that came through the filters, and no output wanted them."""
 
+    def add(self, journey: Journey) -> None:
+        self.arrivals += [Arrival(output, tag, record) for output, tag, (_, record) in journey.arrivals]
+        self.dropped_by += [drop.by for drop in journey.dropped]
+        self.unrouted += sum(not found.intended for found in journey.unrouted)
+
 
 class Trace:
     """Raises: ConfigError when the filters do not compile."""
 
-    def __init__(self, config: Config) -> None:
-        service = replace(config.service, log_level="off", log_file=None, http_server=False)
+    def __init__(self, config: Config, now: Callable[[], int] = time.time_ns) -> None:
         # what a task counts over several records says nothing of one of them
         followed = [t for t in config.streams if t.statement.kind == "stream" and not t.statement.aggregates]
         self.apart = {task.label for task in config.streams if task not in followed}
         """Labels of the stream tasks that are not followed."""
-        # without its inputs and outputs: nothing is opened, and each output is a door that remembers
-        self._router = Router(replace(config, service=service, inputs=[], outputs=[], streams=followed, flows=None))
-        self._router.pipeline.routes += [Route(o.matches, self._remember(o)) for o in config.outputs]
-        if config.flows is not None:
-            remembering = {o.name: self._remember(o) for o in config.outputs}
-            self._router.pipeline.flows = self._router.flows(config, remembering)
-        socket = next((i for i in config.inputs if getattr(i.plugin, "unix_path", None)), None)
-        self._first = self._router.input_steps(socket) if socket else []
-        """What the input does that the log drivers write to: it joins the parts of long lines."""
-        self._way = self._router.way(socket)._replace(split=None) if socket else ANYWHERE
-        self._now: Fate | None = None
+        self._now = now
+        self._rehearsal = Rehearsal(replace(config, streams=followed), now_ns=now())
+        self._socket = next((i.label for i in config.inputs if getattr(i.plugin, "unix_path", None)), None)
+        """The input that the log drivers write to."""
         self.late = Fate()
         """What filters with memory let go by themselves, later."""
-        self._dropped: Counter[str] = Counter()
-        """Records that filters took out while a line was followed."""
-        self._unrouted = 0
-        self._open = 0
-        self._settled = asyncio.Event()
-
-    def _remember(self, output: Built[Output]) -> Callable[[str], Door]:
-        def door(tag: str) -> Door:
-            def accept(events: list[Event], receipt: Receipt) -> None:
-                fate = self._now or self.late
-                fate.arrivals += [Arrival(output.label, tag, record) for _, record in events]
-
-            return accept
-
-        return door
 
     def follow(self, tag: str, ns: int, record: Record) -> Fate:
-        pipeline, filters = self._router.pipeline, self._router.metrics.filters
-        before = {label: counters.dropped for label, counters in filters.items()}
-        unrouted = pipeline.unrouted
-        fate = self._now = Fate()
-        self._open += 1
-        pipeline.feed(tag, [(ns, record)], Receipt(0, self._settle), self._first, self._way)
-        self._now = None
-        fate.dropped_by = [label for label, counters in filters.items() if counters.dropped > before.get(label, 0)]
-        self._dropped.update(fate.dropped_by)
-        fate.unrouted = pipeline.unrouted - unrouted
-        self._unrouted += fate.unrouted
+        self._wait_until(self._now())
+        fate = Fate()
+        fate.add(self._rehearsal.feed(tag, [(ns, record)], self._socket))
         return fate
 
-    def _settle(self, receipt: Receipt) -> None:
-        self._open -= 1
-        if not self._open:
-            self._settled.set()
+    def finish(self, within: float) -> bool:
+        """Let filters with memory finish. False: some would still hold records after so many seconds."""
+        self._wait_until(self._now())
+        self.late.add(self._rehearsal.finish())
+        self._wait_until(self._rehearsal.now_ns + int(within * SECOND))
+        return not self._rehearsal.holding
 
-    async def finish(self, within: float) -> bool:
-        """Let filters with memory finish. False: some still hold records after so many seconds."""
-        self._router.pipeline.end()
-        self._settled.clear()
-        if self._open:
-            try:
-                await asyncio.wait_for(self._settled.wait(), within)
-            except TimeoutError:
-                return False
-        for label, counters in self._router.metrics.filters.items():
-            self.late.dropped_by += [label] * (counters.dropped - self._dropped[label])
-        self.late.unrouted = self._router.pipeline.unrouted - self._unrouted
-        return True
+    def _wait_until(self, ns: int) -> None:
+        self.late.add(self._rehearsal.advance((ns - self._rehearsal.now_ns) / SECOND))
