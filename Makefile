@@ -14,7 +14,7 @@ SHUTDOWN_RUNS ?= 100
 SECONDS ?= 60
 TORTURE_SECONDS ?= 150
 
-.PHONY: demo test conformance shutdown-race torture fuzz lint format bench bench-load docs picture clean help
+.PHONY: demo test conformance shutdown-race torture fuzz lint format bench bench-growth bench-load docs picture clean help
 
 help:
 	@echo "make demo          the example task, run here from its task definition"
@@ -26,6 +26,7 @@ help:
 	@echo "make fuzz          what reads from outside, each for SECONDS=60; TARGETS='forward yaml' are some of them"
 	@echo "make lint          ruff and mypy"
 	@echo "make bench         CPU per event; PEER=/path/to/fluent-bit runs it beside ours, EVENTS=100000 is quicker"
+	@echo "make bench-growth  how the cost of an event grows with filters, outputs, tags, connections and sizes; PEER= too"
 	@echo "make bench-load    losses, doubles, CPU and memory at the rates that AWS publishes and under faults; PEER= too"
 	@echo "make docs          write the generated pages again; make picture: the picture of the demo"
 	@echo "make clean         remove what was built, .venv too"
@@ -63,6 +64,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench --events $(EVENTS) --runs $(RUNS) $(if $(PEER),--peer $(PEER)) $(if $(JSON),--json $(JSON))
+
+bench-growth: $(READY)
+	$(BIN)/python -m bench.growth $(if $(PEER),--peer $(PEER)) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 bench-load: $(READY)
 	$(BIN)/python -m bench.load --seconds $(LOAD_SECONDS) $(if $(PEER),--peer $(PEER)) $(if $(ONLY),--only $(ONLY),--page docs/benchmarks-load.md)

@@ -67,7 +67,7 @@ def measure(
     with _set_up(command, pipeline, corpus, output, limit, storage=storage) as (router, api, sink, data):
         started = router.usage()
         begin = time.monotonic()
-        sender = _send(router, data, rounds, sum(map(len, corpus.frames[:rest])))
+        sender = send(router, data, rounds, sum(map(len, corpus.frames[:rest])))
         delivered = _wait(router, sender, output, api, sink, expected)
         elapsed = time.monotonic() - begin
         used = router.stop()
@@ -101,7 +101,7 @@ def verify(name: str, command: list[str], pipeline: Pipeline, corpus: Corpus, ev
     with tempfile.TemporaryDirectory() as folder:
         keep = Path(folder, "bodies")
         with _set_up(command, pipeline, corpus, "http", keep=keep) as (router, api, sink, data):
-            sender = _send(router, data, 0, sum(map(len, corpus.frames[:events])))
+            sender = send(router, data, 0, sum(map(len, corpus.frames[:events])))
             _wait(router, sender, "http", api, sink, expected.total())
             router.stop()
         arrived = Counter(map(canonical, kept(keep)))
@@ -167,7 +167,7 @@ def start_sink(keep: Path | None) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-def _send(router: Router, data: Path, rounds: int, rest: int) -> "subprocess.Popen[bytes]":
+def send(router: Router, data: Path, rounds: int, rest: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-S", str(HERE / "sender.py"), str(router.socket), str(data), str(rounds), str(rest)]
     )

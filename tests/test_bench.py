@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import start, tail
+from bench import growth, start, tail
 from bench.__main__ import VARIANTS
 from bench.corpus import EVENTS, Corpus
 from bench.pipelines import PIPELINES, Pipeline
@@ -89,3 +89,15 @@ def test_other_records_of_tail_fail_the_check(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(tail, "made", lambda: lines)
     with pytest.raises(BenchError, match="not expected"):
         tail.verify("pyrolens", COMMAND)
+
+
+@pytest.mark.parametrize("curve", growth.CURVES)
+def test_growth(curve: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "SECONDS", 0.1)
+    monkeypatch.setattr(growth, "MOST_BYTES", 1 << 20)
+    _, make, (first, second, *_) = growth.CURVES[curve]
+    for at in (first, second):
+        point = growth.measure("pyrolens", COMMAND, curve, at, make(at), 1000)
+        assert point.events > 0
+        assert point.cpu_us >= 0
+        assert point.peak_mib > 5

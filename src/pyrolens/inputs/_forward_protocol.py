@@ -8,8 +8,6 @@ after it is lost; here that message alone is refused, if it is an array as all m
 import importlib
 import zlib
 from collections.abc import Callable, Iterator
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from pyrolens.api import Event, MetricSet, Stamp
@@ -56,7 +54,7 @@ class Protocol:
         self.refuse = refuse
 
     def batches(self, whole: Whole) -> Iterator[Batch]:
-        """The events in their order, neighbours of one tag together.
+        """The events of each tag in their order.
         Raises: NotForwardError, once what came before has been given."""
         try:
             if len(whole.data) > frames.MOST_CONTAINERS and frames.crowded(whole.data):
@@ -67,7 +65,10 @@ class Protocol:
             if first and tags.count(first) == len(tags):
                 yield Batch(self.tag_of(first), frames.events_of(messages), len(whole.data), [])
                 return
-            batches = [self._run(tag, list(run), whole) for tag, run in groupby(messages, key=attrgetter("tag"))]
+            by_tag: dict[str, list[frames.Message]] = {}
+            for message in messages:
+                by_tag.setdefault(message.tag, []).append(message)
+            batches = [self._run(tag, run, whole) for tag, run in by_tag.items()]
         except CANNOT:
             yield from self._one_by_one(whole)
             return

@@ -294,6 +294,8 @@ class Server:
             self._server.close()
         self.stopped = True
         if self._tls:
+            for connection in [] if self.paused else self.connections:
+                connection.transport.resume_reading()  # those that are left alone for a moment
             await self._last_words()
         for connection in list(self.connections):
             self._last_reads(connection)

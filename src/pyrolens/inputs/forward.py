@@ -33,6 +33,7 @@ from pyrolens.inputs._forward_handshake import DeniedError, Handshake, Keys
 from pyrolens.inputs._forward_protocol import NotForwardError, Protocol
 from pyrolens.inputs._json import take_values
 from pyrolens.inputs._refusals import Refusals
+from pyrolens.inputs._rest import Rest
 from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, ServerSource, is_mode
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
 from pyrolens.options import read_bool
@@ -189,6 +190,7 @@ class ForwardConnection(Connection):
         """For who says nothing where a handshake is wanted."""
         self.unanswered = 0
         """Messages whose ack waits for something."""
+        self.rest = Rest(source.env.flush)
 
     @property
     def owes(self) -> bool:
@@ -210,11 +212,13 @@ class ForwardConnection(Connection):
     def received(self, data: bytes) -> None:
         frames = self.frames
         whole = frames.take(data)
+        waits = self.handshake is not None
         if self.handshake is not None and whole.ends:
             whole = self._shake(self.handshake, whole)
         if whole.ends:
             try:
                 for tag, events, size, acks, metrics in self.source.protocol.batches(whole):
+                    waits = waits or bool(acks)
                     for reading in metrics:
                         self.env.publish(tag, reading)
                     if acks and events:
@@ -228,6 +232,8 @@ class ForwardConnection(Connection):
                 return
         if frames.broken:
             self._close(frames.broken)
+        elif not waits and not self.server.stopped:
+            self.rest.after(len(data), self.transport, self.server.loop)
 
     def inherit(self, old: "ForwardConnection") -> bool:
         if old.handshake is not None:
@@ -287,6 +293,7 @@ class ForwardConnection(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.rest.end()
         if self.late:
             self.late.cancel()
         if self.frames.waiting and not self.frames.broken:
