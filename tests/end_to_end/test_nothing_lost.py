@@ -386,8 +386,9 @@ def test_a_full_disk_stops_the_reading_and_loses_nothing(tmp_path: Path, small_d
                 assert await router.stop() == 0
                 said = router.said()
             errors = [line for line in said.splitlines() if "[error]" in line]
-            assert len(errors) == 1, errors
-            assert "No space left on device" in errors[0]
+            # once for each time that it is full, and it may be full again while it empties
+            assert 0 < len(errors) <= 5, errors
+            assert all("No space left on device" in line for line in errors), errors
             assert "takes what is stored again" in said
             assert list(small_disk.rglob("*.seg")) == []
 
