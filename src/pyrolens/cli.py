@@ -15,6 +15,8 @@ VERBS = {
     "up": ("pyrolens.local.up", "run a task definition here, its destinations included"),
     "init": ("pyrolens.tools.init", "fetch the config files that the environment names, then run"),
     "health": ("pyrolens.tools.health", "ask the router whether it is well, as a container's health check"),
+    "tap": ("pyrolens.tools.tap", "show live records of a running router, at a point on their way"),
+    "top": ("pyrolens.tools.top", "show what a running router does, second by second"),
     "check": ("pyrolens.tools.check", "say what is wrong with configs and task definitions"),
     "explain": ("pyrolens.tools.explain", "say where records go, and what becomes of them on the way"),
     "test": ("pyrolens.tools.test", "run the tests that stand beside a config"),

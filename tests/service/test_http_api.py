@@ -254,7 +254,7 @@ def test_prometheus() -> None:
             'pyrolens_output_throttled_total{name="bad"} 7',
         ):
             assert expected in lines
-        assert all(re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)+\})? \d+', line) for line in lines)
+        assert all(re.fullmatch(r'# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"]*",?)+\})? \d+(\.\d+)?', line) for line in lines)
         names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
         assert len(names) == len(set(names))
 

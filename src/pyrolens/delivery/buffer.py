@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator
 from itertools import count
+from time import monotonic
 from typing import Any
 
 from pyrolens.delivery.memory import weight
@@ -19,7 +20,7 @@ def new_id() -> str:
 class Buffer:
     """The open chunk of one key. Never holds more than a call may carry, but for a single item that is larger."""
 
-    __slots__ = ("items", "key", "limits", "origin_size", "origins", "receipts", "records", "size", "weights")
+    __slots__ = ("born", "items", "key", "limits", "origin_size", "origins", "receipts", "records", "size", "weights")
 
     def __init__(self, key: Hashable, limits: Limits) -> None:
         self.key = key
@@ -28,6 +29,7 @@ class Buffer:
 
     def _clear(self) -> None:
         self.items: list[Any] = []
+        self.born = 0.0
         self.receipts: list[Receipt] = []
         self.records = 0
         self.size = 0
@@ -63,6 +65,8 @@ class Buffer:
     def _take(self, items: list[Any], records: int, size: int, receipt: Receipt, origins: list[Origin] | None) -> None:
         if not items:
             return
+        if not self.items:
+            self.born = monotonic()
         if self.weights is not None or records != len(items):
             # items that stand for several records each: rare, and one item a parcel
             weights = self.weights if self.weights is not None else [1] * len(self.items)
@@ -91,6 +95,7 @@ class Buffer:
             self.weights,
             self.origins,
             self.origin_size,
+            self.born,
         )
         self._clear()
         return chunk

@@ -288,11 +288,13 @@ class Delivery:
         self._wait(chunk, wait)
 
     def _wait(self, chunk: Chunk, seconds: float) -> None:
+        self.books.waits(chunk)
         self._retries.add(chunk, seconds)
         if self.preserve_order:
             self._lanes.hold(chunk.key)
 
     def _due(self, chunk: Chunk) -> None:
+        self.books.waits(chunk, -1)
         self._lanes.let_go(chunk.key)
         self._line_up(chunk, first=True)
 
@@ -375,6 +377,7 @@ class Delivery:
             if not self._store(spool, chunk, time.time() + seconds):
                 continue
             self._retries.remove(chunk)
+            self.books.waits(chunk, -1)
             if not alive or 2 * self.used < self.share:
                 break
         if not alive:
@@ -405,7 +408,7 @@ class Delivery:
             self._lanes.let_go(chunk.key)
         else:
             self._lanes.remove(chunk)
-            self.books.waits(chunk, -1)
+        self.books.waits(chunk, -1)
         return chunk
 
     def _trim(self) -> None:
@@ -449,6 +452,15 @@ class Delivery:
         """Something waits, in memory or on disk."""
         return bool(self.left()[0] or (self.spool and self.spool.waits))
 
+    @property
+    def oldest(self) -> float | None:
+        """When the oldest came of what is not delivered, on the monotonic clock; None: all is."""
+        born = [chunk.born for chunk in self._chunks()]
+        born += [buffer.born for buffer in self._buffers.values() if buffer.items]
+        if self.spool is not None and (stored := self.spool.oldest) is not None:
+            born.append(stored)
+        return min(born, default=None)
+
     def left(self) -> tuple[int, int]:
         """Records and bytes in memory that are not delivered."""
         chunks, buffers = self._chunks(), self._buffers.values()
@@ -480,7 +492,7 @@ class Delivery:
     def _take_out(self) -> list[Chunk]:
         """Nothing more will be sent: what is left in memory."""
         self._over = True
-        for chunk in [*self._under_way.values(), *self._lanes]:
+        for chunk in self._chunks():
             self.books.waits(chunk, -1)
         left = [*self._chunks(), *(buffer.cut() for buffer in self._buffers.values() if buffer.items)]
         for task in self._tasks:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pyrolens.delivery.receipt import Receipt
@@ -63,6 +64,8 @@ class Chunk:
     origins: list[Origin] | None = None
     origin_size: int = 0
     """Bytes of memory that each of them takes, more or less."""
+    born: float = field(default_factory=monotonic, compare=False)
+    """When the first of it came to the output, on the monotonic clock."""
 
     def records_of(self, indexes: Sequence[int]) -> int:
         return sum(self.weights[i] for i in indexes) if self.weights else len(indexes)
@@ -74,8 +77,9 @@ class Chunk:
         origins = [self.origins[i] for i in indexes] if self.origins else None
         size = self.size * len(items) // len(self.items)
         return Chunk(
-            self.key, items, records, size, self.id, self.attempt, self.receipts, weights, origins, self.origin_size
-        )
+            self.key, items, records, size, self.id, self.attempt, self.receipts, weights, origins, self.origin_size,
+            self.born,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ it has not settled comes again in the next run, in the same order and before any
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
+from time import monotonic
 
 from pyrolens.delivery.memory import weight
 from pyrolens.delivery.outcome import Chunk
@@ -36,6 +37,9 @@ class Spool:
         self.unwritten: deque[tuple[Chunk, float]] = deque()
         self._firm: dict[At, list[Receipt]] = {}
         """Receipts that only settle once their chunk is delivered."""
+        self._born: deque[float] = deque()
+        """Of the chunks on disk that came in this run, which are behind all others."""
+        self._opened = monotonic()
 
     @property
     def waits(self) -> bool:
@@ -54,6 +58,14 @@ class Spool:
     def size(self) -> int:
         """Bytes."""
         return self.log.unread_bytes
+
+    @property
+    def oldest(self) -> float | None:
+        """When the oldest that waits came, on the monotonic clock; those of earlier runs when this one began. None:
+        nothing waits."""
+        if self.chunks:
+            return self._opened if self.chunks > len(self._born) else self._born[0]
+        return self.unwritten[0][0].born if self.unwritten else None
 
     def put(self, chunk: Chunk, due: float = 0.0) -> bool:
         """Take over a chunk. True: it is on disk, and its receipts are released; else it waits in memory still.
@@ -84,6 +96,7 @@ class Spool:
     def _write(self, chunk: Chunk, due: float) -> None:
         body = pack([*what_it_is(chunk), due])
         at = self.log.append(THEIRS if theirs(chunk) else CHUNK, chunk.records, body)
+        self._born.append(chunk.born)
         firm = []
         for receipt in chunk.receipts:
             if receipt.firm:
@@ -95,7 +108,10 @@ class Spool:
 
     def take(self) -> tuple[Chunk, float] | None:
         """The oldest chunk, and when it is due. Raises: OSError, ValueError: there is one less now."""
+        born = self.oldest
         frame = self.log.next()
+        while len(self._born) > self.chunks:
+            self._born.popleft()
         if frame is None:
             if not self.unwritten:
                 return None
@@ -123,6 +139,7 @@ class Spool:
             weights,
             origins,
             weight(origins[0]) if origins else 0,
+            monotonic() if born is None else born,
         ), due
 
     def waiting(self) -> list[Chunk]:

@@ -5,6 +5,7 @@ names, texts and labels for what both count. Our own begin with pyrolens_.
 """
 
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyrolens.records.event import SECOND
 from pyrolens.records.metrics import Family, Kind, MetricSet, Sample, spaces_of
 from pyrolens.service.chunks import of_all, of_input
 from pyrolens.service.metrics import SCRAPES, Metrics
+from pyrolens.service.pressure import resident
 
 COMPATIBLE = "5.1.1"
 """The version of Fluent Bit that this router stands in for."""
@@ -186,9 +188,15 @@ def _chunks(metrics: Metrics) -> Iterable[Found]:
 def _own(metrics: Metrics) -> Iterable[Found]:
     """What Fluent Bit does not count, and what plugins count."""
     name = ("name",)
+    about = "Bytes of memory that the process takes."
+    yield "pyrolens_process_resident_memory_bytes", "gauge", about, (), [((), resident())]
+    about = "Seconds of CPU that the process has had."
+    yield "pyrolens_process_cpu_seconds_total", "counter", about, (), [((), time.process_time())]
     yield "pyrolens_build_info", "gauge", "Version of Pyrolens.", ("version",), [((__version__,), 1)]
     about = "Seconds since the oldest came in of what is not settled yet."
     yield "pyrolens_input_lag_seconds", "gauge", about, name, _rows(metrics.inputs, "lag")
+    about = "Mem_Buf_Limit in bytes; 0: none."
+    yield "pyrolens_input_limit_bytes", "gauge", about, name, _rows(metrics.inputs, "limit")
     about = "Seconds that the input did not read since its buffer was full."
     yield "pyrolens_input_paused_seconds_total", "counter", about, name, _rows(metrics.inputs, "paused_seconds")
     for attribute, help_ in (
@@ -210,6 +218,11 @@ def _own(metrics: Metrics) -> Iterable[Found]:
     for what in ("chunks", "records", "bytes"):
         about = f"{what.capitalize()} that wait to be sent."
         yield f"pyrolens_output_waiting_{what}", "gauge", about, name, _rows(metrics.outputs, f"waiting_{what}")
+    for what in ("chunks", "records", "bytes"):
+        about = f"{what.capitalize()} that wait on disk."
+        yield f"pyrolens_output_stored_{what}", "gauge", about, name, _rows(metrics.outputs, f"stored_{what}")
+    about = "Seconds since the oldest came of what is not delivered."
+    yield "pyrolens_output_lag_seconds", "gauge", about, name, _rows(metrics.outputs, "lag")
     for counter, n in sorted(metrics.router.items()):
         yield f"pyrolens_router_{_word(counter)}_total", "counter", "Counted by the router.", (), [((), n)]
     named: dict[str, Rows] = {}

@@ -114,6 +114,7 @@ class OutputMetrics:
         "dropped_records",
         "errors",
         "name",
+        "oldest",
         "plugin",
         "records",
         "rejected_records",
@@ -149,14 +150,22 @@ class OutputMetrics:
         self.rejected_records = 0
         """Those of them that the destination refused for good."""
         self.waiting_chunks = 0
-        """Now waiting to be sent: chunks, their records, their bytes."""
+        """Now waiting to be sent, or sent again: chunks, their records, their bytes."""
         self.waiting_records = 0
         self.waiting_bytes = 0
         self.stored_chunks = 0
         """Now waiting on disk, in the spool of the output: chunks, their records, their bytes."""
         self.stored_records = 0
         self.stored_bytes = 0
+        self.oldest: Callable[[], float | None] = lambda: None
+        """When the oldest came of what is not delivered, on the monotonic clock; None: all is."""
         self.counters: Counters = {}
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the oldest came of what is not delivered; 0: all is."""
+        oldest = self.oldest()
+        return 0.0 if oldest is None else max(time.monotonic() - oldest, 0.0)
 
 
 class Metrics:

@@ -157,6 +157,9 @@ class Router:
 
     def succeed(self, old: "Router | None") -> None:
         """All is open; what the old router has, if the config was loaded again, goes on here."""
+        for built in self.config.outputs:
+            delivery = self.deliveries[built.name]
+            self.metrics.output(built.label).oldest = partial(getattr, delivery, "oldest")
         self.pressure.begin(self.inputs, self.deliveries, old.pressure if old else None)
         if self.storage:
             outputs = [(built, self.deliveries[built.name]) for built in self.config.outputs]

@@ -1,0 +1,199 @@
+"""pyrolens top: what a running router does, second by second, from the metrics of its HTTP API."""
+
+import argparse
+import json
+import os
+import re
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Sequence
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any
+
+from pyrolens.tools._router_api import ApiError, RouterApi, add_router_options, router_of
+from pyrolens.tools._top_reading import Reading, View, read, read_text, uptime_of, view
+from pyrolens.tools._top_tables import SORTS, plain
+
+QUIT = ("q", "Q", "\x03", "\x04")
+PAUSE = ("p", " ")
+SEVERAL = re.compile(r"\x1b(?:\[[0-9;]*[ -/]*[@-~]|O.|.)?")
+"""Arrows, and other keys that send several characters."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: until it was told to stop. 1: the router does not answer."""
+    args = arguments().parse_args(argv)
+    if args.saved:
+        return tell_saved(args.saved[0], args.saved[1], args)
+    router = router_of(args)
+    live = sys.stdout.isatty() and not (args.once or args.json or args.plain)
+    try:
+        if live:
+            try:
+                from rich.live import Live
+            except ModuleNotFoundError:
+                print("pyrolens top looks better with rich: pip install 'pyrolens[local]'", file=sys.stderr)
+            else:
+                return watch(router, args, Live)
+        return tell(router, args)
+    except ApiError as why:
+        print(f"pyrolens top: {why.lines}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def tell(router: RouterApi, args: argparse.Namespace) -> int:
+    """One frame after the other, as text or as JSON. Raises: ApiError."""
+    before, frames = read(router), 1 if args.once else args.count
+    while True:
+        time.sleep(args.interval)
+        now = read(router)
+        seen = view(router.address, before, now)
+        print(json.dumps(asdict(seen)) if args.json else plain(seen, args.sort), flush=True)
+        frames -= 1
+        if frames == 0:
+            return 0
+        if not args.json:
+            print()
+        before = now
+
+
+def tell_saved(first: str, second: str, args: argparse.Namespace) -> int:
+    """Of metrics in files."""
+    readings = []
+    try:
+        for path in (first, second):
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            readings.append(read_text(text, uptime_of(text)))
+    except (OSError, UnicodeDecodeError, ApiError) as why:
+        said = getattr(why, "strerror", None) or str(why)
+        print(f"pyrolens top: {path}: {said}", file=sys.stderr)
+        return 1
+    seen = view(second, *readings)
+    print(json.dumps(asdict(seen)) if args.json else plain(seen, args.sort))
+    return 0
+
+
+class Screen:
+    """What is shown, and what keys do to it."""
+
+    def __init__(self, router: RouterApi, sort: str) -> None:
+        """Raises: ApiError."""
+        self.router, self.sort = router, sort
+        self.paused = self.over = False
+        self.trouble = ""
+        self._last = read(router)
+        self.seen: View = view(router.address, self._last, self._last)
+
+    def renew(self) -> None:
+        """A router that does not answer may be back with the next reading."""
+        try:
+            now: Reading = read(self.router)
+        except ApiError as why:
+            self.trouble = str(why)
+            return
+        self.seen, self._last, self.trouble = view(self.router.address, self._last, now), now, ""
+
+    def press(self, keys: str) -> None:
+        for key in SEVERAL.sub("", keys):
+            if key in QUIT:
+                self.over = True
+            elif key in PAUSE:
+                self.paused = not self.paused
+            elif key == "s":
+                every = list(SORTS.values())
+                self.sort = every[(every.index(self.sort) + 1) % len(every)]
+            elif key in SORTS:
+                self.sort = SORTS[key]
+
+
+def watch(router: RouterApi, args: argparse.Namespace, live: Any) -> int:
+    """In a terminal, until a key says so. Raises: ApiError, if it does not answer at the start."""
+    from pyrolens.tools._top_frame import frame
+
+    screen = Screen(router, args.sort)
+    due, frames = time.monotonic() + min(args.interval, 1.0), args.count
+    with Keyboard() as keyboard, live(screen=True, auto_refresh=False) as shown:
+        while not screen.over:
+            width = shown.console.width
+            drawn = frame(screen.seen, screen.sort, width=width, paused=screen.paused, trouble=screen.trouble)
+            shown.update(drawn, refresh=True)
+            screen.press(keyboard.keys(None if screen.paused else max(due - time.monotonic(), 0.0)))
+            if not screen.paused and time.monotonic() >= due:
+                screen.renew()
+                due = time.monotonic() + args.interval
+                frames -= 1
+                screen.over = screen.over or frames == 0
+    return 0
+
+
+class Keyboard:
+    """Keys as they are pressed, where there is a terminal to press them."""
+
+    def __init__(self) -> None:
+        self._file = sys.stdin.fileno() if sys.stdin and sys.stdin.isatty() else None
+        self._before: list[Any] = []
+
+    def __enter__(self) -> "Keyboard":
+        if self._file is not None:
+            self._before = termios.tcgetattr(self._file)
+            tty.setcbreak(self._file)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            termios.tcsetattr(self._file, termios.TCSADRAIN, self._before)
+
+    def keys(self, seconds: float | None) -> str:
+        """What was pressed within so many seconds; None: as long as it takes."""
+        if self._file is None:
+            time.sleep(1.0 if seconds is None else seconds)
+            return ""
+        ready, _, _ = select.select([self._file], [], [], seconds)
+        if not ready:
+            return ""
+        return os.read(self._file, 64).decode(errors="replace") or "q"
+
+
+def interval(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"'{text}': expected seconds from 0.1 to 3600")
+    return value
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pyrolens top",
+        description="Show what a running router does, for each input, filter and output: records and bytes a second, "
+        "what waits and for how long, retries, errors. It needs the router's HTTP API; a Fluent Bit will do, too.",
+        epilog="Keys: q quits, p pauses, n r b e l sort by name, records, bytes, errors, lag (s: the next). "
+        "Without a terminal it prints one frame after the other.",
+    )
+    parser.add_argument("--once", action="store_true", help="one frame as text, after one interval")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each frame")
+    parser.add_argument("--plain", action="store_true", help="as text, also in a terminal")
+    parser.add_argument(
+        "--interval", type=interval, default=1.0, metavar="SECONDS", help="between two frames (default: 1)"
+    )
+    parser.add_argument("-n", "--count", type=int, default=0, metavar="N", help="end after N frames")
+    parser.add_argument(
+        "--saved",
+        nargs=2,
+        metavar=("BEFORE", "NOW"),
+        help="what happened between two answers of /api/v2/metrics/prometheus that were saved, instead of a router",
+    )
+    parser.add_argument("--sort", choices=list(SORTS.values()), default="name", help="what stands first")
+    add_router_options(parser)
+    return parser
