@@ -67,6 +67,9 @@ tests:
       tag: none
       lines: |
         x
+
+  - name: three
+    given: {tag: none, lines: x}
 """
     assert (
         updated(text)
@@ -96,8 +99,19 @@ tests:
         x
     expect:
       unrouted: 1
+
+  - name: three
+    given: {tag: none, lines: x}
+    expect:
+      unrouted: 1
 """
     )
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n", "\n  # end"])
+def test_a_file_may_end_with_a_block_of_lines(end: str) -> None:
+    text = "tests:\n  - name: one\n    given:\n      tag: none\n      lines: |\n        x"
+    assert updated(text + end) == f"{text}\n    expect:\n      unrouted: 1\n{end[1:]}"
 
 
 def test_only_what_is_wrong_is_written() -> None:

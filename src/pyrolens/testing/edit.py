@@ -114,7 +114,7 @@ class Editor:
         return True
 
     def _item(self, node: Any, value: Any) -> None:
-        begin, end = node.start_mark.line, last_line(node) + 1
+        begin, end = node.start_mark.line, self._last(node) + 1
         column = node.start_mark.column
         dash = self.lines[begin][:column]
         made = lines(value, " " * column) if isinstance(value, dict | list) and value else [" " * column + flat(value)]
@@ -127,11 +127,11 @@ class Editor:
         if found is None:
             if value is not None:
                 column = parent.value[0][0].start_mark.column
-                end = last_line(parent) + 1
+                end = self._last(parent) + 1
                 self.edits.append(Edit(end, end, entry(name, value, " " * column)))
             return
         key, node = found
-        begin, end = key.start_mark.line, max(last_line(node), key.end_mark.line) + 1
+        begin, end = key.start_mark.line, max(self._last(node), key.end_mark.line) + 1
         indent = self.lines[begin][: key.start_mark.column]
         # the first key of a list's item stands behind its dash
         blank = " " * len(indent)
@@ -142,12 +142,26 @@ class Editor:
         else:
             self.edits.append(Edit(begin, end, [*comments, *made]))
 
+    def _last(self, node: Any) -> int:
+        """The number of its last line, from 0."""
+        if isinstance(node, yaml.ScalarNode):
+            end: int = node.end_mark.line
+            if node.style in ("|", ">"):
+                end -= node.end_mark.column == 0  # it ends behind its last line end
+                while not self.lines[end].strip():
+                    end -= 1
+            return end
+        if node.flow_style or not node.value:
+            return int(node.end_mark.line)
+        last = node.value[-1]
+        return max(map(self._last, last)) if isinstance(last, tuple) else self._last(last)
+
     def _comments(self, begin: int, end: int, *nodes: Any) -> Iterator[str]:
         """In the lines that are written anew."""
         inside: set[int] = set()
         behind: dict[int, int] = {}
         for node in (inner for outer in nodes for inner in walk(outer)):
-            last = last_line(node)
+            last = self._last(node)
             if isinstance(node, yaml.ScalarNode):
                 # the line of a | or > itself may have a comment
                 block = node.style in ("|", ">")
@@ -172,19 +186,6 @@ def walk(node: Any) -> Iterator[Any]:
     for inner in node.value if not isinstance(node, yaml.ScalarNode) else ():
         for one in inner if isinstance(inner, tuple) else (inner,):
             yield from walk(one)
-
-
-def last_line(node: Any) -> int:
-    """From 0."""
-    if isinstance(node, yaml.ScalarNode):
-        end: int = node.end_mark.line
-        if node.style in ("|", ">"):
-            return max(end - 1, node.start_mark.line)
-        return end
-    if node.flow_style or not node.value:
-        return int(node.end_mark.line)
-    last = node.value[-1]
-    return max(map(last_line, last)) if isinstance(last, tuple) else last_line(last)
 
 
 def typed(node: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from pyrolens.config import Config
 from pyrolens.records.accessor import MISSING
 from pyrolens.records.regex import Pattern
+from pyrolens.records.tags import glob
 from pyrolens.rehearsal.journey import Arrival
 from pyrolens.testing.compare import RecordDiff, differences, paired, record_of, sent_fields
 from pyrolens.testing.judge import Judge
@@ -72,27 +73,18 @@ class Rewriter:
         came = [arrival for _, arrival in self.judge.came(one)]
         if not came and one.count is None:
             return None
-        records = [self.record(pair, came) for pair in self.records(one)] if one.records is not None else None
-        if records is not None and one.count is None and one.tag is None and not one.any_order:
-            return records
-        if one.count is not None and records is None and one.tag is None:
-            return len(came)
-        tags = {arrival.tag for arrival in came}
-        tag = (
-            one.tag
-            if one.tag
-            and not any(
-                d.fields and d.fields[0].field == "(tag)"
-                for d in self.judge.destination(Destination(one.name, one.place, tag=one.tag))
-            )
-            else next(iter(tags))
-            if len(tags) == 1
-            else None
-        )
-        made: Data = {"records": records, "count": len(came) if one.count is not None else None}
-        made |= {"tag": tag if one.tag else None, "order": "any" if one.any_order else None}
-        made = {name: value for name, value in made.items() if value is not None}
-        return made or len(came)
+        made: Data = {}
+        if one.records is not None:
+            made["records"] = [self.record(pair, came) for pair in self.records(one)]
+        if one.count is not None:
+            made["count"] = len(came)
+        tags = list(dict.fromkeys(arrival.tag for arrival in came))
+        if one.tag is not None and (all(map(glob(one.tag), tags)) or len(tags) == 1):
+            made["tag"] = one.tag if all(map(glob(one.tag), tags)) else tags[0]
+        if one.any_order:
+            made["order"] = "any"
+        alone = next(iter(made)) if len(made) == 1 else ""
+        return made[alone] if alone in ("records", "count") else made or len(came)
 
     def _name(self, label: str) -> str:
         """As people may call an output: by its alias, else by a place that only it leads to, else by its name."""
