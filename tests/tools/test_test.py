@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from pyrolens.cli import main
+from pyrolens.testing import stage
+from pyrolens.testing.run import run_file
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """\
@@ -189,16 +191,55 @@ def test_a_subject_that_does_not_start(capsys: pytest.CaptureFixture[str]) -> No
     assert "router.conf:7:5: error[unknown-option]: filter grep has no option 'Exlude'" in out
 
 
-def test_it_is_built_once_for_each_environment(capsys: pytest.CaptureFixture[str]) -> None:
-    """Time is counted in builds, of which each takes longer than some hundred tests."""
-    from pyrolens.testing.run import run_file
-
+def test_a_thousand_tests_build_their_config_once_for_each_environment() -> None:
+    """Time is counted in builds and in compiled pipelines, of which each takes longer than some tests."""
     body = GOOD.partition("tests:\n")[2]
-    many = "".join(re.sub("name: (.*)", rf"name: {n} \1", body) for n in range(50))
+    many = "".join(re.sub("name: (.*)", rf"name: {n} \1", body) for n in range(500))
     other = "  - {name: other, env: {STREAM: other}, given: {tag: app.web, lines: ERROR}, expect: {to: {other: 1}}}\n"
     Path("router.pyrolens.yaml").write_text(f"env: {{STREAM: shop-errors}}\ntests:\n{many}{other}")
     result = run_file("router.pyrolens.yaml")
-    assert (result.compiled, len(result.outcomes), result.status) == (2, 101, 0)
+    assert (result.compiled, result.pipelines, len(result.outcomes), result.status) == (2, 2, 1001, 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "pipelines"),
+    [
+        ("", 1),
+        ("[FILTER]\n    Name  nest\n    Match x\n    Operation nest\n    Wildcard *\n    Nest_under x\n", 1),
+        ("[FILTER]\n    Name  throttle\n    Match x\n    Rate 1\n", 2),
+        ("[FILTER]\n    Name  lua\n    Match x\n    call f\n    code function f() return 0 end\n", 2),
+    ],
+)
+def test_a_pipeline_that_remembers_something_is_for_one_test(more: str, pipelines: int) -> None:
+    Path("router.conf").write_text(CONFIG + more)
+    Path("router.pyrolens.yaml").write_text(GOOD)
+    result = run_file("router.pyrolens.yaml")
+    assert (result.pipelines, result.status) == (pipelines, 0)
+
+
+def test_time_begins_anew_in_each_test() -> None:
+    step = "{tag: app.web, lines: x}"
+    case = "  - {name: %s, given: [%s, {wait: 5s}, %s], expect: {to: {stdout: [{time: %s}, {time: %s}]}}}\n"
+    times = ("2026-01-31T12:00:00Z", "2026-01-31T12:00:05Z")
+    tests = "".join(case % (name, step, step, *times) for name in "abc")
+    text = f"env: {{STREAM: shop-errors}}\ntime: {times[0]}\ntests:\n{tests}"
+    Path("router.pyrolens.yaml").write_text(text)
+    assert run_file("router.pyrolens.yaml").status == 0
+
+
+def test_tests_share_a_pipeline_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone or together, the same comes of them."""
+    Path("router.pyrolens.yaml").write_text(
+        GOOD.replace("dropped: by grep", "dropped: 0") + GOOD.partition("tests:\n")[2].replace("name: ", "name: again ")
+    )
+    together = run_file("router.pyrolens.yaml", cover=True)
+    monkeypatch.setattr(stage, "MEMORYLESS", set())
+    alone = run_file("router.pyrolens.yaml", cover=True)
+    assert (together.pipelines, alone.pipelines) == (1, 4)
+    assert [(o.status, o.differences and o.differences[0].message) for o in together.outcomes] == [
+        (o.status, o.differences and o.differences[0].message) for o in alone.outcomes
+    ]
+    assert together.covered == alone.covered
 
 
 def test_each_test_begins_anew(capsys: pytest.CaptureFixture[str]) -> None:
@@ -300,6 +341,7 @@ def test_coverage_names_what_no_test_exercises(capsys: pytest.CaptureFixture[str
     status, out, err = run(capsys, "--fail-under", "90", "-k", "health")
     assert status == 1
     assert "    no test exercises filter modify.0  router.conf:12\n" in out
+    assert "    no test exercises rule Remove id (modify.0)  router.conf:16\n" in out
     assert "    no test exercises output errors  router.conf:20\n" in out
     assert err.endswith("% is exercised, and 90 % is asked for\n")
 

@@ -1,6 +1,6 @@
 """Which filters, which of their rules and which outputs no test has exercised."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,9 +70,7 @@ def _data(part: Part) -> dict[str, Any]:
     return {"kind": part.kind, "name": part.name, **at, "records": part.records}
 
 
-def add_parts(
-    parts: list[Part], used: Sequence[Used], config: Config, known: Callable[[Place | None], Place | None]
-) -> None:
+def add_parts(parts: list[Part], used: Used, config: Config, known: Callable[[Place | None], Place | None]) -> None:
     """Add what tests of one config did to its parts. `known`: the place that people know."""
     outputs = {built.label: built for built in config.outputs}
     by_name = {part.key: part for part in parts}
@@ -84,17 +82,16 @@ def add_parts(
             parts.append(part)
         part.records += records
 
-    for each in used:
-        for filter_ in each.filters:
-            if filter_.kind == "input":
-                continue
-            add(filter_.kind, filter_.label, filter_.place, filter_.records)
-            for number, rule in enumerate(filter_.rules):
-                add("rule", _rule(filter_, number), rule.place, rule.records)
-        for label, records in each.outputs:
-            # nobody has to show that records are thrown away, as ECS has it for what its health checks send
-            if outputs[label].plugin.name != "null":
-                add("output", label, outputs[label].place, records)
+    for filter_ in used.filters:
+        if filter_.kind == "input":
+            continue
+        add(filter_.kind, filter_.label, filter_.place, filter_.records)
+        for number, rule in enumerate(filter_.rules):
+            add("rule", _rule(filter_, number), rule.place, rule.records)
+    for label, records in used.outputs:
+        # nobody has to show that records are thrown away, as ECS has it for what its health checks send
+        if outputs[label].plugin.name != "null":
+            add("output", label, outputs[label].place, records)
 
 
 def united(covered: Iterable[tuple[str, list[Part]]]) -> Coverage:

@@ -88,6 +88,8 @@ class SuiteResult:
     """All files that it depends on, itself, too."""
     compiled: int = 0
     """How often its subject was read and built."""
+    pipelines: int = 0
+    """How often its filters were compiled."""
 
     @property
     def status(self) -> int:

@@ -1,12 +1,13 @@
-"""Runs the tests of a file: one build of the subject for each environment, a fresh pipeline for each test."""
+"""Runs the tests of a file: one build of the subject for each environment."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from pyrolens.ecs.forms import Asked
 from pyrolens.problems import ConfigError, Place, Problem, Problems
-from pyrolens.rehearsal.journey import Journey, Note, Used
+from pyrolens.rehearsal.journey import Journey, Note
 from pyrolens.rehearsal.lines import Fed, line_events
 from pyrolens.rehearsal.rehearsal import Rehearsal
 from pyrolens.rehearsal.subject import Subject, open_subject
@@ -15,6 +16,7 @@ from pyrolens.testing.finding import subject_of
 from pyrolens.testing.judge import judge
 from pyrolens.testing.names import Names, check_names, names_of
 from pyrolens.testing.result import Feed, Observed, Outcome, Status, SuiteResult
+from pyrolens.testing.stage import Stages
 from pyrolens.testing.suite import Case, Step, Suite, read_suite
 
 Wanted = Callable[[str], bool]
@@ -39,7 +41,7 @@ def run_file(file: str, wanted: Wanted = lambda name: True, *, cover: bool = Fal
         problems = Problems()
         for case in cases:
             try:
-                subject, names = subjects.of(case.env)
+                names = subjects.of(case.env)[1]
             except ConfigError as error:
                 for problem in error.problems:
                     problems.add(problem)
@@ -47,11 +49,10 @@ def run_file(file: str, wanted: Wanted = lambda name: True, *, cover: bool = Fal
             check_names(case, names, problems)
         result.problems = list(problems)
         if not problems.errors:
-            for case in cases:
-                subject, names = subjects.of(case.env)
-                used: list[Used] = []
-                result.outcomes.append(_run(case, subject, names, used if cover else None))
-                add_parts(result.covered, used, subject.config, subject.place)
+            stages = Stages(partial(_cover, result) if cover else _forget)
+            result.outcomes = [_run(case, *subjects.of(case.env), stages) for case in cases]
+            stages.close()
+            result.pipelines = stages.made
     return result
 
 
@@ -85,14 +86,20 @@ class _Subjects:
         return subject, names_of(subject)
 
 
-def _run(case: Case, subject: Subject, names: Names, used: list[Used] | None) -> Outcome:
+def _cover(result: SuiteResult, subject: Subject, rehearsal: Rehearsal) -> None:
+    add_parts(result.covered, rehearsal.used, subject.config, subject.place)
+
+
+def _forget(subject: Subject, rehearsal: Rehearsal) -> None:
+    """Nobody asked what is covered."""
+
+
+def _run(case: Case, subject: Subject, names: Names, stages: Stages) -> Outcome:
     begun = time.perf_counter()
     try:
-        with Rehearsal(subject.config, now_ns=case.time, environ=subject.environ) as rehearsal:
+        with stages.of(subject, case.time) as rehearsal:
             observed = Observed(tuple(_feeds(case, subject, names, rehearsal)))
             found = judge(case, observed, names, rehearsal.sent)
-            if used is not None:
-                used.append(rehearsal.used)
     except ConfigError as error:
         return Outcome(case, "error", time.perf_counter() - begun, problems=tuple(error.problems))
     status: Status = "passed" if case.expect and not found else "failed"
