@@ -114,3 +114,18 @@ pipeline:
         (use,) = r.used.filters
     assert [(rule.text, rule.records) for rule in use.rules] == [("exclude log health", 1)]
     assert (use.kind, use.records, use.dropped) == ("processor", 2, 1)
+
+
+def test_which_rule_decides_is_told_without_counting(tmp_path: Path) -> None:
+    rules = ["Name grep", "Match *", "Exclude log health", "Regex level error"]
+    config = FORWARD + "[FILTER]\n" + "".join(f"    {line}\n" for line in rules) + NULL
+    with rehearsal(tmp_path, config) as made:
+        first, second, third = (made.decisions("grep.0", "app", (NS, record)) for record in RECORDS)
+        assert [(d.rule, d.place.line if d.place else 0, d.matches) for d in (*first, *second, *third)] == [
+            ("Exclude log health", config.split("\n").index("    Exclude log health") + 1, True),
+            ("Regex level error", config.split("\n").index("    Regex level error") + 1, True),
+            ("Regex level error", config.split("\n").index("    Regex level error") + 1, False),
+        ]
+        assert made.decisions("null.0", "app", (NS, {})) == []
+        (use,) = made.used.filters
+        assert [rule.records for rule in use.rules] == [0, 0]

@@ -151,6 +151,15 @@ def test_a_config_that_does_not_load(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "did you mean 'http'?" in told
 
 
+def test_a_variable_that_is_not_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = config(tmp_path, CONFIG.replace("Host logs.example.com", "Host logs.example.com\n    Port ${LOGS_PORT}"))
+    assert explain.main([path]) == 0
+    told = capsys.readouterr()
+    assert "logs.example.com:80\n" in told.out
+    assert "hint: say its value: --env LOGS_PORT=VALUE" in told.err
+    assert "logs.example.com:8080" in run(capsys, path, "--env", "LOGS_PORT=8080")
+
+
 def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         explain.main([])

@@ -13,7 +13,7 @@ NEGATIVE = {"=~": "!~", "like": "not like", "where": "where not"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Test:
+class Question:
     """What is asked of a record."""
 
     left: str
@@ -35,7 +35,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    test: Test
+    test: Question
     holds: bool
     by: str
     """Label of the filter, output or stream task that asks."""
@@ -57,7 +57,7 @@ class Doubt:
         return f"{self.by} {self.why}"
 
 
-Asked = frozenset[tuple[Test, bool]]
+Asked = frozenset[tuple[Question, bool]]
 """Tests that must hold, or not hold, all together. None: always."""
 
 
@@ -91,7 +91,7 @@ def without_implied(conditions: Sequence[Condition]) -> list[Condition]:
     return out
 
 
-def _alike(one: Test, other: Test) -> bool:
+def _alike(one: Question, other: Question) -> bool:
     """Whether both are a Match, asked of the same tag."""
     return (
         one.operator == other.operator == "like"

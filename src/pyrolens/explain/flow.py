@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from pyrolens.explain.conditions import Condition, Doubt, Test
+from pyrolens.explain.conditions import Condition, Doubt, Question
 from pyrolens.problems import Place
 
 ALL = "*"
@@ -39,12 +39,12 @@ class Flow:
     changed: Mapping[str, int] = field(default_factory=dict)
     """By field, in small letters: how many filters may have changed it; by `*`: any field."""
 
-    def test(self, name: str, pattern: str) -> Test:
+    def test(self, name: str, pattern: str) -> Question:
         plain = name.removeprefix("$")
         first = plain.partition("[")[0].lower()
-        return Test(name, "=~", pattern, self.changed.get(ALL, 0) * 1000 + self.changed.get(first, 0))
+        return Question(name, "=~", pattern, self.changed.get(ALL, 0) * 1000 + self.changed.get(first, 0))
 
-    def where(self, test: Test, holds: bool, by: str, place: Place | None) -> "Flow | None":
+    def where(self, test: Question, holds: bool, by: str, place: Place | None) -> "Flow | None":
         """Those of them for which the test holds, or does not; None: there are none."""
         for known in self.conditions:
             if known.test == test:

@@ -8,12 +8,12 @@ from pyrolens.explain.differences import Change, differences
 from pyrolens.explain.end_text import near_match
 from pyrolens.explain.items import Item
 from pyrolens.explain.manner import Manner
-from pyrolens.explain.rules import Decided, deciding
 from pyrolens.explain.text import Line, between, line, shortened, value_text
 from pyrolens.explain.words import iso
 from pyrolens.records.accessor import MISSING
 from pyrolens.records.event import Event
 from pyrolens.rehearsal.journey import Station
+from pyrolens.rehearsal.rules import Decision
 
 SIGNS = {
     "changed": ("±", "bold green"),
@@ -58,8 +58,8 @@ def station_lines(station: Station, made: Sequence[str], manner: Manner) -> Iter
     sign, style = SIGNS["moved" if made and station.result == "same" else station.result]
     what = _what(station, made, manner)
     rule = _rule(station, manner) if made or station.result == "dropped" else None
-    if rule and rule.text not in what:
-        what = f"{what}: {manner.brief(rule.text)}"
+    if rule and rule.rule not in what:
+        what = f"{what}: {manner.brief(rule.rule)}"
     where = manner.place(rule.place if rule and rule.place else station.place)
     yield line(
         (f"{sign} ", style),
@@ -93,10 +93,12 @@ def _what(station: Station, made: Sequence[str], manner: Manner) -> str:
     return ": ".join(part for part in (told, why) if part)
 
 
-def _rule(station: Station, manner: Manner) -> Decided | None:
-    """The rule that has decided, where all is about one record."""
-    built = manner.built.get(station.label)
-    return deciding(built.plugin, station.before[0][1]) if built and len(station.before) == 1 else None
+def _rule(station: Station, manner: Manner) -> Decision | None:
+    """The rule that has decided, where it is one, and about one record."""
+    if len(station.before) != 1:
+        return None
+    rules = manner.items.rehearsal.decisions(station.label, station.tag, station.before[0])
+    return rules[0] if len(rules) == 1 else None
 
 
 # -- what it changes --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pyrolens.check.tags import new_tags
 from pyrolens.config import Built
 from pyrolens.config.fluentd.filters.base import Wrapped
 from pyrolens.config.processors import Conditional
-from pyrolens.explain.conditions import Test
+from pyrolens.explain.conditions import Question
 from pyrolens.explain.flow import ALL, Flow, Outcome, Turn
 from pyrolens.explain.wording import condition_text, where_text
 from pyrolens.plugin import Filter
@@ -41,7 +41,7 @@ def _conditional(built: Built[Filter], plugin: Conditional, flow: Flow) -> Itera
         yield from outcomes(inner, flow)
         return
     entry = built.section.get("condition") if built.section else None
-    test = Test("", "where", condition_text(entry.value) if entry else "its condition", flow.changed.get(ALL, 0))
+    test = Question("", "where", condition_text(entry.value) if entry else "its condition", flow.changed.get(ALL, 0))
     if passing := flow.where(test, False, built.label, built.place):
         yield Outcome("passes", passing)
     if seen := flow.where(test, True, built.label, built.place):
@@ -96,7 +96,7 @@ def _together(built: Built[Filter], op: str, rules: list[Any], flow: Flow) -> It
     """Logical_Op AND and OR: the rules are all Regex or all Exclude."""
     tests = [flow.test(name, pattern) for _, name, pattern, _ in rules]
     keeps, place = rules[0][0], built.place
-    whole = Test("", "where", f" {op} ".join(test.text(True) for test in tests), tests[0].asked)
+    whole = Question("", "where", f" {op} ".join(test.text(True) for test in tests), tests[0].asked)
     # all hold, or none does: these can be said test by test, and the other half only as a whole
     listed: Flow | None = flow
     for test in tests:
@@ -119,7 +119,7 @@ def _rewrite_tag(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outc
         if fits is None:
             continue
         tags = made_tags(rule.new_tag, flow.tags)
-        named = Test("tag", "where", f"the new tag {rule.new_tag} is not empty", len(flow.turns))
+        named = Question("tag", "where", f"the new tag {rule.new_tag} is not empty", len(flow.turns))
         known = tags.replace("*", "") != ""
         if tags and (new := fits if known else fits.where(named, True, built.label, place)):
             yield Outcome("enters", entering(new, built, tags, rule.place))
@@ -189,7 +189,7 @@ def _sql(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
     statement = read_selection(plugin.query)
     left: Flow | None = flow
     if statement.where is not None:
-        test = Test("", "where", where_text(statement.where), flow.changed.get(ALL, 0))
+        test = Question("", "where", where_text(statement.where), flow.changed.get(ALL, 0))
         if gone := flow.where(test, False, built.label, built.place):
             yield Outcome("drops", gone)
         left = flow.where(test, True, built.label, built.place)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pyrolens.check.tags import within
 from pyrolens.config import Built, Config
 from pyrolens.config.model import Stage
-from pyrolens.explain.conditions import Test
+from pyrolens.explain.conditions import Question
 from pyrolens.explain.flow import ALL, Flow, Turn
 from pyrolens.explain.steps import decides, entering, outcomes
 from pyrolens.explain.tags import match_text, takes
@@ -90,7 +90,7 @@ class Ways:
         rest: Flow | None = flow
         for rule in [*chosen, *defaults]:
             part = rest if rule.default else flow
-            test = Test("", "where", texts.get(rule.name) or f"route {rule.name}", flow.changed.get(ALL, 0))
+            test = Question("", "where", texts.get(rule.name) or f"route {rule.name}", flow.changed.get(ALL, 0))
             if part is not None and rule.holds:
                 part = part.where(test, True, f"route {rule.name}", built.place)
             if part is not None:
@@ -145,7 +145,7 @@ class Ways:
         match = getattr(built.plugin, "match", None)
         regex = getattr(built.plugin, "match_regex", None)
         text = match if match and not regex else match_text(built.plugin)
-        found = flow.where(Test("tag", "like", text, len(flow.turns)), fits, built.label, built.place)
+        found = flow.where(Question("tag", "like", text, len(flow.turns)), fits, built.label, built.place)
         if found and fits and match and not regex and within(match, flow.tags):
             found = replace(found, tags=match)
         return found
@@ -191,7 +191,7 @@ class Ways:
                 continue
             copy: Flow | None = flow
             if statement.where is not None:
-                test = Test("", "where", where_text(statement.where), flow.changed.get(ALL, 0))
+                test = Question("", "where", where_text(statement.where), flow.changed.get(ALL, 0))
                 copy = flow.where(test, True, task.label, task.place)
             if copy is None:
                 continue
@@ -215,7 +215,7 @@ class Ways:
                 parts: list[Built[Any]] = [*([stage.filter] if stage.filter else []), *stage.outputs, *stage.exits]
                 first = parts[0] if parts else None
                 who, place = (first.label, first.place) if first else ("", None)
-                test = Test("tag", "like", f"the pattern of {who}", len(flow.turns))
+                test = Question("tag", "like", f"the pattern of {who}", len(flow.turns))
                 if other := flow.where(test, False, who, place):
                     yield from self._stages(other, at + 1)
                 seen = flow.where(test, True, who, place)

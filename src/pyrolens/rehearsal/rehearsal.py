@@ -11,6 +11,7 @@ from pyrolens.pipeline.pipeline import ANYWHERE
 from pyrolens.records.event import SECOND, Event
 from pyrolens.rehearsal.journey import FilterUse, Hold, Journey, Used
 from pyrolens.rehearsal.rehearsed import Rehearsed, entry_of, lent
+from pyrolens.rehearsal.rules import Decision
 from pyrolens.rehearsal.sent import Encoder, Sent, output_of
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Watch
@@ -83,6 +84,12 @@ class Rehearsal:
         if encoder is None:
             encoder = self._encoders[label] = Encoder(self._router, output_of(self.config, label))
         return encoder.sent(tag, events)
+
+    def decisions(self, label: str, tag: str, event: Event) -> list[Decision]:
+        """The rules of the filter of that label which decide on an event that comes to it; [] where there are none."""
+        found = (watch.rules for watch in self._pipeline.watches.values() if watch.label == label and watch.rules)
+        rules = next(found, None)
+        return rules.on(tag, event) if rules else []
 
     @property
     def holding(self) -> tuple[Hold, ...]:

@@ -1,12 +1,20 @@
 """Which rules of a filter have decided on what."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from pyrolens.language.document import Section
 from pyrolens.plugin import Deciding
 from pyrolens.problems import Place
 from pyrolens.records.event import Event
 from pyrolens.rehearsal.journey import RuleUse
+
+
+class Decision(NamedTuple):
+    rule: str
+    """As it stands in the config, such as `Exclude log healthcheck`."""
+    place: Place | None
+    matches: bool
 
 
 class Rules:
@@ -20,6 +28,10 @@ class Rules:
     @property
     def used(self) -> tuple[RuleUse, ...]:
         return tuple(RuleUse(*line, count) for line, count in zip(self._written, self._counts, strict=True))
+
+    def on(self, tag: str, event: Event) -> list[Decision]:
+        """Which decide on an event. It counts for nothing."""
+        return [Decision(*self._written[number], matches) for number, matches in self._of(tag, event)]
 
     def decide(self, tag: str, events: Sequence[Event]) -> list[str]:
         """For each event which rules decide, for people."""

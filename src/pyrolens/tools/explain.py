@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -50,13 +52,23 @@ def main(argv: Sequence[str]) -> int:
             args.path, asked=asked_for(args), task=task_options(args), files=pairs(args.file), environ=given
         ) as subject:
             hide.add(secrets(subject))
-            tell((p for p in subject.warnings if args.warnings), hide)
+            # what a variable would say is a part of what is told
+            told = (p for p in subject.warnings if args.warnings or p.code == "variable-unset")
+            tell(map(with_way_out, told), hide)
             if wanted is None:
                 return explain_config(subject, args, hide)
             return explain_lines(subject, wanted, args, hide)
     except ConfigError as error:
-        tell(error.problems, hide)
+        tell(map(with_way_out, error.problems), hide)
         return 2
+
+
+def with_way_out(problem: Problem) -> Problem:
+    """A variable that is not set here can be, for this command."""
+    name = re.search(r"\$\{(\w+)", problem.message)
+    if problem.code != "variable-unset" or name is None:
+        return problem
+    return replace(problem, hint=f"say its value: --env {name[1]}=VALUE")
 
 
 def secrets(subject: Subject) -> Iterator[str]:
@@ -188,7 +200,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="leave nothing out, and tell the way of each of many lines")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text; see --schema")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of --json")
-    parser.add_argument("--warnings", action="store_true", help="print the warnings of the config, too, on stderr")
+    parser.add_argument("--warnings", action="store_true", help="print all warnings of the config on stderr")
     parser.add_argument(
         "--at", type=time_ns, metavar="TIME", help="when they come, as 2026-01-31T12:00:00Z (default: 2026-01-01)"
     )
