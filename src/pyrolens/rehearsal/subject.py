@@ -54,8 +54,8 @@ class Subject:
                     raise LookupError(f"container '{container}' does not log through the router")
                 return firelens.tag(self.task, started.container)
         known = ", ".join(self.containers) or "none"
-        hint = nearest(container, self.containers)
-        raise LookupError(f"the task has no container '{container}'; through the router log: {known} {hint}".rstrip())
+        hint = f"; {near}" if (near := nearest(container, self.containers)) else ""
+        raise LookupError(f"the task has no container '{container}'; through the router log: {known}{hint}")
 
     def close(self) -> None:
         """Remove the folder."""
@@ -105,7 +105,9 @@ def subject_of(path: str, found: Checked, reader: Reader, folder: tempfile.Tempo
             message = "no container has a firelensConfiguration, so there is no router to rehearse"
             raise ConfigError([Problem("no-router", message, Place(path))])
         raise ConfigError(found.problems)
-    sources = tuple(sorted({*([] if path == "-" else [os.path.realpath(path)]), *found.uses}))
+    made = os.path.realpath(folder.name)
+    own = {os.path.realpath(path)} if path != "-" else set()
+    sources = tuple(sorted(own | {file for file in found.uses if os.path.commonpath([file, made]) != made}))
     setup = found.setup
     return Subject(
         path,
