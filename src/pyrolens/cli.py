@@ -24,6 +24,7 @@ VERBS = {
     "inject": ("pyrolens.tools.inject", "add the router to a task definition"),
     "eject": ("pyrolens.tools.eject", "print the whole config that a task's router has, as one file"),
     "graph": ("pyrolens.tools.graph", "draw what leads where, with the rates of a running router"),
+    "diff": ("pyrolens.tools.diff", "say what two versions of a config do differently with the same records"),
     "convert": ("pyrolens.tools.convert", "print a config in the other language: classic or YAML"),
     "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),
 }

@@ -60,8 +60,8 @@ QUIET = {
 """Options that a node shows elsewhere, or not at all."""
 
 
-def leads_to(built: Built[Any], known: Mapping[str, str]) -> tuple[str, ...]:
-    """`known`: variables that are no secrets."""
+def leads_to(built: Built[Any], known: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """`known`: variables that are no secrets, where values are to be shown as they are written; None: as they count."""
     name = built.plugin.name
     if name in PLAIN:
         return (PLAIN[name],)
@@ -77,7 +77,7 @@ def leads_to(built: Built[Any], known: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _host(built: Built[Any], known: Mapping[str, str]) -> str:
+def _host(built: Built[Any], known: Mapping[str, str] | None) -> str:
     if upstream := next((v for o in SEVERAL if (v := _value(built, o, known))), ""):
         return "" if _value(built, "unix_path", known) else f"by {upstream}"
     for host, port in HOSTS:
@@ -96,18 +96,18 @@ def without_path(url: str) -> str:
     return f"{scheme}://{rest.partition('/')[0].partition('?')[0].rpartition('@')[2]}" if slashes else scheme
 
 
-def _value(built: Built[Any], option: str, known: Mapping[str, str]) -> str:
+def _value(built: Built[Any], option: str, known: Mapping[str, str] | None) -> str:
     """As it is written, with the variables that are known; else what counts without it."""
     specs = [s for s in spec_of(type(built.plugin)) if s.name == option]
     if not specs or specs[0].kind.secret:
         return ""
     entry = next((e for n in specs[0].names if built.section and (e := built.section.get(n))), None)
-    if entry is not None:
+    if entry is not None and known is not None:
         return filled(_text(entry), known)
     value = value_of(built.plugin, option)
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value))
-    return "" if value in (None, "", 0) else str(value)
+    return "" if value in (None, "", 0) else USERINFO.sub("//***@", str(value))
 
 
 def filled(text: str, known: Mapping[str, str]) -> str:
@@ -141,8 +141,8 @@ def reads(built: Built[Any]) -> tuple[str, ...]:
     return tuple(line for line in does(built) if line.partition(" ")[0].lower() in FROM)
 
 
-def does(built: Built[Any]) -> tuple[str, ...]:
-    """What the options of an input or filter say, as they are written."""
+def does(built: Built[Any], most: int | None = MOST) -> tuple[str, ...]:
+    """What the options of a plugin say, as they are written."""
     plugin: Any = built.plugin
     inner = getattr(plugin, "inner", plugin)
     secrets = {n for s in spec_of(type(inner)) if s.kind.secret for n in s.names}
@@ -158,7 +158,7 @@ def does(built: Built[Any]) -> tuple[str, ...]:
             continue
         shown = "***" if entry.key.lower() in secrets else without_secret(" ".join(_text(entry).split()))
         out.append(without_secret(f"{before}{entry.key} {shown}")[:LONGEST])
-    return tuple(out[:MOST])
+    return tuple(out[:most])
 
 
 def condition_text(spec: Any) -> str:
