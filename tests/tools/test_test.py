@@ -340,9 +340,25 @@ def test_coverage_names_what_no_test_exercises(capsys: pytest.CaptureFixture[str
     assert "no test exercises" not in out
     status, out, err = run(capsys, "--fail-under", "90", "-k", "health")
     assert status == 1
-    assert "    no test exercises filter modify.0  router.conf:12\n" in out
-    assert "    no test exercises rule Remove id (modify.0)  router.conf:16\n" in out
-    assert "    no test exercises output errors  router.conf:20\n" in out
+    assert out.endswith(
+        "coverage of filters, rules and outputs\n"
+        "  router.conf: 2 of 9\n"
+        "    no test exercises filter rewrite_tag.0 and its rule  router.conf:8\n"
+        "    no test exercises filter modify.0 and its 2 rules  router.conf:12\n"
+        "    no test exercises output stdout.0  router.conf:17\n"
+        "    no test exercises output errors  router.conf:20\n"
+        "  22 %\n"
+    )
+    tests = one("{tag: app.web, records: [{log: ERROR}]}", "{to: {errors: 1}}")
+    assert (
+        "    no test exercises rule Remove id of modify.0  router.conf:16\n"
+        in run(capsys, "--coverage", tests=tests)[1]
+    )
+    Path("router.conf").write_text(CONFIG.replace("Remove id", "Set    token ${TOKEN}"))
+    tests = tests.replace("env: {", "env: {TOKEN: hunter22, ")
+    shown = run(capsys, "--coverage", "--format", "json", tests=tests)[1]
+    assert "Set token ${TOKEN}" in shown
+    assert "hunter22" not in shown
     assert err.endswith("% is exercised, and 90 % is asked for\n")
 
 

@@ -50,9 +50,12 @@ def as_written(deciding: Deciding, section: Section | None) -> Iterable[tuple[st
     """Each rule as it stands in the config, and where."""
     left = list(section.entries) if section else []
     for option, value, place in deciding.rules:
-        found = next((e for e in left if e.key.lower() == option and str(e.value).split() == value.split()), None)
+        same = [e for e in left if e.key.lower() == option]
+        # by its place: the value may have come out of a variable, and be a secret
+        found = next((e for e in same if place in (e.place, e.value_place)), None)
+        found = found or next((e for e in same if str(e.value).split() == value.split()), None)
         if found is None:
             yield f"{option} {value}", place
         else:
             left.remove(found)
-            yield f"{found.key} {' '.join(value.split())}", place or found.place
+            yield f"{found.key} {' '.join(str(found.value).split())}", place or found.place
