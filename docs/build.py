@@ -58,10 +58,12 @@ def benchmarks() -> str:
     _, end, after = rest.partition("<!-- end -->")
     measured = json.loads((DOCS / "benchmarks.json").read_text())
     floors = " and ".join(f"{us:.2f} us ({name})" for name, us in measured["floor_us"].items())
+    several = f"{measured['runs']} runs of each, of which the one with the least CPU counts"
+    runs = several if measured["runs"] > 1 else "one run of each"
     lines = [
-        f"{measured['results'][0]['events']:,} events a run, {measured['runs']} runs of each of which the one with the "
-        f"least CPU counts; {measured['cpus']} cores, {measured['machine']}, {measured['system']}, Python "
-        f"{measured['python']}. {'; '.join(measured['versions'].values())}. Bare decode and encode: {floors}.",
+        f"{measured['results'][0]['events']:,} events a run, {runs}; {measured['cpus']} cores, {measured['machine']}, "
+        f"{measured['system']}, Python {measured['python']}. {'; '.join(measured['versions'].values())}. "
+        f"Bare decode and encode: {floors}.",
         "",
         "| pipeline | output | storage | router | CPU us per event | of it start | times ours | RSS MiB | peak MiB "
         "| events/s |",

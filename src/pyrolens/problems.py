@@ -39,7 +39,9 @@ class Problem:
             # tabs keep their width, so the caret stands under what it points at
             before = self.place.text[: max(self.place.column - 1, 0)]
             pad = "".join(c if c == "\t" else " " for c in before)
-            lines += [f"    {without_secret(self.place.text)}", f"    {pad}{'^' * max(self.place.length, 1)}"]
+            lines.append(f"    {without_secret(self.place.text)}")
+            if self.place.column:
+                lines.append(f"    {pad}{'^' * max(self.place.length, 1)}")
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)

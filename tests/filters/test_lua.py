@@ -519,7 +519,7 @@ def test_mistakes_in_a_file_have_their_place(tmp_path: Path, any_lua: str) -> No
     plugin = Lua(call="f", script=str(script))
     script.write_text("-- one\nfunction f(tag, ts, r)\n    retrun 2\nend\n")
     assert problem_of(plugin).splitlines()[0] == (
-        f"{script}:3: error[bad-script]: filter lua: the script does not compile: '=' expected near '2'"
+        f"{script}:3:12: error[bad-script]: filter lua: the script does not compile: '=' expected near '2'"
     )
     script.write_text("-- one\nlocal x = nil .. 'a'\n")
     assert problem_of(plugin).splitlines()[:2] == [
@@ -551,7 +551,7 @@ def test_long_paths_have_their_place(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 100)
     folder.mkdir()
     (folder / "s.lua").write_text("\n\nx = = 1")
-    assert problem_of(Lua(call="f", script=str(folder / "s.lua"))).startswith(f"{folder}/s.lua:3: error[bad-script]")
+    assert problem_of(Lua(call="f", script=str(folder / "s.lua"))).startswith(f"{folder}/s.lua:3:5: error[bad-script]")
 
 
 def test_without_lupa(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,8 @@ MOST_KEYS = 16
 REFUSALS = {"syntax": "the script does not compile", "script": "the script failed when it was loaded"}
 AT = re.compile(r"[^\n]*?:([0-9]+): ")
 """How Lua begins a message: with the name of the script, and the line."""
+NEAR = re.compile(r"near '(.+)'$")
+"""Lua says no column, but the last that it has read; of a word that stands twice in the line, the last is taken."""
 
 
 def read_keys(text: str) -> list[str]:
@@ -174,7 +176,10 @@ def refusal(what: str, why: str, file: str, source: bytes) -> ValueError | Confi
     number, reason = int(at[1]), why[at.end() :]
     lines = source.decode(errors="replace").splitlines()
     line = lines[number - 1] if 0 < number <= len(lines) else ""
-    return ConfigError([Problem("bad-script", f"filter lua: {what}: {reason}", Place(file, number, 0, text=line))])
+    near = NEAR.search(reason)
+    column = line.rfind(near[1]) + 1 if near else 0
+    place = Place(file, number, column, len(near[1]) if near and column else 1, line)
+    return ConfigError([Problem("bad-script", f"filter lua: {what}: {reason}", place)])
 
 
 class Telling:
