@@ -111,7 +111,8 @@ def matrix(subject: Subject) -> Matrix:
         )
         for o in config.outputs
     ]
-    order = {o.label: n for n, o in enumerate(config.outputs)}
+    labels = [*(o.label for o in config.outputs), *(f.label for f in config.filters)]
+    order = {label: n for n, label in enumerate(labels)}
     found.sort(key=lambda w: (ORDER.index(w.how), order.get(w.who, 0)))
     return Matrix(tuple(sources), tuple(destinations), tuple(found), config.flows is not None)
 

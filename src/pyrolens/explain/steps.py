@@ -165,22 +165,29 @@ def _multiline(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcom
     yield Outcome("enters", replace(entering(joined, built, flow.tags), turns=flow.turns))
 
 
+def _doubtful(built: Built[Filter], why: str, flow: Flow) -> Iterator[Outcome]:
+    """What nobody can know from the config."""
+    doubted = flow.doubted(built.label, why, built.place)
+    yield Outcome("passes", doubted)
+    yield Outcome("drops", doubted)
+
+
 def _script(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
-    what = plugin.script or "its code"
-    yield Outcome("passes", flow.doubted(built.label, f"may drop it: {what}", built.place).with_changed(ALL))
+    yield from _doubtful(built, f"may drop it: {plugin.script or 'its code'}", flow.with_changed(ALL))
 
 
 def _throttle(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
     interval = f"{plugin.interval} s" if plugin.interval[-1:].isdigit() else plugin.interval
     why = f"drops what is over {plugin.rate:g} records in {interval}"
-    yield Outcome("passes", flow.doubted(built.label, why, built.place))
+    yield from _doubtful(built, why, flow)
 
 
 def _sampling(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
     if plugin.sample_logs:
         percent = plugin.sampling_settings.get("sampling_percentage", 10)
-        flow = flow.doubted(built.label, f"keeps {percent} of 100", built.place)
-    yield Outcome("passes", flow)
+        yield from _doubtful(built, f"keeps {percent} of 100", flow)
+    else:
+        yield Outcome("passes", flow)
 
 
 def _sql(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
@@ -249,7 +256,7 @@ def _rewrite_tag_filter(built: Built[Filter], said: Any, flow: Flow) -> Iterator
 
 def _fluentd_grep(built: Built[Filter], said: Any, flow: Flow) -> Iterator[Outcome]:
     if said.all_of or said.any_of:
-        yield Outcome("passes", flow.doubted(built.label, "may drop it", built.place))
+        yield from _doubtful(built, "may drop it", flow)
         return
     left: Flow | None = flow
     for keeps, expressions in ((True, said.regexp), (False, said.exclude)):
@@ -265,7 +272,7 @@ def _fluentd_grep(built: Built[Filter], said: Any, flow: Flow) -> Iterator[Outco
 
 
 def _may_drop(built: Built[Filter], said: Any, flow: Flow) -> Iterator[Outcome]:
-    yield Outcome("passes", flow.doubted(built.label, "may drop it", built.place).with_changed(ALL))
+    yield from _doubtful(built, "may drop it", flow.with_changed(ALL))
 
 
 FLUENTD: dict[str, Step] = {
