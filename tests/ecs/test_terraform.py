@@ -182,6 +182,16 @@ def test_containers_as_text(definitions: str, tmp_path: Path) -> None:
     assert ([(c.name, c.image) for c in task.containers], list(problems)) == ([("web", "web:1"), ("r", "")], [])
 
 
+def test_numbers_in_a_text_that_only_terraform_knows(tmp_path: Path) -> None:
+    text = '[{"name": "web", "image": "<x>, <y>", "memory": ${var.memory}, "command": [${var.a}, "b"]}]'
+    main = f'resource "aws_ecs_task_definition" "x" {{\n  container_definitions = <<EOF\n{text}\nEOF\n'
+    task, problems = tasks(tmp_path, main + '  family = "f"\n}\n')
+    (web,) = task.containers
+    assert (web.image, web.memory, web.command) == ("<x>, <y>", 0, ["<var.a>", "b"])
+    assert web.open == {"memory", "image", "command"}
+    assert {p.code for p in problems} == {"stack-value"}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -241,3 +241,42 @@ def test_of_what_only_a_deployment_knows_nothing_is_said(capsys: pytest.CaptureF
     Path("ecs.tf").write_text(known)
     codes = {p["code"] for p in json.loads(check(capsys, "ecs.tf", "--format", "json")[1])}
     assert codes == {"TD030", "TD032", "TD053", "TD056", "TD057", "CF110"}
+
+
+def test_each_task_definition_of_a_file_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    task = json.loads(TASK)
+    router = {**task["containerDefinitions"][1], "firelensConfiguration": {"type": "fluentbit"}}
+    app = {
+        **task["containerDefinitions"][0],
+        "logConfiguration": {"logDriver": "awsfirelens", "options": {"name": "x"}},
+    }
+    resources = {
+        name: {
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {"Family": name, "ContainerDefinitions": [app, router]},
+        }
+        for name in ("A", "B")
+    }
+    upper = json.dumps({"Resources": resources}, indent=1)
+    for word in ("name", "image", "logConfiguration", "logDriver", "options", "firelensConfiguration", "type"):
+        upper = upper.replace(f'"{word}"', f'"{word[0].upper()}{word[1:]}"')
+    Path("stack.json").write_text(upper.replace('"Name": "x"', '"name": "x"'))
+    found = json.loads(check(capsys, "stack.json", "--format", "json")[1])
+    assert [p["code"] for p in found if p["severity"] == "error"] == ["TD013", "TD013"]
+    assert len({p["line"] for p in found if p["severity"] == "error"}) == 2
+
+
+def test_the_logs_of_the_router_itself_have_a_tag(capsys: pytest.CaptureFixture[str]) -> None:
+    own = '{"logDriver": "awsfirelens", "options": {"Name": "stdout"}}'
+    text = TASK.replace('{"logDriver": "none"}', own).replace('"config-file-type": "file", ', "")
+    Path("task.json").write_text(text)
+    codes = {p["code"] for p in json.loads(check(capsys, "task.json", "--format", "json")[1])}
+    assert codes & {"TD031", "CF112"} == {"TD031"}
+
+
+def test_what_only_looks_like_a_task_definition_is_left_out_of_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("locals.tf").write_text('locals {\n  log = { logConfiguration = { logDriver = "awsfirelens" } }\n}\n')
+    Path("part.json").write_text('{"logConfiguration": {"logDriver": "awsfirelens"}}')
+    Path("template.json").write_text(TASK.replace('"x:1"', "${image}"))
+    assert check(capsys) == (0, "nothing is wrong\n")
+    assert "TD064" in check(capsys, "template.json")[1]

@@ -139,7 +139,9 @@ class Context:
     @cached_property
     def first_tags(self) -> list[str]:
         """Those that records come with, before any rewrite_tag."""
-        known = [f"{c.name}-firelens-{FOLLOWS}" for c in self.firelens]
+        logging = [c for c in self.task.containers if c.uses_firelens] if self.task else []
+        known = [f"{c.name}-firelens-{FOLLOWS}" for c in logging]
+        known += ["*-firelens-*"] if self.task and "containerDefinitions" in self.task.open else []
         known += [tag for section, tag in self.inputs if not (self.task and tag == "*-firelens-*")]
         if not self.inputs or self.other_tags:
             known.append(ANY)

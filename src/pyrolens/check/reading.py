@@ -19,6 +19,7 @@ from pyrolens.ecs.init import Fetch, Plan
 from pyrolens.ecs.init_sources import sources
 from pyrolens.ecs.private import write_private
 from pyrolens.ecs.task_definition import Container
+from pyrolens.ecs.terraform import is_part, is_terraform
 from pyrolens.language.document import Document, Entry, Section
 from pyrolens.language.includes import is_yaml, looks_like_fluentd
 from pyrolens.problems import ConfigError, Place, Problem, Problems
@@ -58,7 +59,9 @@ def kind_of(path: str, text: str) -> str:
     """task, config, or "" for what is neither."""
     if path.endswith((".pyrolens.yaml", ".pyrolens.yml")):
         return ""  # tests of a config
-    if path.endswith((".json", ".tf", ".yaml", ".yml")) and TASK.search(text):
+    if path.endswith(".tf"):
+        return "task" if is_terraform(text) or is_part(text) else ""
+    if path.endswith((".json", ".yaml", ".yml")) and TASK.search(text):
         return "task"
     if is_yaml(path):
         return "config" if YAML.search(text) else ""
@@ -280,6 +283,19 @@ def with_text(place: Place) -> Place:
         line = next((text for n, text in enumerate(stream, 1) if n == place.line), "").rstrip()
     begin = len(line) - len(line.lstrip())
     return replace(place, column=begin + 1, length=max(len(line) - begin, 1), text=line)
+
+
+def is_no_task(problems: Sequence[Problem]) -> bool:
+    """Whether a file only looks like a task definition: it has none, or is a template that becomes one."""
+    for problem in problems:
+        place = problem.place
+        at = place.text[place.column - 1 :][:1] if place else ""
+        doubled = place is not None and place.text[max(place.column - 2, 0) :][:2] == "{{"
+        if problem.code == "json-syntax" and ((at in "$<%" and at) or doubled):
+            return True
+        if problem.code == "task-definition" and "only Terraform knows" not in problem.message:
+            return True
+    return False
 
 
 def elsewhere(problem: Problem, file: str) -> Problem:

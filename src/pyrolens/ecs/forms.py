@@ -101,6 +101,17 @@ def _scalar(node: yaml_nodes.Node) -> object:
     return text if is_number and not re.fullmatch(r"0|-?[1-9][0-9]*", text) else typed
 
 
+def names(text: str, file: str, asked: Asked) -> list[str]:
+    """Of the task definitions with FireLens of a file that has several; [] where `find` finds one or none."""
+    try:
+        root = parse(text, file, Problems(), asked)
+        forms = list(_forms(root, file, asked))
+    except ConfigError:
+        return []
+    with_router = [f.name or _family(f) for f in forms if _has_router(f)]
+    return with_router if len(with_router) > 1 else []
+
+
 def find(root: Node, file: str, asked: Asked, problems: Problems) -> Form:
     """The one that is asked for. Raises: ConfigError when there is none, or it is not clear which one."""
     forms = list(_forms(root, file, asked))

@@ -105,6 +105,7 @@ class Container:
     place: Place
     """Of its name."""
     image: str = ""
+    image_place: Place | None = None
     command: list[str] = field(default_factory=list)
     entry_point: list[str] = field(default_factory=list)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -236,6 +237,7 @@ class _Reader(Reader):
             name=name.value if name else "",
             place=name.place if name else node.place,
             image=self.value(node, "image", ""),
+            image_place=image.place if (image := node.get("image")) else None,
             command=self.texts(node, "command"),
             entry_point=self.texts(node, "entryPoint"),
             environment={name: value for name, value, _ in environment},

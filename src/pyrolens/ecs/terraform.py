@@ -234,6 +234,9 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+OPEN_VALUE = re.compile(r"([:\[,]\s*)(<[^<>\"\n]*>)(?=\s*[,}\]])")
+
+
 def containers(text: Node) -> Node:
     """JSON within a text: everything in it has the text's place. Raises: ConfigError."""
     if text.value.startswith("<"):
@@ -241,7 +244,8 @@ def containers(text: Node) -> Node:
         hint = "terraform show -json prints it, once there is a plan or a state"
         raise ConfigError([Problem("task-definition", message, text.place, hint)])
     try:
-        found = json.parse(text.value, text.place.file)
+        # a number that only Terraform knows stands there without quotes
+        found = json.parse(OPEN_VALUE.sub(r'\1"\2"', text.value), text.place.file)
     except ConfigError as error:
         message = f"container_definitions: {error.problems[0].message}"
         raise ConfigError([Problem("json-syntax", message, text.place)]) from None

@@ -7,15 +7,18 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pyrolens.check.catalogue import RULES, findings, kept
 from pyrolens.check.fixing import Found, changes, diff, write
 from pyrolens.check.policy import Trust, read_policy, read_trust
-from pyrolens.check.reading import Reader, kind_of
+from pyrolens.check.reading import Reader, is_no_task, kind_of
 from pyrolens.check.report import FORMATS, count
 from pyrolens.check.rule import page
+from pyrolens.ecs import forms
+from pyrolens.ecs.forms import Asked
 from pyrolens.ecs.load import add_form_options, asked_for, pairs, text_of
 from pyrolens.problems import ConfigError, Problem, nearest
 from pyrolens.tools.run import tell
@@ -83,12 +86,20 @@ class Checks:
         ):
             if not named and os.path.realpath(path) in used:
                 continue
-            reader = Reader(self.asked, self.given, self.policy, self.trusts, target=self.target)
-            checked = reader.file(path, text, kind)
-            used |= checked.uses
-            for problem in findings(checked, reader):
-                found.setdefault(problem, Found(problem, checked, reader.place))
+            for asked in self._asked(path, text, kind):
+                reader = Reader(asked, self.given, self.policy, self.trusts, target=self.target)
+                checked = reader.file(path, text, kind)
+                used |= checked.uses
+                if not named and is_no_task(checked.problems):
+                    continue
+                for problem in findings(checked, reader):
+                    found.setdefault(problem, Found(problem, checked, reader.place))
         return [found[problem] for problem in kept(list(found), self.ignored, self.by_file)]
+
+    def _asked(self, path: str, text: str, kind: str) -> list[Asked]:
+        """For each task definition of a file, unless one is asked for."""
+        several = forms.names(text, path, self.asked) if kind == "task" and not self.asked.name else []
+        return [replace(self.asked, name=name) for name in several] or [self.asked]
 
 
 def trust_of(given: str) -> Trust:

@@ -160,11 +160,13 @@ RULES = [
         "warning",
         "a file that is not here",
         "The task definition names a file of the image, or an object in S3, and there is none of its name here. In the"
-        " task it must be there, or the router does not start. Without it nothing is said about what is in it.",
+        " task it must be there, or the router does not start. Without it nothing is said about what is in it. So it is"
+        " with containers of which only Terraform knows where they come from.",
         "Say which local file it is: `--file /extra.conf=./my.conf`, `--file arn:aws:s3:::bucket/key=./my.conf`.",
         bad=task(firelens=FILE % '«"/extra.conf"»'),
         good=task(firelens=FILE % '"/extra.conf"') + "==> extra.conf <==\n" + OUT,
-        told=("not-here",),
+        told=("not-here", "task-definition"),
+        says="known|may be any",
     ),
     Rule(
         "TD038",

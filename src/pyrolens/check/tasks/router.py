@@ -41,7 +41,7 @@ def mutable_image(context: Context) -> Iterator[Finding]:
     tag = router.image.rpartition("/")[2].partition(":")[2]
     if not tag or MUTABLE.fullmatch(tag):
         message = f"the image of the router is '{router.image}', which is another one tomorrow"
-        yield Finding(message, router.place, "name a version, such as :1.2.3, or a digest")
+        yield Finding(message, router.image_place, "name a version, such as :1.2.3, or a digest")
 
 
 RULES = [
@@ -155,7 +155,7 @@ RULES = [
         "an image that changes",
         "Behind latest and stable there is another image tomorrow, and the tasks of a service run different ones.",
         "Name a version or a digest.",
-        bad=task(router=', "image": "router:latest"').replace('"log_router"', '«"log_router"»'),
+        bad=task(router=', "image": «"router:latest"»'),
         good=task(),
         find=mutable_image,
     ),
