@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "delivery": {"store", *CONTRACT},
     "service": ENGINE,
     "ecs": {"language", "net", "options", "plugin", "problems"},
-    "check": {"config", "ecs", *CONTRACT},
+    "check": {"config", "ecs", "pipeline", *CONTRACT},
     "rehearsal": {"check", "ecs", "multiline", *ENGINE},
     "explain": {"check", "ecs", "rehearsal", *ENGINE},
     "testing": {"check", "ecs", "rehearsal", *ENGINE},

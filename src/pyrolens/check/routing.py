@@ -3,16 +3,15 @@
 import difflib
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from pyrolens.check.circles import circles
 from pyrolens.check.context import ANY, Context, name, text
 from pyrolens.check.rule import Finding, Rule
-from pyrolens.check.tags import new_tags, overlap, within
+from pyrolens.check.tags import overlap, within
 from pyrolens.check.tasks.example import task
 from pyrolens.ecs.router_config import HEALTH_TAG
-from pyrolens.language.document import Entry, Section
-from pyrolens.options import TRUE, spec_of, split_tokens
-from pyrolens.records.regex import compile_pattern
+from pyrolens.language.document import Section
+from pyrolens.options import spec_of
 
 
 def no_tag(context: Context) -> Iterator[Finding]:
@@ -148,83 +147,6 @@ def _destination(context: Context, section: Section) -> dict[str, object]:
     return where
 
 
-def circles(context: Context) -> Iterator[Finding]:
-    """Rules of several filters that lead back to the first."""
-    rewriters = [s for s in context.plugins("filter", "rewrite_tag") if text(s, "match")]
-    told: list[Entry] = []
-    for tag in context.first_tags:
-        for way in _ways(rewriters, tag, None, []):
-            first = min(way, key=lambda step: step.entry.place.line)
-            if first.entry not in told:
-                told.append(first.entry)
-                shown = " → ".join(f"'{step.makes}'" for step in way)
-                message = f"records go round in a circle of {len(way)} rules: {shown}, and again"
-                hint = "let the last of them make a tag that none of them takes"
-                yield Finding(message, first.entry.value_place, hint)
-
-
-class Step(NamedTuple):
-    """A rule that takes a record on its way, and the tags that it makes of those it came with."""
-
-    filter: Section
-    entry: Entry
-    rule: list[str]
-    makes: str
-
-
-def _ways(rewriters: list[Section], tag: str, last: Section | None, path: list[Step]) -> Iterator[list[Step]]:
-    """The circles that records of these tags get into. They enter at the first filter; the one that has just given
-    them their tag does not see them. A rule is one of a circle when it is met for the third time: a tag that grows
-    might have got out before."""
-    gone: list[list[str]] = []
-    for section in rewriters:
-        match = text(section, "match")
-        if section is last or not (within(tag, match) if path else overlap(tag, match)):
-            continue
-        came = tag if within(tag, match) else match
-        decided = list(gone)
-        for entry in section.all("rule"):
-            rule = split_tokens(str(entry.value), 4)
-            known = [step.rule for step in path]
-            if len(rule) < 4 or not all(_fit_both(rule, other) for other in known):
-                continue
-            taken = any(_covers(before, fits) for before in decided for fits in [*known, rule])
-            if taken:
-                continue
-            decided.append(rule)
-            gone += [rule] if rule[3].lower() not in TRUE else []
-            try:
-                step = Step(section, entry, rule, new_tags(rule[2], came))
-            except ValueError:
-                continue
-            met = [n for n, other in enumerate(path) if other.entry is entry]
-            if len(met) > 1:
-                yield path[met[-1] :]
-            elif len(path) < LONGEST_WAY:
-                yield from _ways(rewriters, step.makes, section, [*path, step])
-
-
-LONGEST_WAY = 12
-ALL = {".", ".*", ".+", "^", "^.*", "^.+", "^.*$", "^.+$", "^(.*)$", "^(.+)$", "(.*)", "(.+)"}
-"""Patterns that fit every text, or every one that is not empty."""
-LITERAL = re.compile(r"\^([\w -]+)\$")
-
-
-def _fit_both(one: list[str], other: list[str]) -> bool:
-    """Whether a record can fit two rules, as far as that is certain."""
-    if one[0] != other[0] or one[1] == other[1] or one[1] in ALL or other[1] in ALL:
-        return True
-    for pattern, only in ((one[1], LITERAL.fullmatch(other[1])), (other[1], LITERAL.fullmatch(one[1]))):
-        if only:
-            return compile_pattern(pattern).find(only[1]) is not None
-    return False
-
-
-def _covers(rule: list[str], other: list[str]) -> bool:
-    """Whether a rule fits every record that another one fits."""
-    return rule[0] == other[0] and (rule[1] == other[1] or rule[1] in ALL)
-
-
 def joined_twice(context: Context) -> Iterator[Finding]:
     """Two multiline filters that see the same records."""
     seen: list[Section] = []
@@ -337,10 +259,11 @@ RULES = [
         "CF117",
         "error",
         "rewrite_tag filters in a circle",
-        "One filter makes a tag that another takes, and that one leads back to the first. In Fluent Bit"
-        " such records never reach an output, and cost CPU for ever; here they leave the circle after one turn, under a"
-        " tag that nobody meant. A filter does not see what it has just made itself, so a circle has two filters or"
-        " more.",
+        "One filter makes a tag that another takes, and that one leads back to the first. In Fluent Bit such records"
+        " never reach an output, and cost CPU for ever; here they leave the circle after one turn, under a tag that"
+        " nobody meant. A filter does not see what it has just made itself, so a circle has two filters or more. It is"
+        " told with a record for which the router's own pipeline goes round; where the sets of tags allow no circle,"
+        " there is none.",
         "Let the last filter of the chain make a tag that none of them takes.",
         bad="[INPUT]\n    Name dummy\n    Tag a\n"
         "[FILTER]\n    Name rewrite_tag\n    Match a\n    Rule «$log . b false»\n"

@@ -72,6 +72,11 @@ class Pattern:
         """The indexes of the values in which it occurs; values that are no text never match."""
         self._parsed = parsed
 
+    @property
+    def node(self) -> Node:
+        """What it consists of."""
+        return self._parsed.node
+
     def each_line(self) -> Callable[[bytes], Found | None] | None:
         """See lines.each_line. None where there are no groups, too."""
         node = self._parsed.node
