@@ -404,6 +404,46 @@ def test_which_input_it_comes_in_by(tmp_path: Path) -> None:
             r.feed("t", [], "tcp")
 
 
+def test_the_input_of_a_file_is_found_by_its_tag(tmp_path: Path) -> None:
+    text = """\
+pipeline:
+  inputs:
+    - name: tail
+      path: /var/log/*.log
+      tag: file.*
+      processors: {logs: [{name: content_modifier, action: insert, key: of, value: file}]}
+  outputs: [{name: 'null', match: '*'}]
+"""
+    with rehearsal(tmp_path, text, "router.yaml") as r:
+        assert arrived(r.feed("file.var.log.a.log", [(NS, {})])) == [("null.0", "file.var.log.a.log", {"of": "file"})]
+        assert arrived(r.feed("other", [(NS, {})])) == [("null.0", "other", {})]
+
+
+WAITING = """\
+pipeline:
+  inputs:
+    - name: forward
+      unix_path: /tmp/nobody.sock
+      processors: {logs: [{name: ecs, add: a $ClusterName, alias: asks}, {name: modify, add: in 1}]}
+  outputs:
+    - name: 'null'
+      match: '*'
+      processors: {logs: [{name: ecs, add: a $ClusterName}, {name: modify, add: out 1}]}
+"""
+
+
+def test_processors_that_wait_for_others(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, WAITING, "router.yaml") as r:
+        journey = r.feed("t", [(NS, {"log": "x"})])
+    assert ways(journey) == [
+        ("t", "", ["asks held"]),
+        ("t", "asks", ["modify.0 changed", "ecs.1 held"]),
+        ("t", "ecs.1", ["modify.1 changed", "null.0 sent"]),
+    ]
+    assert arrived(journey) == [("null.0", "t", {"log": "x", "in": "1", "out": "1"})]
+    assert journey.held == ()
+
+
 # -- what was used ----------------------------------------------------------------------------------------------------
 
 

@@ -46,8 +46,8 @@ class Rehearsal:
 
     def feed(self, tag: str, events: Sequence[Event], input: str | None = None) -> Journey:  # noqa: A002
         """Let events of one tag come in as one batch. `input`: label or name of the input, or its plugin's name if it
-        is the only one, whose processors and routes they meet; None: the one whose tag it is, else the one that the log
-        drivers write to, else none. The events are not edited.
+        is the only one, whose processors and routes they meet; None: the one whose tag it is (* stands for the path of
+        a file), else the one that the log drivers write to, else none. The events are not edited.
 
         Which of several records a filter has dropped is known for sure only of filters that change nothing, or where
         each record has its own time; whoever has to know feeds them one by one.
@@ -58,15 +58,14 @@ class Rehearsal:
         pipeline = self._pipeline
         with self._printing():
             pipeline.feed(tag, list(events), Receipt(0, settled), before, way)
-            if pipeline.holding:
-                for go_on in pipeline.impatient:
-                    go_on()
+            self._wait_for_nobody()
         return pipeline.journey()
 
     def advance(self, seconds: float) -> Journey:
         """Let time pass: what filters with memory let go meanwhile, each at its own time."""
         with self._printing():
             self._clock.until(self._clock.ns + round(seconds * SECOND), self._run)
+            self._wait_for_nobody()
         return self._pipeline.journey()
 
     def finish(self) -> Journey:
@@ -118,6 +117,15 @@ class Rehearsal:
             call()
         except Exception as error:
             self._pipeline.notes.add("error", "engine", f"a timer failed: {type(error).__name__}: {error}")
+
+    def _wait_for_nobody(self) -> None:
+        """Filters that wait for others get no answer. What one lets go may come to the next."""
+        pipeline = self._pipeline
+        for _ in pipeline.impatient:
+            if not pipeline.holding:
+                return
+            for go_on in pipeline.impatient:
+                go_on()
 
     @contextmanager
     def _printed(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from pyrolens.pipeline.step import Step, TaskStep
 from pyrolens.plugin import Filter, Input, LogLine, Output
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
+from pyrolens.records.tags import glob
 from pyrolens.rehearsal.journey import Kind
 from pyrolens.rehearsal.notes import Notes
 from pyrolens.rehearsal.rules import Rules
@@ -23,6 +24,8 @@ from pyrolens.service.secrets import plugins_of, secrets_of
 
 MOST_WAYS = 10_000
 NOT_ASKED = "what it asks others for is not known in a rehearsal, so records go on without it"
+ROUTED = "the routes of the input lead elsewhere"
+UNROUTABLE = "the input is not routable, or its routes lead nowhere"
 IN_A_LOOP = "the records have left a loop, so no filter sees them"
 BEHIND = "an earlier match has taken the tag"
 
@@ -185,7 +188,7 @@ class Rehearsed(Router):
             if route.door is None:
                 why = "it takes metrics only"
             elif batch.outputs is not None:
-                why = "" if number in batch.outputs else "the records are not meant for it: routes, or not routable"
+                why = "" if number in batch.outputs else ROUTED if batch.outputs else UNROUTABLE
             elif route.matches is None or not route.matches(tag):
                 why = misses(watch, tag)
             yield mile(watch, tag, why)
@@ -234,7 +237,8 @@ def entry_of(entries: Sequence[Entry], tag: str, named: str | None) -> Entry | N
                 return found[0]
         known = ", ".join(dict.fromkeys(entry.built.label for entry in entries)) or "none"
         raise LookupError(f"there is no one input {named}; inputs are {known}")
-    own = [entry for entry in entries if entry.built.tag == tag]
+    tags = [(entry, entry.built.tag) for entry in entries]
+    own = [entry for entry, usual in tags if tag == usual or ("*" in usual and glob(usual)(tag))]
     sockets = [entry for entry in entries if getattr(entry.built.plugin, "unix_path", None)]
     return next(iter([*own, *sockets]), None)
 

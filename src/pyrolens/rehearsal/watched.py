@@ -154,6 +154,8 @@ class Watched(Pipeline):
         transform, counters = step.transform, step.counters
 
         def watched(tag: str, events: list[Event]) -> list[Event]:
+            if not events:
+                return transform(tag, events)  # behind a processor that let none go on
             self._emissions, self._holds = [], False
             failed, said = counters.failed, len(self.notes.kept)
             try:
