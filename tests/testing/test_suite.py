@@ -173,6 +173,7 @@ tests:
         ("tests: [{name: a, given: {input: x, stream: stdout, lines: y}}]", "stream belongs to a container"),
         ("tests: [{name: a, given: {container: x, stream: out, lines: y}}]", "expected stdout or stderr"),
         ("tests: [{name: a, given: {tag: x, recorded: none.txt}}]", "none.txt cannot be read: No such file"),
+        ("tests: [{name: a, given: {recorded: x.pyrolens.yaml}}]", "line 1 of x.pyrolens.yaml is none that pyrolens"),
         ("tests: [{name: a, given: {tag: x, lines: y}, expect: {dropped: grep}}]", "expected `by FILTER` or a number"),
         ("tests: [{name: a, given: {tag: x, lines: y}, expect: {to: {o: x}}}]", "o is 'x': expected a number"),
         ("tests: [{name: a, given: {tag: x, lines: y}, expect: {to: {o: {}}}}]", "a destination needs one of records"),

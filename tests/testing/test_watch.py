@@ -63,18 +63,22 @@ def test_a_new_test_file_is_run_and_one_that_is_gone_is_not(tmp_path: Path) -> N
     assert follow(depends, [appear, vanish, lambda: None]) == [[one], [two]]
 
 
-def test_what_a_run_itself_adds_is_watched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [False, True], ids=["later", "meanwhile"])
+def test_what_a_run_itself_adds_is_watched(at_once: bool, tmp_path: Path) -> None:
     """Which files a test depends on is known once it has run."""
     one, config = str(tmp_path / "one"), str(tmp_path / "config")
     for path in (one, config):
         Path(path).write_text("1")
+        os.utime(path, ns=(1, 1))
     depends, ran = {one: [one]}, []
 
     def run(files: list[str]) -> None:
         ran.append(files)
         depends[one] = [one, config]
+        if len(ran) == 1 and at_once:
+            Path(config).write_text("12")
 
-    changes: list[Callable[[], object]] = [lambda: Path(config).write_text("12"), dict]
+    changes: list[Callable[[], object]] = [lambda: at_once or Path(config).write_text("12"), dict]
 
     def pause(seconds: float) -> None:
         if not changes:

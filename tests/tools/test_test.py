@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pyrolens.cli import main
+from pyrolens.records.recorded import recorded_line
 from pyrolens.testing import stage
 from pyrolens.testing.run import run_file
 
@@ -468,3 +472,35 @@ def test_what_filters_print_does_not_get_into_the_report(capfd: pytest.CaptureFi
     Path("router.conf").write_text(f"{CONFIG}[FILTER]\n    Name  stdout\n    Match *\n{lua}")
     status, out, _ = run(capfd, "--format", "json", tests=GOOD)
     assert (status, len(json.loads(out)["files"])) == (0, 1)
+
+
+def test_what_tap_has_recorded_keeps_its_tags_and_times(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [recorded_line("input:dummy.0", tag, (1_769_860_800_000_000_000 + n, {"log": "x"})) for n, tag in
+             enumerate(["app.web", "app.job"])]  # fmt: skip
+    Path("tapped.jsonl").write_bytes(b"".join(lines))
+    tests = one(
+        "{recorded: tapped.jsonl}", "{to: {stdout: [{tag: app.web, time: 2026-01-31T12:00:00Z}, {tag: app.job}]}}"
+    )
+    assert run(capsys, tests=tests)[:2] == (0, "router.pyrolens.yaml  (router.conf)\n  ok    it\n\n1 passed\n")
+    assert "the way of record 2 of what was recorded" in run(capsys, tests=tests.replace("app.job", "x"))[1]
+
+
+def test_watch_in_a_process_of_its_own() -> None:
+    Path("router.pyrolens.yaml").write_text(GOOD)
+    command = [sys.executable, "-m", "pyrolens", "test", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        try:
+            assert "2 passed\n" in iter(watching.stdout.readline, "watching 1 test files and what they depend on\n")
+            for line in watching.stdout:
+                if line.startswith("watching"):
+                    break
+            Path("router.conf").write_text(CONFIG.replace("ERROR", "EROR"))
+            assert any("1 passed, 1 failed" in line for line in watching.stdout)
+            for line in watching.stdout:
+                if line.startswith("watching"):
+                    break
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(30) == 0
+        finally:
+            watching.kill()

@@ -106,7 +106,12 @@ STEP = Shape(
         Key("tag", TEXT, "The tag of these records; with `input`, the one that their sender chooses."),
         Key("lines", LINES, "Lines of text. With `tag` alone, a JSON object is a record, and other text its `log`."),
         Key("records", Many(Fields()), "Records, as a map of their fields each."),
-        Key("recorded", TEXT, "A file with such lines, beside the test file."),
+        Key(
+            "recorded",
+            TEXT,
+            "A file with such lines, as a path from here. Alone, with nothing that says where they come in: records "
+            "that `pyrolens tap` wrote, with their own tags and times.",
+        ),
         Key("wait", SECONDS, "Let so much time pass. The clock is a virtual one: nobody waits."),
     ],
     one_of=[("lines", "records", "recorded", "wait")],

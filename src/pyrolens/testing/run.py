@@ -118,7 +118,7 @@ def _feeds(case: Case, subject: Subject, names: Names, rehearsal: Rehearsal) -> 
         if notes:
             out.append(Feed(f"{_said(step)} itself", step.place, Journey(notes=tuple(notes))))
         for number, fed in enumerate(come_in, 1):
-            title = f"{'line' if step.records is None else 'record'} {number} of {_said(step)}"
+            title = f"{'record' if step.recorded or step.records is not None else 'line'} {number} of {_said(step)}"
             try:
                 journey = rehearsal.feed(fed.tag, fed.events, fed.input)
             except LookupError as why:
@@ -131,11 +131,15 @@ def _feeds(case: Case, subject: Subject, names: Names, rehearsal: Rehearsal) -> 
 def _said(step: Step) -> str:
     if step.container is not None:
         return f"{step.stream} of {step.container}"
+    if step.recorded:
+        return "what was recorded"
     return step.input or step.file or f"tag {step.tag}"
 
 
 def _come_in(step: Step, subject: Subject, names: Names, now_ns: int, notes: list[Note]) -> Sequence[Fed]:
     """`notes` gets what the input has to say. Raises: ConfigError at the place of the step."""
+    if step.recorded:
+        return [Fed(one.tag, (one.event,), None) for one in step.recorded]
     entrance = names.inputs.get(step.input, step.input) if step.input is not None else None
     if step.records is None:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from pyrolens.language.yaml_nodes import documents
 from pyrolens.problems import ConfigError, Place, Problem, Problems
 from pyrolens.records.event import Record
+from pyrolens.records.recorded import Recorded, read_recorded
 from pyrolens.records.regex import Pattern
 from pyrolens.rehearsal.rehearsal import START
 from pyrolens.testing.format import FILE
@@ -31,6 +32,8 @@ class Step:
     tag: str | None = None
     lines: tuple[str, ...] = ()
     records: tuple[Record, ...] | None = None
+    recorded: tuple[Recorded, ...] = ()
+    """Records with their own tags and times, which come in by the input of their tag."""
     source: Place | None = None
     """Where it is said where they come in."""
 
@@ -176,6 +179,9 @@ class _Reader:
         if "wait" in read.values:
             return Step(read.places["wait"], wait=read.get("wait"))
         source = next((name for name in ("container", "input", "file", "tag") if name in read.values), "")
+        if not source and "recorded" in read.values:
+            name, place = read.get("recorded"), read.places["recorded"]
+            return Step(place, recorded=self.recorded_of(name, self.lines_of(name, place), place), source=place)
         if not source:
             told = "a step needs to say where it comes in"
             self.problems.error(CODE, told, read.place, "one of container, input, file, tag")
@@ -205,6 +211,22 @@ class _Reader:
             reason = why.strerror if isinstance(why, OSError) else "it is not UTF-8"
             self.problems.error("no-file", f"{path} cannot be read: {reason}", place)
             return ()
+
+    def recorded_of(self, name: str, lines: tuple[str, ...], place: Place) -> tuple[Recorded, ...]:
+        out = []
+        for number, line in enumerate(lines, 1):
+            try:
+                made = read_recorded(line)
+                why = "it has no tag, time and record"
+            except ValueError as error:
+                made, why = None, str(error)
+            if made is None:
+                told = f"line {number} of {name} is none that pyrolens tap writes: {why}"
+                hint = "say where the lines come in: one of container, input, file, tag"
+                self.problems.error(CODE, told, place, hint)
+                break
+            out.append(made)
+        return tuple(out)
 
     def expectation(self, read: Read, place: Place) -> Expectation:
         return Expectation(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 EVERY = 0.3
 """Seconds."""
+COARSE = 20_000_000
+"""ns that the times of files may be behind."""
 State = tuple[int, int] | None
 Depends = Mapping[str, Iterable[str]]
 """Of each test file the files that it depends on, itself, too."""
@@ -35,9 +37,11 @@ def watch(
         fresh = {path: state(path) for path in {*seen, *(path for paths in now.values() for path in paths)}}
         changed = {path for path in seen if seen[path] != fresh[path]}
         seen = fresh
+        begun = time.time_ns() - COARSE
         if files := [file for file, paths in now.items() if file not in known or changed.intersection(paths)]:
             run(files)
         known = set(now)
-        # what the run has found out to depend on
-        seen |= {path: state(path) for paths in depends().values() for path in paths if path not in seen}
+        # what the run has found out to depend on; what was written meanwhile counts as changed
+        found = {path: state(path) for paths in depends().values() for path in paths if path not in seen}
+        seen |= {path: None if there and there[0] >= begun else there for path, there in found.items()}
         (pause or time.sleep)(EVERY)
