@@ -41,10 +41,11 @@ def test_a_record_costs_the_same_however_many_there_were(tmp_path: Path) -> None
             r.feed("app", [(NS, {"log": "hello"})])
 
         feed()
-        once = calls(feed)
+        # now and then the budget of patterns is filled up again
+        once = min(calls(feed) for _ in range(5))
         for _ in range(200):
             feed()
-        assert calls(feed) == once
+        assert min(calls(feed) for _ in range(5)) == once
         assert once < 130  # some 40 us
 
 
@@ -75,8 +76,7 @@ def test_nothing_of_it_is_in_a_router(tmp_path: Path) -> None:
             for step in pipeline.steps:
                 step.run("app", events)
 
-        run()  # what is worked out once
-        return calls(run)
+        return min(calls(run) for _ in range(5))
 
     alone = cost(router.pipeline)
     with Rehearsal(router.config) as r:
