@@ -7,11 +7,16 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pyrolens.problems import ConfigError
 from pyrolens.rehearsal.rehearsal import START
-from pyrolens.testing.format import SHAPES, reference, schema
+from pyrolens.testing.format import FILE, SHAPES, reference, schema
+from pyrolens.testing.kinds import By, Fields, Many, Named
+from pyrolens.testing.shapes import Shape
 from pyrolens.testing.suite import Suite, read_suite
+from pyrolens.testing.write_yaml import lines
 
 ROOT = Path(__file__).parents[2]
 ALL = """\
@@ -181,6 +186,7 @@ tests:
         ("tests: [{name: a, given: {tag: x, lines: y}, expect: {to: {o: [{matches: {a: '('}}]}}}]", "a is '('"),
         ("tests: [{name: a, given: {tag: x, lines: y}, expect: {to: {o: {count: 0, records: [a]}}}}]", "count is 0"),
         ("tests: [{name: a, given: {tag: x, lines: y}, expect: {to: {o: {count: 0, order: any}}}}]", "needs records"),
+        ('tests: [{name: a, given: {tag: x, lines: y}, expect: {to: {o: [{absent: "$a[\'b"}]}}}]', "absent is '$a['b'"),
         ("tests: [{name: a, given: {tag: x, lines: y}}, {name: a, given: {tag: x, lines: y}}]", "in line 1"),
         ("tests: [{name: a, given: {tag: x, lines: y}, expect: {nothing_else: no}}]", "expected true or false"),
         ("tests: [{name: a\n", "no YAML"),
@@ -248,3 +254,39 @@ def test_the_schema_refuses_what_is_wrong(wrong: Any) -> None:
 def test_the_reference_names_each_key() -> None:
     text = reference()
     assert [k.name for s in SHAPES for k in s.keys if f"| `{k.name}` |" not in text] == []
+
+
+KEYS = st.sampled_from(sorted({key.name for shape in SHAPES for key in shape.keys} | {"a", "log", ""}))
+SCALARS = st.none() | st.booleans() | st.integers(-3, 9) | st.sampled_from(
+    ["x", "by x", "5s", "(", "any", "stderr", "2026-01-31T12:00:00Z", "~", "$a['b", "a\nb", ""]
+)  # fmt: skip
+
+
+def near(shape: Shape) -> st.SearchStrategy[Any]:
+    """Maps with some of the keys of a shape, of which the values are as they should be, or something else."""
+    return st.fixed_dictionaries({}, optional={key.name: fitting(key.kind) | SCALARS for key in shape.keys})
+
+
+def fitting(kind: Any) -> st.SearchStrategy[Any]:
+    if isinstance(kind, Shape):
+        return near(kind)
+    if isinstance(kind, Many):
+        return st.lists(st.deferred(lambda: fitting(kind.of)), max_size=2)
+    if isinstance(kind, By):
+        return st.one_of([st.deferred(lambda one=one: fitting(one)) for one in kind.kinds])  # type: ignore[misc]
+    if isinstance(kind, Named):
+        return st.dictionaries(KEYS, st.deferred(lambda: fitting(kind.of)), max_size=2)
+    if isinstance(kind, Fields):
+        return st.dictionaries(KEYS, SCALARS | st.dictionaries(KEYS, SCALARS, max_size=1), max_size=2)
+    return SCALARS
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(near(FILE))
+def test_whatever_is_wrong_is_told_with_its_place(tmp_path: Path, value: dict[str, Any]) -> None:
+    problems = []
+    try:
+        read(tmp_path, "\n".join(lines(value)) if value else "{}")
+    except ConfigError as error:
+        problems = error.problems
+    assert [str(p) for p in problems if not p.place or not p.place.line] == []

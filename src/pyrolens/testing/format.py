@@ -6,6 +6,7 @@ from typing import Any
 from pyrolens.testing.kinds import (
     COUNT,
     DROPPED,
+    FIELD,
     LINES,
     MOMENT,
     PLACED,
@@ -34,7 +35,7 @@ RECORD = Shape(
         Key("contains", Fields(), "Fields that it has, with these values; others may be there. Maps within it, too."),
         Key("exact", Fields(), "All of its fields, but for those that `matches` names."),
         Key("matches", Fields(patterns=True), "Fields whose text fits a pattern, as `Regex` of grep has them."),
-        Key("absent", Many(TEXT), "Fields that it must not have: names, or accessors such as `$a['b']`."),
+        Key("absent", Many(FIELD), "Fields that it must not have: names, or accessors such as `$a['b']`."),
         Key("tag", TEXT, "Its tag; `*` is a wildcard, as in `Match`."),
         Key("time", MOMENT, "The time that it has."),
         Key(

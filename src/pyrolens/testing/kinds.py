@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from pyrolens.language.yaml_nodes import Node
 from pyrolens.problems import Place, Problems, nearest
+from pyrolens.records.accessor import accessor
 from pyrolens.records.regex import compile_pattern
 
 WRONG: Final = object()
@@ -54,6 +55,13 @@ def text_of(node: Node) -> str:
     if not node.text:
         raise ValueError
     return node.text
+
+
+def _field(node: Node) -> str:
+    name = text_of(node)
+    if name.startswith("$"):
+        accessor(name)
+    return name
 
 
 def _dropped(node: Node) -> str:
@@ -117,6 +125,7 @@ def _placed(node: Node) -> tuple[str, Place]:
 
 TEXT = Scalar("a text", text_of, {"type": ["string", "number", "boolean"], "minLength": 1})
 DROPPED = Scalar("`by FILTER` or a number", _dropped, {"type": ["string", "integer"]})
+FIELD = Scalar("a field, or an accessor such as $a['b']", _field, {"type": "string", "minLength": 1})
 PLACED = Scalar("a text", _placed, {"type": ["string", "number", "boolean"]})
 """The same with its place; it may be empty."""
 SWITCH = Scalar("true or false", _switch, {"type": "boolean"})
