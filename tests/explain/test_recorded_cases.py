@@ -32,6 +32,7 @@ FILTERS = [
     for name in ("accessor", "expect", "grep", "match", "modify", "multiline", "nest", "parser", "pipeline",
                  "record_modifier", "rewrite_tag", "throttle")
 ]  # fmt: skip
+FLUENTD = sorted((ROOT / "tests/config/fluentd/golden").glob("*.conf"))
 EACH = 4
 """One case of so many: they say what filters do, and here it is about ways."""
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "src/pyrolens/explain/schema.json").read_text()))
@@ -50,6 +51,15 @@ def test_recorded_filters(file: Path, tmp_path: Path) -> None:
         with subject:
             followed += follow(subject, case, thoroughly=not followed)
     assert followed
+
+
+@pytest.mark.parametrize("file", FLUENTD, ids=lambda file: file.stem)
+def test_recorded_flows_of_fluentd(file: Path) -> None:
+    lines = [json.loads(line) for line in file.with_suffix(".in").read_text().splitlines()]
+    with open_subject(str(file)) as subject, Rehearsal(subject.config) as rehearsal:
+        for tag, _, record in lines[::EACH]:
+            told = {(end.how, end.who) for end in Ways(subject.config).of(None, tag)}
+            assert ends(rehearsal.feed(tag, [(10**18, record)])) <= told, (tag, record)
 
 
 def written(case: dict[str, Any], folder: Path) -> Path:

@@ -1,9 +1,10 @@
 """A set of records on its way: all those that meet certain conditions, wherever they are in the pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from pyrolens.config import Built
 from pyrolens.explain.conditions import Condition, Doubt, Question
 from pyrolens.problems import Place
 
@@ -68,3 +69,32 @@ class Outcome(NamedTuple):
     how: Literal["passes", "drops", "enters"]
     """enters: these begin again at the first filter, as `flow` says."""
     flow: Flow
+
+
+def entering(flow: Flow, built: Built[Any], tags: str, place: Any = None, label: str | None = None) -> Flow:
+    """The same records as they begin again under other tags."""
+    turn = Turn(built.label, tags, place or built.place)
+    return replace(
+        flow,
+        tags=tags,
+        turns=(*flow.turns, turn),
+        path=(*flow.path, (built.name, flow.tags)),
+        outputs=None,
+        source=built.name,
+        label=flow.label if label is None else label,
+    )
+
+
+def doubtful(built: Built[Any], why: str, flow: Flow) -> Iterator[Outcome]:
+    """What nobody can know from the config."""
+    doubted = flow.doubted(built.label, why, built.place)
+    yield Outcome("passes", doubted)
+    yield Outcome("drops", doubted)
+
+
+def edits(built: Built[Any], plugin: Any, flow: Flow) -> Iterator[Outcome]:
+    yield Outcome("passes", flow.with_changed(ALL))
+
+
+def looks(built: Built[Any], plugin: Any, flow: Flow) -> Iterator[Outcome]:
+    yield Outcome("passes", flow)

@@ -9,7 +9,8 @@ from pyrolens.config import Built
 from pyrolens.config.fluentd.filters.base import Wrapped
 from pyrolens.config.processors import Conditional
 from pyrolens.explain.conditions import Question
-from pyrolens.explain.flow import ALL, Flow, Outcome, Turn
+from pyrolens.explain.flow import ALL, Flow, Outcome, doubtful, edits, entering, looks
+from pyrolens.explain.steps_fluentd import FLUENTD
 from pyrolens.explain.wording import condition_text, where_text
 from pyrolens.plugin import Filter
 from pyrolens.records.template import Template
@@ -23,16 +24,16 @@ def outcomes(built: Built[Filter], flow: Flow) -> Iterator[Outcome]:
     if isinstance(plugin, Conditional):
         yield from _conditional(built, plugin, flow)
     elif isinstance(plugin, Wrapped):
-        yield from FLUENTD.get(plugin.name, _edits)(built, plugin.said, flow)
+        yield from FLUENTD.get(plugin.name, edits)(built, plugin.said, flow)
     else:
-        yield from STEPS.get(plugin.name, _edits)(built, plugin, flow)
+        yield from STEPS.get(plugin.name, edits)(built, plugin, flow)
 
 
 def decides(built: Built[Filter]) -> bool:
     """Whether it may do anything but edit."""
     plugin: Any = built.plugin
     inner = plugin.inner if isinstance(plugin, Conditional) else plugin
-    return inner.name in (FLUENTD if isinstance(plugin, Wrapped) else STEPS) and inner.name not in ("stdout", "expect")
+    return inner.name in (FLUENTD if isinstance(plugin, Wrapped) else STEPS) and inner.name not in EDITORS
 
 
 def _conditional(built: Built[Filter], plugin: Conditional, flow: Flow) -> Iterator[Outcome]:
@@ -46,17 +47,6 @@ def _conditional(built: Built[Filter], plugin: Conditional, flow: Flow) -> Itera
         yield Outcome("passes", passing)
     if seen := flow.where(test, True, built.label, built.place):
         yield from outcomes(inner, seen)
-
-
-# -- Fluent Bit's -----------------------------------------------------------------------------------------------------
-
-
-def _edits(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
-    yield Outcome("passes", flow.with_changed(ALL))
-
-
-def _looks(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
-    yield Outcome("passes", flow)
 
 
 def _record_modifier(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
@@ -140,20 +130,6 @@ def made_tags(template: str, tags: str) -> str:
     return new_tags(template, tags) if fixed is None else fixed
 
 
-def entering(flow: Flow, built: Built[Any], tags: str, place: Any = None, label: str | None = None) -> Flow:
-    """The same records as they begin again under other tags."""
-    turn = Turn(built.label, tags, place or built.place)
-    return replace(
-        flow,
-        tags=tags,
-        turns=(*flow.turns, turn),
-        path=(*flow.path, (built.name, flow.tags)),
-        outputs=None,
-        source=built.name,
-        label=flow.label if label is None else label,
-    )
-
-
 def _multiline(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
     """What it has joined begins again under its own tag, and so does what was alone."""
     joined = flow.with_changed(ALL)
@@ -165,27 +141,20 @@ def _multiline(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcom
     yield Outcome("enters", replace(entering(joined, built, flow.tags), turns=flow.turns))
 
 
-def _doubtful(built: Built[Filter], why: str, flow: Flow) -> Iterator[Outcome]:
-    """What nobody can know from the config."""
-    doubted = flow.doubted(built.label, why, built.place)
-    yield Outcome("passes", doubted)
-    yield Outcome("drops", doubted)
-
-
 def _script(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
-    yield from _doubtful(built, f"may drop it: {plugin.script or 'its code'}", flow.with_changed(ALL))
+    yield from doubtful(built, f"may drop it: {plugin.script or 'its code'}", flow.with_changed(ALL))
 
 
 def _throttle(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
     interval = f"{plugin.interval} s" if plugin.interval[-1:].isdigit() else plugin.interval
     why = f"drops what is over {plugin.rate:g} records in {interval}"
-    yield from _doubtful(built, why, flow)
+    yield from doubtful(built, why, flow)
 
 
 def _sampling(built: Built[Filter], plugin: Any, flow: Flow) -> Iterator[Outcome]:
     if plugin.sample_logs:
         percent = plugin.sampling_settings.get("sampling_percentage", 10)
-        yield from _doubtful(built, f"keeps {percent} of 100", flow)
+        yield from doubtful(built, f"keeps {percent} of 100", flow)
     else:
         yield Outcome("passes", flow)
 
@@ -219,66 +188,9 @@ STEPS: dict[str, Step] = {
     "sql": _sql,
     "log_to_metrics": _log_to_metrics,
     "record_modifier": _record_modifier,
-    "stdout": _looks,
-    "expect": _looks,
+    "stdout": looks,
+    "expect": looks,
 }
 """All others edit records, and let each go on."""
-
-
-# -- Fluentd's --------------------------------------------------------------------------------------------------------
-
-
-def _relabel(built: Built[Filter], said: Any, flow: Flow) -> Iterator[Outcome]:
-    label = said.element.text("@label")
-    to = "" if label == "@ROOT" else label
-    yield Outcome("enters", replace(entering(flow, built, flow.tags, label=to), turns=flow.turns))
-
-
-def _rewrite_tag_filter(built: Built[Filter], said: Any, flow: Flow) -> Iterator[Outcome]:
-    left: Flow | None = flow
-    for rule in said.rule:
-        if left is None:
-            return
-        test = left.test(rule.key, f"/{rule.pattern.text.strip('/')}/")
-        fits = left.where(test, not rule.invert, built.label, built.place)
-        left = left.where(test, rule.invert, built.label, built.place)
-        if fits is None:
-            continue
-        same = "$" not in rule.tag and "__" not in rule.tag
-        tags = rule.tag if same else said.new_tag(rule.tag)(flow.tags, ()) if "$1" not in rule.tag else "*"
-        if tags == flow.tags and rule.label is None:
-            yield Outcome("drops", fits)
-        else:
-            yield Outcome("enters", entering(fits, built, tags, label=rule.label))
-    if left:
-        yield Outcome("drops", left)
-
-
-def _fluentd_grep(built: Built[Filter], said: Any, flow: Flow) -> Iterator[Outcome]:
-    if said.all_of or said.any_of:
-        yield from _doubtful(built, "may drop it", flow)
-        return
-    left: Flow | None = flow
-    for keeps, expressions in ((True, said.regexp), (False, said.exclude)):
-        for each in expressions:
-            if left is None:
-                return
-            test = left.test(each.key, f"/{each.pattern.text.strip('/')}/")
-            if gone := left.where(test, not keeps, built.label, built.place):
-                yield Outcome("drops", gone)
-            left = left.where(test, keeps, built.label, built.place)
-    if left:
-        yield Outcome("passes", left)
-
-
-def _may_drop(built: Built[Filter], said: Any, flow: Flow) -> Iterator[Outcome]:
-    yield from _doubtful(built, "may drop it", flow.with_changed(ALL))
-
-
-FLUENTD: dict[str, Step] = {
-    "relabel": _relabel,
-    "rewrite_tag_filter": _rewrite_tag_filter,
-    "grep": _fluentd_grep,
-    "parser": _may_drop,
-    "stdout": _looks,
-}
+EDITORS = ("record_modifier", "stdout", "expect")
+"""Those above which do not decide either; it is only known what they change."""
