@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "color-app" / "task-definition.json"
 
@@ -136,6 +138,25 @@ def test_another_command_and_ctrl_c(task: Path) -> None:
     shown += process.communicate(timeout=60)[0]
     assert process.returncode == 0, shown
     assert row(shown, "CloudWatch Logs /app") == (2, 2)
+
+
+def test_what_the_router_does_can_be_looked_at(task: Path) -> None:
+    port = free_port()
+    extra = task.parent / "extra.conf"
+    extra.write_text(f"[SERVICE]\n    HTTP_Server On\n    HTTP_Port {port}\n")
+    definition = json.loads(task.read_text())
+    options = {"config-file-type": "file", "config-file-value": "/extra.conf"}
+    definition["containerDefinitions"][1]["firelensConfiguration"]["options"] = options
+    task.write_text(json.dumps(definition))
+    process = start(str(task), "--file", f"/extra.conf={extra}", "--exec", "app=while :; do echo up; sleep 0.1; done")
+    shown = until(process, "→ cloudwatch_logs.0")
+    assert f"HTTP API to look into the router: pyrolens top --host 127.0.0.1 --port {port}" in " ".join(words(shown))
+    command = [sys.executable, "-m", "pyrolens", "tap", "--port", str(port), "-n", "1", "output:*"]
+    tapped = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert (tapped.returncode, process.returncode) == (0, 0)
+    assert '"log": "up"' in tapped.stdout
 
 
 def test_who_asks_twice_does_not_wait(task: Path) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pyrolens.records.regex.budget import OVERRUNS, WATCH
 from pyrolens.service.wanted import NotUnderstoodError, Wanted, as_query, read_wanted, without_trace
@@ -104,3 +106,19 @@ def test_a_pattern_of_a_listener_costs_the_filters_nothing() -> None:
     OVERRUNS["slow"] = 3
     test("x")
     assert OVERRUNS.pop("slow") == 3
+
+
+NAMES = st.sampled_from(["point", "tag", "text", "regex", "field", "every", "rate", "count", "seconds", "x"])
+TEXTS = st.text(max_size=12) | st.text("ab*$[]'.~!=()+?|^\\d0", max_size=10)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(NAMES, TEXTS), max_size=4))
+def test_any_query_is_understood_or_refused(query: list[tuple[str, str]]) -> None:
+    try:
+        wanted = read_wanted(urlencode(query, errors="surrogatepass"))
+        test, takes = wanted.takes_record(), wanted.takes_tag()
+    except NotUnderstoodError:
+        return
+    assert takes("app.web") in (True, False)
+    assert test is None or test(RECORD) in (True, False)

@@ -40,6 +40,7 @@ from pyrolens.local.trace import Fate, Trace
 from pyrolens.problems import ConfigError, Problem, Problems
 from pyrolens.service.books import FILE as BOOKS
 from pyrolens.tools.init import DONE
+from pyrolens.tools.run import HTTP, is_on
 from pyrolens.tools.run_arguments import read_arguments
 
 JOIN = "PYROLENS_JOIN_PARTIAL_MESSAGES"
@@ -165,6 +166,7 @@ class Session:
         self.story.say("Embedded AWS", f"at {self.aws.url}; nothing leaves this machine by way of AWS")
         setup = self._write_config(address)
         config = self._read_config(setup)
+        self.service = config.service
         self.trace = Trace(config)
         places = destinations(config, self.aws)
         for place in places:
@@ -402,6 +404,11 @@ class Session:
         process = router.running
         what = f"process {process.pid}" if isinstance(process, ProcessContainer) else f"container {name}"
         self.story.say("Router", f"{what} listens on {self.task.socket}")
+        service = self.service
+        if not inside and (service.http_server or is_on(self.router_environment.get(HTTP, ""))):
+            host = LOOPBACK if service.http_listen in ("0.0.0.0", "::") else service.http_listen
+            at = f"--host {host} --port {service.http_port}"
+            self.story.say("HTTP API", f"to look into the router: pyrolens top {at}, pyrolens tap {at}")
         return router
 
     def _runtime(self, container: Container) -> Runtime:

@@ -5,7 +5,8 @@ import os
 import sys
 from typing import Any, TextIO
 
-RESET, DIM, BLUE, GREEN, YELLOW, CYAN = "\x1b[0m", "\x1b[2m", "\x1b[34m", "\x1b[32m", "\x1b[33m", "\x1b[36m"
+RESET, DIM, RED, GREEN = "\x1b[0m", "\x1b[2m", "\x1b[31m", "\x1b[32m"
+YELLOW, BLUE, CYAN = "\x1b[33m", "\x1b[34m", "\x1b[36m"
 
 
 def wants_colour(choice: str, stream: TextIO = sys.stdout) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pyrolens.tools._records import printable
+from pyrolens.tools._records import CYAN, DIM, GREEN, RED, YELLOW, painted, printable
 from pyrolens.tools._top_reading import NOT_CHECKED, Counted, View
 
 SORTS = {"n": "name", "r": "records", "b": "bytes", "e": "errors", "l": "lag"}
@@ -13,6 +13,10 @@ SLOW, LATE = 5.0, 60.0
 FULL = 0.8
 """Of a limit."""
 MOST_REASONS = 5
+
+
+COLOURS = {"head": CYAN, "dim": DIM, "good": GREEN, "warn": YELLOW, "bad": RED}
+"""Of styles, where rich does not draw."""
 
 
 class Cell(NamedTuple):
@@ -181,17 +185,20 @@ def ago(seconds: float) -> str:
     return f"{whole}s"
 
 
-def plain(view: View, sort: str = "name") -> str:
+def plain(view: View, sort: str = "name", *, colours: bool = False) -> str:
     """For pipes, and where there is no rich."""
-    lines = [" · ".join(cell.text for cell in line) for line in heading(view)]
+
+    def shown(cell: Cell, text: str) -> str:
+        return painted(text, COLOURS.get(cell.style, ""), colours and cell.style in COLOURS)
+
+    lines = [" · ".join(shown(cell, cell.text) for cell in line) for line in heading(view)]
     for table in tables(view, sort):
-        rows = [(table.title, *table.columns), *(tuple(cell.text for cell in row) for row in table.rows)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        head = [Cell(text, "head") for text in (table.title, *table.columns)]
+        rows = [head, *table.rows]
+        widths = [max(len(row[i].text) for row in rows) for i in range(len(head))]
         lines.append("")
         for row in rows:
-            cells = [
-                row[0].ljust(widths[0]),
-                *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-            lines.append("  ".join(cells).rstrip())
+            texts = [row[0].text.ljust(widths[0])]
+            texts += [cell.text.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+            lines.append("  ".join(shown(cell, text) for cell, text in zip(row, texts, strict=True)).rstrip())
     return "\n".join(lines)

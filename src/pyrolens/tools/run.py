@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     if args.action == "help":
         print(HELP)
         return 0
-    if os.environ.get(HTTP, "").lower() in ("on", "true", "1"):
+    if is_on(os.environ.get(HTTP, "")):
         here = Place("command line", text=HTTP)
         args.sections[0].entries.append(Entry("http_server", "on", here, here))
     told, mask = 0, Mask()
@@ -87,6 +87,11 @@ def main(argv: Sequence[str]) -> int:
     except ConfigError as error:
         tell(error.problems[told:] if told and error.problems[:told] == config.warnings else error.problems, mask)
         return 1
+
+
+def is_on(text: str) -> bool:
+    """Of the variable HTTP."""
+    return text.lower() in ("on", "true", "1")
 
 
 def _ended(number: int, _: object) -> None:

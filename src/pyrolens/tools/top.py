@@ -5,15 +5,16 @@ import json
 import os
 import re
 import select
+import shutil
 import sys
 import termios
 import time
 import tty
 from collections.abc import Sequence
 from dataclasses import asdict
-from types import TracebackType
 from typing import Any
 
+from pyrolens.tools._records import wants_colour
 from pyrolens.tools._router_api import ApiError, RouterApi, add_router_options, router_of
 from pyrolens.tools._top_reading import Reading, View, read, read_text, uptime_of, view
 from pyrolens.tools._top_tables import SORTS, plain
@@ -32,14 +33,7 @@ def main(argv: Sequence[str]) -> int:
     router = router_of(args)
     live = sys.stdout.isatty() and not (args.once or args.json or args.plain)
     try:
-        if live:
-            try:
-                from rich.live import Live
-            except ModuleNotFoundError:
-                print("pyrolens top looks better with rich: pip install 'pyrolens[local]'", file=sys.stderr)
-            else:
-                return watch(router, args, Live)
-        return tell(router, args)
+        return watch(router, args) if live else tell(router, args)
     except ApiError as why:
         print(f"pyrolens top: {why.lines}", file=sys.stderr)
         return 1
@@ -113,17 +107,70 @@ class Screen:
                 self.sort = SORTS[key]
 
 
-def watch(router: RouterApi, args: argparse.Namespace, live: Any) -> int:
-    """In a terminal, until a key says so. Raises: ApiError, if it does not answer at the start."""
-    from pyrolens.tools._top_frame import frame
+class Drawn:
+    """A terminal, drawn by rich. Raises: ModuleNotFoundError."""
 
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        from pyrolens.tools._top_frame import frame
+
+        self._live, self._frame = Live(screen=True, auto_refresh=False), frame
+
+    def __enter__(self) -> "Drawn":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, it: Screen) -> None:
+        width = self._live.console.width
+        drawn = self._frame(it.seen, it.sort, width=width, paused=it.paused, trouble=it.trouble)
+        self._live.update(drawn, refresh=True)
+
+
+class Written:
+    """A terminal without rich, such as that of the router's image."""
+
+    def __init__(self) -> None:
+        self._colours = wants_colour("auto")
+
+    def __enter__(self) -> "Written":
+        self._write("\x1b[?1049h\x1b[?7l\x1b[?25l")  # another screen, lines are cut, no cursor
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write("\x1b[?25h\x1b[?7h\x1b[?1049l")
+
+    def show(self, it: Screen) -> None:
+        keys = f"q quit  p {'go on' if it.paused else 'pause'}  sort by: "
+        keys += "  ".join(f"{key} {'*' if by == it.sort else ''}{by}" for key, by in SORTS.items())
+        lines = plain(it.seen, it.sort, colours=self._colours).splitlines()
+        lines += [f"  {it.trouble}"] if it.trouble else []
+        lines += ["", f"{' paused  ' if it.paused else ''}{keys}"]
+        most = shutil.get_terminal_size().lines
+        self._write("\x1b[H" + "\x1b[K\r\n".join(lines[:most]) + "\x1b[J")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def terminal() -> Drawn | Written:
+    try:
+        return Drawn()
+    except ModuleNotFoundError:
+        return Written()
+
+
+def watch(router: RouterApi, args: argparse.Namespace) -> int:
+    """In a terminal, until a key says so. Raises: ApiError, if it does not answer at the start."""
     screen = Screen(router, args.sort)
     due, frames = time.monotonic() + min(args.interval, 1.0), args.count
-    with Keyboard() as keyboard, live(screen=True, auto_refresh=False) as shown:
+    with Keyboard() as keyboard, terminal() as shown:
         while not screen.over:
-            width = shown.console.width
-            drawn = frame(screen.seen, screen.sort, width=width, paused=screen.paused, trouble=screen.trouble)
-            shown.update(drawn, refresh=True)
+            shown.show(screen)
             screen.press(keyboard.keys(None if screen.paused else max(due - time.monotonic(), 0.0)))
             if not screen.paused and time.monotonic() >= due:
                 screen.renew()
@@ -146,9 +193,7 @@ class Keyboard:
             tty.setcbreak(self._file)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, why: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._file is not None:
             termios.tcsetattr(self._file, termios.TCSADRAIN, self._before)
 
