@@ -90,9 +90,9 @@ def not_shared(task: TaskDefinition, router: Container, path: str, made: list[st
     known = WILD.split(path)[0]
     if not path.startswith("/") or "$" in path or any(below(known, f) for f in (*OF_THE_SYSTEM, *made)):
         return ""
-    if any(below(mount.path, posixpath.dirname(known)) for mount in router.mounts if WILD.search(path)):
-        return ""  # a wildcard may lead into it
     mounts = [m for m in router.mounts if below(known, m.path)]
+    if WILD.search(path) and any(below(m.path, posixpath.dirname(known)) for m in router.mounts if m not in mounts):
+        return ""  # the wildcard may lead into it
     if not mounts:
         return "no volume is mounted there, and it has no files of other containers"
     mount = max(mounts, key=lambda m: len(m.path))
