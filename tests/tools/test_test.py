@@ -1,6 +1,7 @@
 """pyrolens test: the tests that stand beside a config are run, and what is told of them."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -372,6 +373,8 @@ def test_watch_runs_again_what_a_change_concerns(
     Path("other.pyrolens.yaml").write_text(one("{tag: app.web, lines: x}", "{to: {stdout: 1}}"))
     Path("other.conf").write_text(CONFIG)
     Path("router.pyrolens.yaml").write_text(GOOD)
+    for file in Path().iterdir():
+        os.utime(file, (1, 1))  # long before
     outs: list[str] = []
 
     def pause(seconds: float) -> None:
