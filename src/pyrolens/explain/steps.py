@@ -24,9 +24,11 @@ def outcomes(built: Built[Filter], flow: Flow) -> Iterator[Outcome]:
     if isinstance(plugin, Conditional):
         yield from _conditional(built, plugin, flow)
     elif isinstance(plugin, Wrapped):
-        yield from FLUENTD.get(plugin.name, edits)(built, plugin.said, flow)
+        step: Step = FLUENTD.get(plugin.name) or edits
+        yield from step(built, plugin.said, flow)
     else:
-        yield from STEPS.get(plugin.name, edits)(built, plugin, flow)
+        step = STEPS.get(plugin.name) or edits
+        yield from step(built, plugin, flow)
 
 
 def decides(built: Built[Filter]) -> bool:

@@ -11,8 +11,8 @@ from pyrolens.check.tags import within
 from pyrolens.config import Built, Config
 from pyrolens.config.model import Stage
 from pyrolens.explain.conditions import Question
-from pyrolens.explain.flow import ALL, Flow, Turn
-from pyrolens.explain.steps import decides, entering, outcomes
+from pyrolens.explain.flow import ALL, Flow, Turn, entering
+from pyrolens.explain.steps import decides, outcomes
 from pyrolens.explain.tags import match_text, takes
 from pyrolens.explain.wording import condition_text, where_text
 from pyrolens.language.yaml_nodes import any_case
