@@ -110,10 +110,12 @@ pipeline:
   outputs: [{name: 'null', match: '*'}]
 """
     with rehearsal(tmp_path, text, "router.yaml") as r:
-        r.feed("t", [(NS, {"log": "health"}), (NS + 1, {"log": "health", "level": "info"})])
+        other = r.feed("t", [(NS, {"log": "health"})])
+        r.feed("t", [(NS + 1, {"log": "health", "level": "info"})])
         (use,) = r.used.filters
     assert [(rule.text, rule.records) for rule in use.rules] == [("exclude log health", 1)]
     assert (use.kind, use.records, use.dropped) == ("processor", 2, 1)
+    assert other.legs[0].stations[0].why == "its condition does not hold"
 
 
 def test_which_rule_decides_is_told_without_counting(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pyrolens.config import Built, Config
+from pyrolens.config.processors import Conditional
 from pyrolens.pipeline.pipeline import Batch, Route, Way
 from pyrolens.pipeline.step import Step, TaskStep
 from pyrolens.plugin import Filter, Input, LogLine, Output
@@ -96,7 +97,7 @@ class Rehearsed(Router):
         super().__init__(bare, clock=clock, logs=notes, pipeline=watched)
         pipeline = self.pipeline
         pipeline.miles = self.miles
-        self.logs.mask(secrets_of(plugins_of(config)))
+        self.logs.mask(secrets_of([p for p in plugins_of(config) if p.kind != "filter"], {}))
         self.leave = lambda status: notes.add("info", "engine", f"the router would end, with status {status}")
         for task, step in zip(config.streams, [s for s in pipeline.steps if isinstance(s, TaskStep)], strict=True):
             source = task.statement.source.name
@@ -126,6 +127,7 @@ class Rehearsed(Router):
             pipeline.notes.add("info", built.label, NOT_ASKED)
         watch = Watch(self._kind, built.label, plugin.name, built.place, takes(plugin), self._belongs)
         deciding = plugin.deciding(self._parser_env(built.label))
+        watch.holds = plugin.holds if isinstance(plugin, Conditional) else None
         watch.rules = Rules(deciding, built.section) if deciding and deciding.rules else None
         pipeline.watch(step, watch)
         return step

@@ -12,7 +12,7 @@ from pyrolens.plugin import Held
 from pyrolens.problems import Place
 from pyrolens.records.event import Event
 from pyrolens.records.metrics import MetricSet
-from pyrolens.records.routes import Part
+from pyrolens.records.routes import Holds, Part
 from pyrolens.rehearsal.differences import changed, missing
 from pyrolens.rehearsal.journey import Arrival, Drop, Hold, Journey, Kind, Leg, Result, Station, Unrouted
 from pyrolens.rehearsal.notes import Notes
@@ -32,6 +32,8 @@ class Watch:
     belongs: "Watch | None" = None
     """Of a processor of an output: that output."""
     rules: Rules | None = None
+    holds: Holds | None = None
+    """Its condition, of a processor that has one."""
     records: int = 0
     changed: int = 0
     dropped: int = 0
@@ -204,7 +206,7 @@ class Watched(Pipeline):
         if self._emissions:
             why = "entered again as " + ", ".join(dict.fromkeys(tag for tag, _ in self._emissions))
         if after is events:
-            why = why or reason(decided, "does not match")
+            why = why or self._left_alone(watch, came, decided)
             self._note(watch, watch.station(tag, "same", why, came, came))
             return
         left, goes = missing(came, after), tuple(after)
@@ -224,10 +226,16 @@ class Watched(Pipeline):
         result: Result = "changed"
         if not (left or differ):
             result = "same"
-            why = why or reason(decided, "does not match")
+            why = why or self._left_alone(watch, came, decided)
         elif not goes:
             result = "dropped" if len(gone) == len(came) else "moved" if self._emissions else "held"
         self._note(watch, watch.station(tag, result, why, came, goes, gone))
+
+    def _left_alone(self, watch: Watch, came: Sequence[Event], decided: Sequence[str]) -> str:
+        """Why, as far as it is known."""
+        if watch.holds is not None and not any(watch.holds(*event) for event in came):
+            return "its condition does not hold"
+        return reason(decided, "does not match")
 
     def _note(self, watch: Watch, station: Station) -> None:
         walk = self._walk
