@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "rehearsal": {"check", "ecs", "multiline", *ENGINE},
     "explain": {"check", "ecs", "rehearsal", *ENGINE},
     "testing": {"check", "ecs", "rehearsal", *ENGINE},
-    "graph": {"check", "config", "ecs", *CONTRACT},
+    "graph": {"check", "config", "ecs", "explain", *CONTRACT},
     "diff": {"config", "explain", "graph", "rehearsal", *CONTRACT},
     "tools": {"check", "diff", "ecs", "explain", "graph", "multiline", "rehearsal", "remote", "testing", *ENGINE},
     "local": {"aws", "ecs", "rehearsal", "remote", "tools", *ENGINE},

@@ -3,7 +3,7 @@
 import re
 from itertools import product
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyrolens.check.tags import empty
@@ -14,6 +14,7 @@ PATTERNS = st.text("ab*", max_size=4)
 TAGS = ["".join(letters) for n in range(7) for letters in product("abc", repeat=n)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(PATTERNS, min_size=1, max_size=3), st.lists(PATTERNS, max_size=3))
 def test_a_set_is_empty_where_no_tag_is_in_it(inside: list[str], outside: list[str]) -> None:
     found = [t for t in TAGS if all(glob(p)(t) for p in inside) and not any(glob(p)(t) for p in outside)]
@@ -24,6 +25,7 @@ def test_a_set_is_empty_where_no_tag_is_in_it(inside: list[str], outside: list[s
         assert found or sum(map(len, (*inside, *outside))) > 5
 
 
+@settings(max_examples=50, deadline=None)
 @given(PATTERNS, st.lists(PATTERNS, max_size=3))
 def test_a_match_parts_a_set_in_two(first: str, matches: list[str]) -> None:
     """Nothing is in both, nothing gets lost, and each part is what the Match takes."""

@@ -15,6 +15,7 @@ from pyrolens.check.reading import UNKNOWN, VARIABLE
 from pyrolens.config import Built, Config
 from pyrolens.ecs.router_config import HEALTH_TAG
 from pyrolens.ecs.rules import FORWARD_PORT
+from pyrolens.explain.tags import takes as proven
 from pyrolens.graph.emitting import Emission, always, emissions
 from pyrolens.graph.model import Edge, EdgeKind, Graph, Node, NodeKind
 from pyrolens.graph.places import condition_text, does, leads_to, reads
@@ -302,7 +303,7 @@ class Builder:
         if unknown:
             return lambda tags, source: Split(tags, tags)
         if plugin.match_regex is not None:
-            test = Trial(f"/{plugin.match_regex}/", built.matches)
+            test = Trial(f"/{plugin.match_regex}/", built.matches, proves=lambda tags: proven(built, tags))
             return lambda tags, source: tags.by_test(test)
         if plugin.match is None:
             return lambda tags, source: Split(tags, None)

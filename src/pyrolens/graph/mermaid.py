@@ -30,8 +30,8 @@ def mermaid(graph: Graph, right: bool = False) -> str:
 
 
 def quoted(lines: list[str]) -> str:
-    """A text of Mermaid. What is not a letter, a digit or harmless is written by its number."""
-    return '"' + "<br/>".join("".join(map(_char, clean(line))) for line in lines) + '"'
+    """A text of Mermaid, where none is empty. What is not a letter, a digit or harmless is written by its number."""
+    return '"' + ("<br/>".join("".join(map(_char, clean(line))) for line in lines) or " ") + '"'
 
 
 def _char(char: str) -> str:

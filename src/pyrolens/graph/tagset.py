@@ -18,12 +18,14 @@ SHOWN = 2
 
 @dataclass(frozen=True)
 class Trial:
-    """A Match_Regex, or a pattern of Fluentd's: nothing can be proved of it, but it can be tried."""
+    """A Match_Regex, or a pattern of Fluentd's: where nothing can be proved of it, it is tried."""
 
     text: str
     takes: Callable[[str], bool] = field(compare=False)
     samples: tuple[str, ...] = ()
     """Tags that it may take."""
+    proves: Callable[[str], bool | None] = field(default=lambda pattern: None, compare=False)
+    """Whether it takes all tags of a pattern, or none; None: some, or that is not known."""
 
 
 class Split(NamedTuple):
@@ -87,6 +89,11 @@ class Tags:
         if test in self.tests:
             return Split(self, None)
         if test in self.missed:
+            return Split(None, self)
+        known = {test.proves(pattern) for pattern in self.inside}
+        if True in known:
+            return Split(self, None)
+        if False in known:
             return Split(None, self)
         both = Split(replace(self, tests=(*self.tests, test)), replace(self, missed=(*self.missed, test)))
         if self.is_open and not self.tests:
