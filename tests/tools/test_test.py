@@ -183,6 +183,20 @@ def test_names_that_stand_for_nothing_are_told_together(capsys: pytest.CaptureFi
     )
 
 
+def test_a_variable_that_no_test_sets_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("router.conf").write_text(CONFIG.replace("log health", "log health${MORE}"))
+    status, out, _ = run(capsys, "-k", "health", tests=GOOD)
+    assert status == 0
+    assert out.startswith(
+        "router.pyrolens.yaml  (router.conf)\n"
+        "  router.conf:7:13: warning[variable-unset]: variable ${MORE} is not set, so nothing is put in\n"
+        "          Exclude log health${MORE}\n"
+        "                  ^^^^^^^^^^^^^^^^^\n"
+        "    hint: set it in `env` of the test file\n"
+        "  ok    health"
+    )
+
+
 def test_an_output_that_is_named_twice(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, tests=one("{tag: x, lines: x}", "{to: {errors: 0, shop-errors: 0}}"))
     assert status == 2

@@ -43,7 +43,7 @@ def text(results: Sequence[SuiteResult], style: Style) -> str:
 def _file(result: SuiteResult, style: Style) -> Iterator[str]:
     paint = style.paint
     yield paint(result.file, "bold") + (f"  ({result.subject})" if result.subject else "")
-    for problem in result.problems:
+    for problem in (*result.warnings, *result.problems):
         yield from _indented(str(problem), "  ")
     for outcome in result.outcomes:
         if outcome.status == "passed":
@@ -135,7 +135,7 @@ def _file_json(result: SuiteResult) -> dict[str, Any]:
     return {
         "file": result.file,
         "subject": result.subject,
-        "problems": [_problem(problem) for problem in result.problems],
+        "problems": [_problem(problem) for problem in (*result.warnings, *result.problems)],
         "tests": [
             {
                 "name": outcome.case.name,

@@ -82,6 +82,8 @@ class SuiteResult:
     outcomes: list[Outcome] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     """Why it could not be run."""
+    warnings: list[Problem] = field(default_factory=list)
+    """Variables of the config that the tests do not set."""
     covered: list[Part] = field(default_factory=list)
     """What of the subject the tests have exercised, where that was asked for."""
     sources: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from pyrolens.ecs.forms import Asked
@@ -82,6 +83,8 @@ class _Subjects:
         except ConfigError as error:
             return error
         self.opened.callback(subject.close)
+        unset = [w for w in subject.warnings if w.code == "variable-unset" and w not in self.result.warnings]
+        self.result.warnings += [replace(w, hint="set it in `env` of the test file") for w in unset]
         self.result.sources = tuple(dict.fromkeys((*self.result.sources, *subject.sources)))
         return subject, names_of(subject)
 
