@@ -79,7 +79,7 @@ RECORDS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(TAGS_OF_INPUTS, st.lists(st.tuples(MATCHES, RULES_OF_A_FILTER), min_size=1, max_size=4))
 def test_a_circle_is_told_exactly_where_some_record_gets_into_one(
     first: str, filters: list[tuple[str, list[tuple[str, str, str, bool]]]]

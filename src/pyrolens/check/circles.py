@@ -32,8 +32,8 @@ SIMULATED = {"rewrite_tag", "grep", "modify", "record_modifier", "nest", "parser
 UNKNOWN = {"lua", "python", "wasm"}
 """Filters that may do anything: of what they see nothing is told."""
 MOST_RECORDS = 8000
-CHUNK, MOST_TRIED = 50, 500
-"""Records that are looked at together, and by themselves where one of them goes round."""
+CHUNK, MOST_TRIED = 50, 200
+"""Records that are looked at together, and of one config by themselves where one of them goes round."""
 MOST_TAGS = 12
 MOST_VALUES = 40
 
@@ -258,6 +258,7 @@ class Bench:
         self.context = context
         self.pipeline = Pipeline([], [], Silent())
         self.hops: list[Hop] = []
+        self.tried = 0
         self.unknown = False
         """A record was seen by a filter of which it is not known what it does."""
         for section, plugin, matches in self._filters():
@@ -298,11 +299,10 @@ class Bench:
 
     def looping(self, tag: str, records: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Those that may get into a circle, but not all of many."""
-        tried = 0
         for at in range(0, len(records), CHUNK):
             some = records[at : at + CHUNK]
-            if tried < MOST_TRIED and self.loops(tag, some):
-                tried += len(some)
+            if self.tried < MOST_TRIED and self.loops(tag, some):
+                self.tried += len(some)
                 yield from some
 
     def way(self, tag: str, record: dict[str, Any]) -> list[Hop]:

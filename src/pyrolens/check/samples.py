@@ -61,7 +61,7 @@ def _texts(node: Node, groups: Mapping[int, str]) -> list[str]:
         case Text(chars):
             return [chars]
         case Dot():
-            return ["x", "a", "b"]
+            return ["x", ".", "a"]
         case Class():
             return [c for c in LETTERS if _holds(node, c)][:4] or [chr(lo) for lo, _ in _ranges(node)][:1]
         case Seq(items):
