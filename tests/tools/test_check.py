@@ -64,6 +64,29 @@ def test_a_comment_above_or_the_settings_leave_a_finding_out(capsys: pytest.Capt
     assert "did you mean 'ignore'?" in capsys.readouterr().err
 
 
+def test_a_comment_leaves_a_finding_out_in_yaml_and_the_settings_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        "pipeline:\n  inputs:\n    - name: dummy\n      tag: app\n  outputs:\n    - name: stdout\n      match: 'ap'@\n"
+    )
+    Path("a.yaml").write_text(text.replace("@", "").replace("      tag", "      # pyrolens: ignore CF113\n      tag"))
+    assert check(capsys, "a.yaml")[0] == 1
+    Path("a.yaml").write_text(
+        text.replace("@", "  # pyrolens: ignore").replace("tag: app", "tag: app # pyrolens: ignore CF113")
+    )
+    assert check(capsys, "a.yaml") == (0, "nothing is wrong\n")
+    Path("task.json").write_text(TASK.replace('"fluentbit"', '"fluent-bit"'))
+    assert check(capsys, "task.json")[0] == 1
+    Path("pyrolens.toml").write_text('[check.files]\n"task.json" = ["TD004"]\n')
+    assert check(capsys, "task.json")[0] == 0
+    Path("task.yaml").write_text(
+        "family: shop\ncontainerDefinitions:\n  - name: app\n    image: x:1\n    logConfiguration:\n"
+        "      # pyrolens: ignore TD001\n      logDriver: awsfirelens\n"
+    )
+    assert check(capsys, "task.yaml") == (0, "nothing is wrong\n")
+    Path("task.yaml").write_text(Path("task.yaml").read_text().replace("TD001", "TD002"))
+    assert check(capsys, "task.yaml")[0] == 1
+
+
 def test_formats_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.conf").write_text(BAD.replace("Match ap", "Match *").replace("stdout", "stdot"))
     (one,) = json.loads(check(capsys, "a.conf", "--format", "json")[1])

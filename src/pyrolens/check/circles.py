@@ -184,8 +184,7 @@ def _values(key: Key, rules: Sequence[Rule], tag: str) -> list[Any]:
     patterns = list({rule.pattern.text: rule.pattern for rule in mine}.values())
     found = [sample for pattern in patterns for sample in samples(pattern)[:6]]
     for rule in rules:
-        for wanted in _wanted(rule, rules, tag, lambda part: part == key):
-            found.append(wanted)
+        found += _wanted(rule, rules, tag, lambda part: part == key, distinct(found, 4))
     for rule in mine:
         for number in {p.number for p in read_parts(rule.template) if isinstance(p, GroupOf)}:
             targets = _wanted(rule, rules, tag, lambda part, n=number: isinstance(part, GroupOf) and part.number == n)  # type: ignore[misc]
@@ -211,8 +210,10 @@ def _words(rules: Sequence[Rule]) -> list[str]:
     return distinct((word for word in written if word), MOST_TAGS)
 
 
-def _wanted(rule: Rule, rules: Sequence[Rule], tag: str, is_it: Callable[[Any], bool]) -> list[str]:
-    """What a part of a template has to be so that another filter takes the tag."""
+def _wanted(
+    rule: Rule, rules: Sequence[Rule], tag: str, is_it: Callable[[Any], bool], begins: Sequence[str] = ()
+) -> list[str]:
+    """What a part of a template has to be so that another filter takes the tag; also with these beginnings."""
     parts = read_parts(rule.template)
     places = [at for at, part in enumerate(parts) if is_it(part)]
     if not places:
@@ -221,9 +222,10 @@ def _wanted(rule: Rule, rules: Sequence[Rule], tag: str, is_it: Callable[[Any], 
     for wanted in distinct((other.match for other in rules), MOST_TAGS):
         for came in distinct((tag, common([rule.match]) or ""), 2):
             before, after = (_fixed(some, came) for some in (parts[: places[0]], parts[places[0] + 1 :]))
-            made = filled(before, after, wanted)
-            if made is not None:
-                out += [made, f"{made}x"]
+            for begin in ("", *begins):
+                made = filled(before + begin, after, wanted)
+                if made is not None:
+                    out += [begin + made, *([] if begin else [f"{made}x"])]
     return distinct(out, MOST_VALUES)
 
 
