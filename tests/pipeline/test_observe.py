@@ -49,7 +49,7 @@ def test_each_point_in_order_and_nothing_is_left() -> None:
     end = observe(
         bench.pipeline,
         Views(
-            {"in": into(seen, "input")},
+            {"in": (into(seen, "input"), None)},
             {first: into(seen, "before 1"), second: into(seen, "before 2")},
             {first: into(seen, "after 1"), second: into(seen, "after 2")},
             [(gate, into(seen, "output"))],
@@ -79,14 +79,21 @@ def test_each_point_in_order_and_nothing_is_left() -> None:
     assert bench.out["all"][-1] == ("app", [{"n": 2, "a": 1}])
 
 
-def test_an_input_is_seen_behind_its_processors_and_others_are_not() -> None:
+def test_an_input_is_seen_once_behind_what_it_does_and_in_front_of_its_processors() -> None:
     bench, seen = Bench(), Seen()
     gated(bench, "all", "*")
-    processor = bench.filter("none", adding("p"))
-    end = observe(bench.pipeline, Views({"in": into(seen, "input")}))
+    own, first, second = (bench.filter("none", adding(key)) for key in ("own", "first", "second"))
+    end = observe(bench.pipeline, Views({"in": (into(seen, "in"), first), "plain": (into(seen, "plain"), None)}))
+
+    def feed(before: list[Step], way: Way) -> None:
+        bench.pipeline.feed("app", [(1, {})], Receipt(1, lambda _: None), before, way)
+
     for way in (Way(input="in"), Way(input="other"), ANYWHERE):
-        bench.pipeline.feed("app", [(1, {})], Receipt(1, lambda _: None), [processor], way)
-    assert seen == [("input", "app", [{"p": 1}])]
+        feed([own, first, second], way)
+    feed([second], Way(input="in"))  # the first had held it back
+    feed([own], Way(input="plain"))
+    assert seen == [("in", "app", [{"own": 1}]), ("plain", "app", [{"own": 1}])]
+    assert bench.out["all"][0] == ("app", [{"own": 1, "first": 1, "second": 1}])
     end()
 
 

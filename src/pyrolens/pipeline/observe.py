@@ -37,8 +37,8 @@ class Gate:
 class Views:
     """Who looks where."""
 
-    inputs: Mapping[str, See] = field(default_factory=dict)
-    """By the label of the input: what it hands over, behind its processors."""
+    inputs: Mapping[str, tuple[See, Step | None]] = field(default_factory=dict)
+    """By the label of the input: who sees what it hands over, and its first processor, in front of which that is."""
     before: Mapping[Step, See] = field(default_factory=dict)
     after: Mapping[Step, See] = field(default_factory=dict)
     """What goes on behind a filter, and what it lets enter again. Of a stream task: what it makes."""
@@ -124,13 +124,18 @@ class Look(Step):
         return events
 
 
-def feeding(pipeline: Pipeline, views: Mapping[str, See]) -> Callable[..., None]:
-    """Pipeline.feed, with somebody who looks behind the processors of inputs."""
-    plain, looks = pipeline.feed, {label: Look(see) for label, see in views.items()}
+def feeding(pipeline: Pipeline, views: Mapping[str, tuple[See, Step | None]]) -> Callable[..., None]:
+    """Pipeline.feed, with somebody who looks in front of the processors of inputs."""
+    plain, looks = pipeline.feed, {label: (Look(see), first) for label, (see, first) in views.items()}
 
     def feed(tag: str, events: list[Event], receipt: Receipt, before: Sequence[Step] = (), way: Way = ANYWHERE) -> None:
-        look = looks.get(way.input)
-        plain(tag, events, receipt, before if look is None else (*before, look), way)
+        look, first = looks.get(way.input, (None, None))
+        if look is not None and first is None:
+            before = (*before, look)
+        elif look is not None and first in before:  # else a later one had held them back, and they were seen
+            at = before.index(first)
+            before = (*before[:at], look, *before[at:])
+        plain(tag, events, receipt, before, way)
 
     return feed
 

@@ -112,6 +112,10 @@ class InputRuntime(PluginEnv):
         if new is None and self.metrics.paused:
             self.metrics.resume()
 
+    def first_of(self, processors: int) -> Step | None:
+        """The first processor, if there are so many; in front of it may be what the input itself does."""
+        return self._processors[-processors] if processors else None
+
     def go_on_as(self, new: "InputRuntime") -> None:
         """The source stays, and its batches go the ways of `new`."""
         self.tag, self.flush, self.log, self.way = new.tag, new.flush, new.log, new.way

@@ -1,4 +1,4 @@
-"""Where one can look at records: behind an input, before and behind a filter, at an output."""
+"""Where one can look at records: at an input, before and behind a filter, at an output."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Point(NamedTuple):
     name: str
     """plugin.number"""
     where: Step | Gate | None
-    """None: the input of that label."""
+    """Of an input: its first processor; None: it has none."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.label}"
@@ -42,13 +42,13 @@ class Points:
     """Of one router."""
 
     pipeline: Pipeline
-    inputs: Sequence[tuple[str, str]]
-    """Label and name."""
+    inputs: Sequence[tuple[str, str, Step | None]]
+    """Label, name, first processor."""
     steps: Sequence[tuple[str, str, Step]]
     outputs: Sequence[tuple[str, str, Gate]]
 
     def __iter__(self) -> Iterator[Point]:
-        yield from (Point("input", label, name, None) for label, name in self.inputs)
+        yield from (Point("input", label, name, first) for label, name, first in self.inputs)
         for label, name, step in self.steps:
             yield Point("before", label, name, step)
             yield Point("after", label, name, step)
@@ -56,16 +56,16 @@ class Points:
 
     def observe(self, looking: Sequence[tuple[Point, See]]) -> Callable[[], None]:
         """One who sees, for each point. Gives what ends it."""
-        inputs: dict[str, See] = {}
+        inputs: dict[str, tuple[See, Step | None]] = {}
         before: dict[Step, See] = {}
         after: dict[Step, See] = {}
         outputs: list[tuple[Gate, See]] = []
         for point, see in looking:
             where = point.where
-            if where is None:
-                inputs[point.label] = see
-            elif isinstance(where, Step):
-                (before if point.kind == "before" else after)[where] = see
-            else:
+            if isinstance(where, Gate):
                 outputs.append((where, see))
+            elif point.kind == "input":
+                inputs[point.label] = see, where
+            elif where is not None:
+                (before if point.kind == "before" else after)[where] = see
         return observe(self.pipeline, Views(inputs, before, after, outputs))

@@ -183,7 +183,10 @@ class Router:
         config = self.config
         return Points(
             self.pipeline,
-            [(built.label, built.name) for built in config.inputs],
+            [
+                (built.label, built.name, env.first_of(len(built.processors)))
+                for built, env in zip(config.inputs, self.inputs, strict=True)
+            ],
             self.steps,
             [(o.label, o.name, self.gates[o.name]) for o in config.outputs if o.plugin.takes_logs],
         )

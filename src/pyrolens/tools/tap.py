@@ -161,7 +161,7 @@ def arguments() -> argparse.ArgumentParser:
         nargs="*",
         default=["input:*"],
         metavar="POINT",
-        help="input:NAME (behind its processors), before:NAME and after:NAME of a filter, output:NAME, by alias or "
+        help="input:NAME (before its processors), before:NAME and after:NAME of a filter, output:NAME, by alias or "
         "plugin.number, * is a wildcard; NAME alone is input:NAME, after:NAME and output:NAME (default: input:*)",
     )
     parser.add_argument("--list", action="store_true", help="print the points that there are")
