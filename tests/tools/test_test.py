@@ -201,6 +201,9 @@ def test_an_output_that_is_named_twice(capsys: pytest.CaptureFixture[str]) -> No
     status, out, _ = run(capsys, tests=one("{tag: x, lines: x}", "{to: {errors: 0, shop-errors: 0}}"))
     assert status == 2
     assert "shop-errors is the output that errors stands for, too" in out
+    status, out, _ = run(capsys, tests=one("{tag: x, lines: x}", "{dropped: {grep: 0, grep.0: 0}}"))
+    assert status == 2
+    assert "grep.0 is the filter that grep stands for, too" in out
 
 
 def test_a_subject_that_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:

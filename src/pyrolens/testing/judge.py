@@ -146,7 +146,7 @@ class Judge:
         return [Difference(told, place, (), feeds[:MOST_WAYS])]
 
     def failed(self) -> list[Difference]:
-        """What filters failed at, and what inputs refused."""
+        """What filters failed at or never let go of, and what inputs refused."""
         out: dict[str, Difference] = {}
         for feed in self.observed.feeds:
             for note in feed.journey.notes if not feed.journey.legs else ():
@@ -155,6 +155,9 @@ class Judge:
             for station in (s for leg in feed.journey.legs for s in leg.stations if s.result == "failed"):
                 told = f"{station.label} failed at a record{f': {station.why}' if station.why else ''}"
                 out.setdefault(station.label, Difference(told, self.expect.place, (), (feed,)))
+        for hold in self.observed.holding:
+            told = f"{hold.by} still holds {records(hold.records)} back at the end"
+            out.setdefault(hold.by, Difference(told, self.expect.place))
         return list(out.values())
 
 

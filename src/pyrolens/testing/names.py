@@ -88,14 +88,21 @@ def check_names(case: Case, names: Names, problems: Problems) -> None:
             known(step.input, list(names.inputs), "input", step.source)
     if case.expect is None:
         return
-    taken: dict[str, str] = {}
+
+    def once(taken: dict[str, str], label: str, name: str, what: str, place: Place) -> None:
+        if label in taken:
+            told = f"{name} is the {what} that {taken[label]} stands for, too"
+            problems.add(Problem("bad-test", told, place, "put what is expected of it in one place"))
+        taken[label] = name
+
+    outputs: dict[str, str] = {}
     for destination in case.expect.to:
         known(destination.name, list(names.outputs), "output or place", destination.place)
         for label in names.outputs.get(destination.name, ()):
-            if label in taken:
-                told = f"{destination.name} is the output that {taken[label]} stands for, too"
-                problems.add(Problem("bad-test", told, destination.place, "put what is expected of it in one place"))
-            taken[label] = destination.name
+            once(outputs, label, destination.name, "output", destination.place)
+    filters: dict[str, str] = {}
     for dropped in case.expect.dropped:
         if dropped.filter:
             known(dropped.filter, list(names.filters), "filter", dropped.place)
+            if label := names.filters.get(dropped.filter, ""):
+                once(filters, label, dropped.filter, "filter", dropped.place)

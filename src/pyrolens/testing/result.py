@@ -5,7 +5,7 @@ from typing import Literal
 
 from pyrolens.config import Config
 from pyrolens.problems import Place, Problem
-from pyrolens.rehearsal.journey import Arrival, Drop, Journey, Unrouted
+from pyrolens.rehearsal.journey import Arrival, Drop, Hold, Journey, Unrouted
 from pyrolens.testing.compare import FieldDiff
 from pyrolens.testing.coverage import Part
 from pyrolens.testing.names import Names
@@ -30,6 +30,8 @@ class Observed:
     """All that became of what a test gives."""
 
     feeds: tuple[Feed, ...]
+    holding: tuple[Hold, ...] = ()
+    """What filters have not let go of at the end."""
 
     @property
     def arrivals(self) -> list[tuple[Feed, Arrival]]:

@@ -101,7 +101,7 @@ def _run(case: Case, subject: Subject, names: Names, stages: Stages) -> Outcome:
     begun = time.perf_counter()
     try:
         with stages.of(subject, case.time) as rehearsal:
-            observed = Observed(tuple(_feeds(case, subject, names, rehearsal)))
+            observed = Observed(tuple(_feeds(case, subject, names, rehearsal)), rehearsal.holding)
             found = judge(case, observed, names, rehearsal.sent)
     except ConfigError as error:
         return Outcome(case, "error", time.perf_counter() - begun, problems=tuple(error.problems))
@@ -120,8 +120,10 @@ def _feeds(case: Case, subject: Subject, names: Names, rehearsal: Rehearsal) -> 
         come_in = _come_in(step, subject, names, rehearsal.now_ns, notes)
         if notes:
             out.append(Feed(f"{_said(step)} itself", step.place, Journey(notes=tuple(notes))))
+        # inputs may make one record of several lines
+        lines = step.lines and not (step.file or step.input)
         for number, fed in enumerate(come_in, 1):
-            title = f"{'record' if step.recorded or step.records is not None else 'line'} {number} of {_said(step)}"
+            title = f"{'line' if lines else 'record'} {number} of {_said(step)}"
             try:
                 journey = rehearsal.feed(fed.tag, fed.events, fed.input)
             except LookupError as why:
