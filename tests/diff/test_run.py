@@ -92,6 +92,37 @@ def test_records_keep_their_tags_and_times(tmp_path: Path) -> None:
     assert told(found) == ["1 dropped: file /a → nowhere: no output takes web (line 2)"]
 
 
+def test_records_of_tap_meet_no_processors_again(tmp_path: Path) -> None:
+    """They were recorded behind them; but they meet the routes of their input."""
+    config = """\
+pipeline:
+  inputs:
+    - name: forward
+      alias: apps
+      processors:
+        logs: [{name: content_modifier, action: upsert, key: n, value: VALUE}]
+      routes:
+        logs:
+          - {name: all, condition: {default: true}, to: {outputs: [OUT]}}
+    - {name: dummy, tag: none}
+  outputs:
+    - {name: file, alias: one, path: /one}
+    - {name: file, alias: two, path: /two}
+"""
+    before, after = (
+        config.replace("VALUE", "1").replace("OUT", "one"),
+        config.replace("VALUE", "2").replace("OUT", "two"),
+    )
+    tapped = '{"point": "input:apps", "tag": "web", "time": "2026-01-31T12:00:00Z", "record": {"log": "a", "n": 1}}\n'
+    found = compared(tmp_path, before, after, tapped, Whence(), suffix=".yaml")
+    assert told(found) == ["1 moved: file /one → file /two (line 1)"]
+    same = compared(tmp_path, before, after.replace("[two]", "[one]"), tapped, Whence(), suffix=".yaml")
+    assert told(same) == []
+    plain = '{"tag": "web", "record": {"log": "a"}}\n'
+    found = compared(tmp_path, before, after.replace("[two]", "[one]"), plain, Whence(), suffix=".yaml")
+    assert told(found) == [], "no input has its tag"
+
+
 FILTERS = st.lists(
     st.sampled_from(
         [

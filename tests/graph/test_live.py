@@ -61,12 +61,33 @@ def test_rates_stand_on_nodes_and_on_edges_where_they_are_known() -> None:
     assert {(told.ids[e.source].label, told.ids[e.target].label): e.rate for e in told.edges} == {
         ("dummy.0", "grep.0"): Rate(200.0),
         ("dummy.1", "null.0"): Rate(10.0),
-        ("grep.0", "null.0"): None,  # two edges enter the output, and what a filter lets pass is not counted
+        ("grep.0", "null.0"): Rate(100.0),
     }
     assert "null.0  (output)  [110 records/s · 1.10 kB/s]  [2 dropped/s · 1 errors/s · 3 retries/s]" in text(told)
     with pytest.raises(ConfigError, match="fell from 500 to 100: the router was started anew"):
         with_rates(graph, Reading(10.0, other), Reading(12.0, one))
     assert missing(graph, Reading(0.0, {**one, "filter": {}})) == ["filter grep.0"]
+
+
+def test_what_comes_to_an_output_is_not_what_it_delivers() -> None:
+    """Both outputs get all records of the input; behind a filter with two ways, the one that fails may get any."""
+    both = "[INPUT]\n    Name dummy\n    Tag a\n"
+    both += "[OUTPUT]\n    Name null\n    Match a\n[OUTPUT]\n    Name http\n    Match a\n"
+    nothing = {"proc_records": 0, "proc_bytes": 0, "errors": 0, "retries": 0, "dropped_records": 0}
+    zero = {
+        "input": {"dummy.0": {"records": 0, "bytes": 0}, "forward.0": {"records": 0, "bytes": 0}},
+        "filter": {},
+        "output": {"null.0": nothing, "http.0": nothing},
+    }
+    later = {
+        "input": {"dummy.0": {"records": 10, "bytes": 0}, "forward.0": {"records": 10, "bytes": 0}},
+        "filter": {},
+        "output": {"null.0": {**nothing, "proc_records": 6}, "http.0": {**nothing, "retries": 3}},
+    }
+    one, other = Reading(0.0, zero), Reading(1.0, later)
+    assert [e.rate for e in with_rates(of_text(both), one, other).edges] == [Rate(10.0), Rate(10.0)]
+    apart = both.replace("Name dummy\n    Tag a", "Name forward").replace("null\n    Match a", "null\n    Match b")
+    assert [e.rate for e in with_rates(of_text(apart), one, other).edges] == [Rate(6.0), None]
 
 
 def test_what_is_no_router(unused: int) -> None:

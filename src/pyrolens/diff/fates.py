@@ -103,7 +103,8 @@ def fates(subject: Subject, rehearsal: Rehearsal, items: Sequence[Item]) -> list
         note(rehearsal.advance(STEP / SECOND), max(number - 1, 0))
         for fed in item.fed:
             try:
-                note(rehearsal.feed(fed.tag, fed.events, fed.input), number)
+                processed = bool(item.sampled.behind)
+                note(rehearsal.feed(fed.tag, fed.events, fed.input, processed=processed), number)
             except LookupError as why:
                 raise ConfigError([Problem("bad-sample", str(why))]) from None
     note(rehearsal.finish(), len(items) - 1)

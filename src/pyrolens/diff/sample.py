@@ -59,6 +59,8 @@ class Sampled:
     whence: Whence
     event: Event | None = None
     """Of a record as it is, with the tag of `whence`."""
+    behind: str = ""
+    """The input behind whose processors it was recorded."""
 
 
 @dataclass
@@ -105,7 +107,7 @@ def sampled(file: str, whence: Whence) -> Iterator[Sampled]:
                 elsewhere.add(point)
                 continue
             some = True
-            yield replace(one, number=number, file=shown)
+            yield replace(one, number=number, file=shown, behind=point.partition(":")[2])
     if elsewhere and not some:
         message = f"{shown}: these records were seen at {', '.join(sorted(elsewhere))}, and not where they came in"
         raise ConfigError(
@@ -226,7 +228,9 @@ def items(subject: Subject, sample: Sequence[Sampled]) -> list[Item]:
     for item in out:
         whence = item.sampled.whence
         if item.sampled.event is not None:
-            item.fed = [Fed(whence.tag or "", (item.sampled.event,), None)]
+            name = item.sampled.behind
+            known = any(name in (built.label, built.name) for built in subject.config.inputs)
+            item.fed = [Fed(whence.tag or "", (item.sampled.event,), name if known else None)]
         elif not whence.said:
             several.setdefault(only(subject, item.sampled), []).append(item)
         else:

@@ -62,7 +62,15 @@ def with_rates(graph: Graph, one: Reading, other: Reading) -> Graph:
         return (now - before) / seconds
 
     nodes = {n.id: found for n in graph.nodes if (found := _rate_of(n, rate)) is not None}
-    return graph.with_rates(nodes, _on_edges(graph, nodes))
+    emitting = {e.source for e in graph.edges if e.kind == "emit"}
+    passed = {}
+    for node in graph.nodes:
+        known = nodes.get(node.id)
+        if known is None or known.records is None or node.kind == "output" or node.id in emitting:
+            continue
+        added = 0.0 if node.kind == "input" else rate("filter", node.label, "add_records") or 0.0
+        passed[node.id] = known.records - (known.dropped or 0.0) + added
+    return graph.with_rates(nodes, _on_edges(graph, nodes, passed))
 
 
 def _rate_of(node: Node, rate: Callable[[str, str, str], float | None]) -> Rate | None:
@@ -82,20 +90,26 @@ def _rate_of(node: Node, rate: Callable[[str, str, str], float | None]) -> Rate 
     return Rate(records, rate(kind, node.label, "bytes"), dropped)
 
 
-def _on_edges(graph: Graph, nodes: Mapping[str, Rate]) -> dict[tuple[str, str, str], Rate]:
+def _on_edges(graph: Graph, nodes: Mapping[str, Rate], passed: Mapping[str, float]) -> dict[tuple[str, str, str], Rate]:
+    """`passed`: what goes on behind inputs and filters, where that is known."""
     found: dict[tuple[str, str, str], Rate] = {}
     for edge in graph.edges:
         leaving = [e for e in graph.edges if e.source == edge.source]
         entering = [e for e in graph.edges if e.target == edge.target]
-        into, out = nodes.get(edge.target), nodes.get(edge.source)
+        target, into = graph.ids[edge.target], nodes.get(edge.target)
         key = (edge.source, edge.target, edge.kind)
-        if len(entering) == 1 and into is not None and graph.ids[edge.target].kind != "output":
-            found[key] = Rate(into.records)
-        elif len(leaving) == 1 and out is not None and graph.ids[edge.source].kind == "input":
-            found[key] = Rate(out.records)
-        elif len(entering) == 1 and into is not None:
+        # outputs of the same tags all get the same records
+        alike = all(graph.ids[e.target].kind == "output" and e.flows == edge.flows for e in leaving)
+        if (len(leaving) == 1 or alike) and edge.source in passed:
+            found[key] = Rate(passed[edge.source])
+        elif len(entering) == 1 and into is not None and (target.kind != "output" or not troubled(into)):
             found[key] = Rate(into.records)
     return found
+
+
+def troubled(rate: Rate) -> bool:
+    """What an output delivers is not what comes to it."""
+    return any((rate.dropped, rate.errors, rate.retries))
 
 
 def missing(graph: Graph, reading: Reading) -> list[str]:

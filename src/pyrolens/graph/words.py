@@ -88,7 +88,7 @@ def rate_words(rate: Rate | None) -> tuple[str, str]:
     if rate is None:
         return "", ""
     good = [f"{number(rate.records)} records/s"] if rate.records is not None else []
-    good += [f"{number(rate.bytes, 'B')}/s"] if rate.bytes is not None else []
+    good += [f"{number(rate.bytes, 'B')}/s"] if rate.bytes else []
     bad = [
         f"{number(value)} {word}/s"
         for value, word in ((rate.dropped, "dropped"), (rate.errors, "errors"), (rate.retries, "retries"))

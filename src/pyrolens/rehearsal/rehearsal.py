@@ -44,10 +44,18 @@ class Rehearsal:
         """What time it is there. Only advance() moves it."""
         return self._clock.ns
 
-    def feed(self, tag: str, events: Sequence[Event], input: str | None = None) -> Journey:  # noqa: A002
+    def feed(
+        self,
+        tag: str,
+        events: Sequence[Event],
+        input: str | None = None,  # noqa: A002
+        *,
+        processed: bool = False,
+    ) -> Journey:
         """Let events of one tag come in as one batch. `input`: label or name of the input, or its plugin's name if it
         is the only one, whose processors and routes they meet; None: the one whose tag it is (* stands for the path of
-        a file), else the one that the log drivers write to, else none. The events are not edited.
+        a file), else the one that the log drivers write to, else none. `processed`: they were recorded behind the
+        input's processors, and meet its routes only. The events are not edited.
 
         Which of several records a filter has dropped is known for sure only of filters that change nothing, or where
         each record has its own time; whoever has to know feeds them one by one.
@@ -57,7 +65,7 @@ class Rehearsal:
         before, way = (entry.before, entry.way) if entry else ((), ANYWHERE)
         pipeline = self._pipeline
         with self._printing():
-            pipeline.feed(tag, list(events), Receipt(0, settled), before, way)
+            pipeline.feed(tag, list(events), Receipt(0, settled), () if processed else before, way)
             self._wait_for_nobody()
         return pipeline.journey()
 
