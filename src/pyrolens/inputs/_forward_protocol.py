@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from pyrolens.api import Event, MetricSet, Stamp
 from pyrolens.records import frames
 from pyrolens.records.frames import CANNOT, Whole
+from pyrolens.records.runs import Run
 
 GROUP_MARKS = (0xFFFFFFFF, 0xFFFFFFFE)
 """Seconds of the marks that Fluent Bit puts around groups of records; they are no events."""
@@ -53,23 +54,29 @@ class Protocol:
         self.limit = limit
         self.refuse = refuse
 
-    def batches(self, whole: Whole) -> Iterator[Batch]:
-        """The events of each tag in their order.
+    def batches(self, whole: Whole, run: Run | None = None) -> Iterator[Batch]:
+        """The events of each tag in their order. `run`: those before them.
         Raises: NotForwardError, once what came before has been given."""
         try:
             if len(whole.data) > frames.MOST_CONTAINERS and frames.crowded(whole.data):
                 raise ValueError
-            messages = frames.decode_messages(whole)
+            messages = frames.decode_messages(whole) if whole.ends else []
+            size = len(whole.data)
+            if run is not None:
+                messages, size = [*run.messages, *messages], size + run.size
             first = messages[0].tag
             tags = [m.tag for m in messages]
             if first and tags.count(first) == len(tags):
-                yield Batch(self.tag_of(first), frames.events_of(messages), len(whole.data), [])
+                yield Batch(self.tag_of(first), frames.events_of(messages), size, [])
                 return
+            share = size // len(messages)
             by_tag: dict[str, list[frames.Message]] = {}
             for message in messages:
                 by_tag.setdefault(message.tag, []).append(message)
-            batches = [self._run(tag, run, whole) for tag, run in by_tag.items()]
+            batches = [self._run(tag, same, share) for tag, same in by_tag.items()]
         except CANNOT:
+            if run is not None:
+                yield from self._one_by_one(run.walked())
             yield from self._one_by_one(whole)
             return
         for batch in batches:
@@ -78,9 +85,8 @@ class Protocol:
             else:
                 self.refuse("its tag is empty", len(batch.events))
 
-    def _run(self, tag: str, messages: list[frames.Message], whole: Whole) -> Batch:
-        share = len(whole.data) * len(messages) // len(whole.ends)
-        return Batch(self.tag_of(tag) if tag else "", frames.events_of(messages), share, [])
+    def _run(self, tag: str, messages: list[frames.Message], share: int) -> Batch:
+        return Batch(self.tag_of(tag) if tag else "", frames.events_of(messages), share * len(messages), [])
 
     def _one_by_one(self, whole: Whole) -> Iterator[Batch]:
         run: Batch | None = None

@@ -37,7 +37,8 @@ from pyrolens.inputs._rest import Rest
 from pyrolens.inputs._server import NET_NOT_SERVER, Connection, Server, ServerNet, ServerSource, is_mode
 from pyrolens.inputs._tls import TLS_NOT_SERVER, ServerTls, server_context, tls_print
 from pyrolens.options import read_bool
-from pyrolens.records.frames import NOTHING, Frames, Whole, decode_any
+from pyrolens.records.frames import NOTHING, Whole, decode_any
+from pyrolens.records.runs import Runs
 
 STRANGER = 64 * 1024
 """Bytes that a peer may send before it has shown that it knows the shared key."""
@@ -184,7 +185,7 @@ class ForwardConnection(Connection):
         super().__init__(server)
         self.source = source
         self.env = source.env
-        self.frames = Frames(source.protocol.limit)
+        self.frames = Runs(source.protocol.limit)
         self.handshake: Handshake | None = None
         self.late: asyncio.TimerHandle | None = None
         """For who says nothing where a handshake is wanted."""
@@ -211,13 +212,16 @@ class ForwardConnection(Connection):
 
     def received(self, data: bytes) -> None:
         frames = self.frames
-        whole = frames.take(data)
-        waits = self.handshake is not None
-        if self.handshake is not None and whole.ends:
-            whole = self._shake(self.handshake, whole)
-        if whole.ends:
+        run, waits = None, self.handshake is not None
+        if self.handshake is None:
+            run, whole = frames.run(data)
+        else:
+            whole = frames.take(data)
+            if whole.ends:
+                whole = self._shake(self.handshake, whole)
+        if run or whole.ends:
             try:
-                for tag, events, size, acks, metrics in self.source.protocol.batches(whole):
+                for tag, events, size, acks, metrics in self.source.protocol.batches(whole, run):
                     waits = waits or bool(acks)
                     for reading in metrics:
                         self.env.publish(tag, reading)

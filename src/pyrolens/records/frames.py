@@ -61,6 +61,12 @@ class Frames:
     def __init__(self, limit: int) -> None:
         """`limit`: bytes of the largest message; 0: none."""
         self._limit = limit
+        self.broken = ""
+        """Why nothing that follows can be understood, once that is so."""
+        self.start()
+
+    def start(self) -> None:
+        """A message begins with the next byte."""
         self._unpacker = msgpack.Unpacker(max_buffer_size=0, read_size=1)
         self._skip, self._tell = self._unpacker.skip, self._unpacker.tell
         self._rest: list[bytes] = []
@@ -68,8 +74,6 @@ class Frames:
         """Where in the stream the last whole message ended."""
         self.waiting = 0
         """Bytes of the message that is not whole yet."""
-        self.broken = ""
-        """Why nothing that follows can be understood, once that is so."""
 
     def bound(self, limit: int) -> None:
         """From now on this is the limit."""
@@ -153,7 +157,7 @@ def cut(data: bytes) -> tuple[Whole, str]:
 # -- the shapes that nearly all events have -------------------------------------------------------------------
 
 
-class NoOptions(msgspec.Struct, forbid_unknown_fields=True):
+class NoOptions(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The empty options map that Docker sends; any other is read one message at a time."""
 
 
