@@ -62,7 +62,7 @@ def test_what_a_crash_left_of_an_append_does_not_count(folder: Path, lost: int) 
     assert again.data() == b"one\n"
     again.name("k")  # behind the last whole line
     assert [list(json.loads(line)) for line in journal.read_bytes().splitlines()][1:] == [
-        ["end", "crc", "records"], ["key"]
+        ["end", "sum", "records"], ["key"]
     ]  # fmt: skip
     store.close()
     Folder.known.clear()

@@ -11,13 +11,14 @@ import mmap
 import os
 import re
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, cast
+
+from xxhash import xxh3_64_intdigest
 
 from pyrolens.net.body import FileBody
 
@@ -111,7 +112,7 @@ class Stored:
     def append(self, data: bytes, records: int) -> None:
         """Once this returns the data are safe from the end of the process. Raises: OSError; nothing is stored then."""
         _append(self.path, data, self.size)
-        self.journal.write(end=self.size + len(data), crc=zlib.crc32(data), records=records)
+        self.journal.write(end=self.size + len(data), sum=xxh3_64_intdigest(data), records=records)
         self.size += len(data)
         self.records += records
 
@@ -147,9 +148,9 @@ class Stored:
         """Cut off what does not have its checksum (the machine itself went down). Gives the bytes that are lost."""
         claimed, start = self.size, 0
         with self.path.open("rb") as file:
-            for end, crc in self.pieces:
+            for end, checksum in self.pieces:
                 data = file.read(end - start)
-                if len(data) < end - start or zlib.crc32(data) != crc:
+                if len(data) < end - start or xxh3_64_intdigest(data) != checksum:
                     break
                 start = end
         self.size = start
@@ -317,7 +318,7 @@ class Store:
         file = Stored(data, journal, head["tag"], head["first"], head["created"], old=True)
         for one in said[1:]:
             if "end" in one:
-                file.pieces.append((one["end"], one["crc"]))
+                file.pieces.append((one["end"], one["sum"]))
                 file.size = one["end"]
                 file.records += one["records"]
             file.key = one.get("key", file.key)

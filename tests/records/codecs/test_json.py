@@ -48,6 +48,15 @@ def test_date_formats(form: str, expected: bytes) -> None:
     assert Json("ts", form).one(T + 123456789, {}) == b'{"ts":' + expected + b"}"
 
 
+def test_dates_of_several_seconds() -> None:
+    lines = Json("t", "iso8601").lines([(T - 1, {}), (T, {}), (T + 1_000_001_000, {})])
+    assert lines.split() == [
+        b'{"t":"2024-06-10T06:13:19.999999Z"}',
+        b'{"t":"2024-06-10T06:13:20.000000Z"}',
+        b'{"t":"2024-06-10T06:13:21.000001Z"}',
+    ]
+
+
 @pytest.mark.parametrize(
     ("ns", "expected"),
     [

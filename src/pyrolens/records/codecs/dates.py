@@ -1,8 +1,8 @@
 """The date that outputs put into a record (json_date_format)."""
 
 import time
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 
 from pyrolens.records.event import SECOND
 
@@ -17,8 +17,8 @@ LEAST, MOST = 1_000_000_000 * SECOND, 2_200_000_000 * SECOND
 DAY = 86_400 * SECOND
 """So far from the first time the microseconds are still exact."""
 
-Date = Callable[[int], float | int | str]
-"""ns -> the value of the date field."""
+Dates = Callable[[list[int]], Sequence[float | int | str]]
+"""Times in ns, of a batch -> the values of their date fields."""
 
 
 def read_date_format(text: str) -> str | None:
@@ -49,20 +49,19 @@ def doubles(times: list[int]) -> list[float]:
     return [((ns / SECOND - base) * 1e6 + snap - back) / 1e6 for ns in times]
 
 
-def iso8601(ns: int) -> str:
-    seconds, rest = divmod(ns, SECOND)
-    return f"{second_text('%Y-%m-%dT%H:%M:%S', seconds)}.{rest // 1000:06d}Z"
+def microseconds(form: str, end: str, times: list[int]) -> list[str]:
+    """Each time as strftime writes its second, with a point, six digits and `end`."""
+    start = min(times) // SECOND * SECOND
+    if max(times) >= start + SECOND:
+        return [f"{second_text(form, ns // SECOND)}.{ns % SECOND // 1000:06d}{end}" for ns in times]
+    text = second_text(form, start // SECOND)
+    return [f"{text}.{(ns - start) // 1000:06d}{end}" for ns in times]
 
 
-def java_sql_timestamp(ns: int) -> str:
-    seconds, rest = divmod(ns, SECOND)
-    return f"{second_text('%Y-%m-%d %H:%M:%S', seconds)}.{rest // 1000:06d}"
-
-
-DATES: dict[str, Date] = {
-    "double": double,
-    "iso8601": iso8601,
-    "epoch": lambda ns: ns // SECOND,
-    "epoch_ms": lambda ns: ns // 1_000_000,
-    "java_sql_timestamp": java_sql_timestamp,
+DATES: dict[str, Dates] = {
+    "double": doubles,
+    "iso8601": partial(microseconds, "%Y-%m-%dT%H:%M:%S", "Z"),
+    "epoch": lambda times: [ns // SECOND for ns in times],
+    "epoch_ms": lambda times: [ns // 1_000_000 for ns in times],
+    "java_sql_timestamp": partial(microseconds, "%Y-%m-%d %H:%M:%S", ""),
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 from orjson import Fragment, dumps
 
-from pyrolens.records.codecs.dates import DATES, doubles
+from pyrolens.records.codecs.dates import DATES
 from pyrolens.records.codecs.escape import escape_all, escaped
 from pyrolens.records.codecs.plain import double_text, plain, valid_text
 from pyrolens.records.event import Event, Record, group_of, metadata_of
@@ -46,8 +46,7 @@ class Json:
         self, date_key: str | None = "date", date_format: str = "double", *, escape_unicode: bool = True
     ) -> None:
         self.date_key = date_key
-        self.date = DATES[date_format]
-        self.is_double = date_format == "double"
+        self.dates = DATES[date_format]
         self.escape = escape_unicode
         self.start = b"{" if date_key is None else b"{%b:" % json_value(date_key, escape_unicode=escape_unicode)
 
@@ -117,7 +116,7 @@ class Json:
 
     def _heads(self, times: list[int], records: list[Record], between: bytes) -> list[bytes]:
         # no date has a comma in it, and no key a raw NUL
-        dates = dumps(doubles(times) if self.is_double else list(map(self.date, times)))[1:-1]
+        dates = dumps(self.dates(times))[1:-1]
         text = between + self.start + dates.replace(b",", b",\0" + between + self.start) + b","
         heads = text.split(b"\0")
         if not all(records):
