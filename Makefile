@@ -63,7 +63,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	$(BIN)/python -m bench --events $(EVENTS) --runs $(RUNS) $(if $(PEER),--peer $(PEER)) $(if $(JSON),--json $(JSON))
+	$(BIN)/python -m bench --events $(EVENTS) --runs $(RUNS) $(if $(PEER),--peer $(PEER)) $(if $(JSON),--json $(JSON)) $(if $(ONLY),--only $(ONLY))
 
 bench-growth: $(READY)
 	$(BIN)/python -m bench.growth $(if $(PEER),--peer $(PEER)) $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))

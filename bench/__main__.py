@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import floor, start, tail
+from bench import aws, floor, start, tail
 from bench.pipelines import PIPELINES
 from bench.router import BenchError
 from bench.run import Result, measure, name_of, verify
@@ -30,10 +30,12 @@ def main() -> int:
     parser.add_argument("--peer", type=Path, help="a fluent-bit program, to be run on the same work")
     parser.add_argument("--router", help="the program to measure, as a command line; else pyrolens run")
     parser.add_argument(
-        "--only", help="runs whose name contains this text: access-null, json-http, json-http-filesystem, tail, start …"
+        "--only",
+        help="runs whose name contains this text: access-null, json-http-filesystem, tail, aws, aws-s3, start …",
     )
     parser.add_argument("--storage", choices=["memory", "filesystem"], help="only runs with this storage of the input")
     parser.add_argument("--tail-mib", type=int, default=1024, help="size of the file that is read by tail")
+    parser.add_argument("--aws-seconds", type=float, default=10, help="of sending to each AWS output, at 20 MB/s")
     parser.add_argument("--runs", type=int, default=1, help="runs of each; the one with the least CPU counts")
     parser.add_argument(
         "--mem-buf-limit",
@@ -51,6 +53,9 @@ def main() -> int:
         floors, results = run(routers, variants, args.events, only, args.runs, args.mem_buf_limit, checks)
         if only in f"{tail.NAME}-null" and args.storage != "filesystem":
             results += run_tail(routers, args.tail_mib, args.runs, checks)
+        if args.storage != "filesystem":
+            outputs = [output for output in aws.OUTPUTS if only in name_of(aws.NAME, output, "memory")]
+            results += run_aws(routers, outputs, args.aws_seconds, args.runs)
         starts = run_starts(routers) if only in start.NAME and args.storage != "filesystem" else []
     except BenchError as failure:
         print(f"bench failed: {failure}", file=sys.stderr)
@@ -146,6 +151,19 @@ def run_tail(routers: dict[str, list[str]], mib: int, runs: int, checks: bool) -
         print(f"\n{tail.NAME}: a file of {mib:,} MiB, {events:,} lines of {file.stat().st_size / events:.0f} bytes")
         print(HEADING)
         return best_of(runs, routers, partial(tail.measure, file=file, events=events))
+
+
+def run_aws(routers: dict[str, list[str]], outputs: list[str], seconds: float, runs: int) -> list[Result]:
+    """Raises: BenchError."""
+    if not outputs:
+        return []
+    print(f"\n{aws.NAME}: lines of 1 KB at {aws.RATE} MB/s for {seconds:g} s, over TLS")
+    print(HEADING)
+    return [
+        found
+        for output in outputs
+        for found in best_of(runs, routers, partial(aws.measure, output=output, seconds=seconds))
+    ]
 
 
 def run_starts(routers: dict[str, list[str]]) -> list[Start]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import growth, start, tail
+from bench import aws, growth, start, tail
 from bench.__main__ import VARIANTS
 from bench.corpus import EVENTS, Corpus
 from bench.pipelines import PIPELINES, Pipeline
@@ -49,6 +49,14 @@ def test_a_start() -> None:
     assert 0 < found.cpu_s < 20
     assert 0 < found.ready_s < 20
     assert found.rss_mib > 5
+
+
+@pytest.mark.parametrize("output", aws.OUTPUTS)
+def test_an_output_of_aws(output: str) -> None:
+    result = aws.measure("pyrolens", COMMAND, output, 0.2)
+    assert (result.what, result.delivered) == (f"aws-{output}", 4000)
+    assert result.cpu_us > 0
+    assert 0 < result.rss_mib <= result.peak_mib
 
 
 def test_a_record_too_many_fails_the_run() -> None:

@@ -124,6 +124,8 @@ class Result:
     peak_mib: float
     answers: dict[str, int]
     """What the service counted besides: calls, throttled, failed_records …"""
+    rss_mib: float = 0.0
+    """Resident once all had arrived."""
 
 
 def measure(name: str, command: list[str], load: Load, limit: str = "", idle: float = 30) -> Result:
@@ -189,6 +191,7 @@ def _run(name: str, router: Router, service: "Running", load: Load, idle: float)
         (used.cpu - start) / took * 100,
         used.peak / 2**20,
         report,
+        used.resident / 2**20,
     )
 
 
