@@ -94,6 +94,30 @@ def test_stderr_of_a_container(capsys: pytest.CaptureFixture[str], schema: Any) 
     assert record["legs"][0]["events"][0]["record"]["source"] == "stderr"
 
 
+def test_a_long_line_comes_in_pieces(capsys: pytest.CaptureFixture[str], schema: Any) -> None:
+    line = "x" * 40_000
+    apart = run(capsys, COLOR, line, "--env", "PYROLENS_JOIN_PARTIAL_MESSAGES=off")
+    assert "in 3 pieces, for Docker cuts lines at 16 KiB; PYROLENS_JOIN_PARTIAL_MESSAGES=on lets the router" in apart
+    # as in our image
+    out = run(capsys, COLOR, line)
+    assert "in 3 pieces, for Docker cuts lines at 16 KiB\n" in out
+    assert "± forward.0" in out
+    (record,) = run_json(capsys, schema, COLOR, line)["records"]
+    assert [len(a["record"]["log"]) for a in record["arrivals"]] == [40_000]
+
+
+def test_lines_of_another_input_and_of_a_log_file(capsys: pytest.CaptureFixture[str], schema: Any) -> None:
+    audit = "examples/shop-audit/task-definition.json"
+    line = '{"timestamp":"2026-05-01T12:00:00.5+0200","record":"{\\"user\\":\\"anna\\"}"}'
+    told = run_json(capsys, schema, audit, "--path", "/var/log/audit/1.log", line)
+    (event,) = told["records"][0]["legs"][0]["events"]
+    assert event["time"] == "2026-05-01T10:00:00.500Z"
+    assert event["record"]["record"] == {"user": "anna"}
+    assert "      at 2026-05-01T10:00:00.500Z\n" in run(capsys, audit, "--path", "/var/log/audit/1.log", line)
+    assert explain.main([audit, "--path", "/var/log/other.log", line]) == 2
+    assert "/var/log/audit/*.log" in capsys.readouterr().err
+
+
 def test_lines_of_a_file_and_of_standard_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], schema: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pyrolens.explain.manner import Manner
 from pyrolens.explain.station_text import skipped_lines, station_lines
 from pyrolens.explain.text import Line, line, shortened
 from pyrolens.explain.trips import Trip
+from pyrolens.explain.words import iso
 from pyrolens.records.event import Event
 from pyrolens.rehearsal.journey import Journey, Leg, Station
 
@@ -20,10 +21,9 @@ PLACE = re.compile(r" place=\S+")
 def trip_lines(trip: Trip, manner: Manner) -> Iterator[Line]:
     yield _title(trip, manner)
     if trip.fed and len(trip.fed.events) > 1 and "partial_message" in trip.fed.events[0][1]:
-        text = (
-            f"  in {len(trip.fed.events)} pieces, for Docker cuts lines at 16 KiB; {JOIN}=on lets the router join them"
-        )
-        yield line((text, "yellow"))
+        joined = any(station.kind == "input" for leg in trip.journey.legs for station in leg.stations)
+        hint = "" if joined else f"; {JOIN}=on lets the router join them"
+        yield line((f"  in {len(trip.fed.events)} pieces, for Docker cuts lines at 16 KiB{hint}", "yellow"))
     depths: list[int] = []
     for n, leg in enumerate(trip.journey.legs):
         above = next((m for m in range(n - 1, -1, -1) if parent_of(leg, trip.journey.legs[m])), None)
@@ -50,6 +50,8 @@ def _leg(leg: Leg, journey: Journey, manner: Manner) -> Iterator[Line]:
         yield line(("tag ", "dim"), tag, ("  by a route of its input" if leg.came_as else "", "dim"))
     for event in leg.events:
         if event not in known:
+            if event[0] != manner.items.rehearsal.now_ns:
+                yield line("    ", (f"at {iso(event[0])}", "dim"))
             yield from manner.wrapped(manner.json(event[1]), "    ", "dim")
     skipped: list[Station] = []
     for station in leg.stations:

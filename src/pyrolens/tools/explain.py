@@ -99,7 +99,7 @@ def explain_lines(subject: Subject, wanted: Wanted, args: argparse.Namespace, hi
     lines = said_of(subject, wanted, now_ns)
     summary, kept = Summary(), list[Trip]()
     each = args.all or len(lines) <= FEW
-    with Rehearsal(subject.config, now_ns=now_ns) as rehearsal:
+    with Rehearsal(subject.config, now_ns=now_ns, environ=subject.environ) as rehearsal:
         items = Items(rehearsal)
         manner = Manner(subject, items, hide, width(), args.all)
         for trip in travel(rehearsal, lines):
