@@ -1,6 +1,6 @@
 """Writes what comes from the code and from runs: docs/plugins, docs/compatibility.md, docs/fluentd-reference.md,
-docs/check-rules.md, the figures of docs/benchmarks.md and what commands print in all pages; with `picture`,
-docs/demo.svg.
+docs/check-rules.md, docs/test-format.md, the figures of docs/benchmarks.md, the pictures of docs/graph.md and
+docs/top.md, and what commands print in all pages; with `picture`, docs/demo.svg.
 
 usage: python docs/build.py [picture]
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import fluentd_reference, transcripts, usage
+from docs import fluentd_reference, pictures, top_picture, transcripts, usage
 
 from pyrolens.check.catalogue import RULES
 from pyrolens.check.rule import page
@@ -39,6 +39,7 @@ def pages() -> dict[Path, str]:
         "fluentd-reference.md": fluentd_reference.page(),
         "check-rules.md": check_rules(),
         "test-format.md": test_format(),
+        **pictures.pictures(),
     }
     return {**out, **{DOCS / name: text for name, text in written.items()}}
 
@@ -149,6 +150,8 @@ def main() -> None:
     made = pages()
     for path in {*(DOCS / "plugins").glob("**/*.md")} - made.keys():
         path.unlink()
+    # drawn by a library, of which another version may draw it otherwise
+    made |= {DOCS / name: text for name, text in top_picture.pictures().items()}
     for path, text in made.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
