@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 
 from pyrolens.cli import main
@@ -286,3 +286,51 @@ def test_what_firelens_puts_on_each_record_is_left_out(capsys: pytest.CaptureFix
     Path("task.json").write_text(json.dumps({"family": "shop", "containerDefinitions": containers}))
     text = "subject: task.json\ntests:\n  - name: one\n    given: {container: web, lines: x}\n"
     assert updated(text) == text + "    expect:\n      to:\n        stdout.0:\n          - x\n"
+
+
+WORD = st.sampled_from(["x", "y", "shop", "1", "app", "health"])
+VALUE = WORD | st.integers(0, 2) | st.just({"a": 1})
+MAP = st.dictionaries(st.sampled_from(["log", "team", "n", "in"]), VALUE, max_size=3)
+RECORD = WORD | st.one_of(
+    st.fixed_dictionaries({"exact": MAP}, optional={"matches": st.dictionaries(st.sampled_from(["n", "team"]), WORD)}),
+    st.fixed_dictionaries({}, optional={
+        "contains": MAP, "absent": st.lists(st.sampled_from(["log", "n", "$in['a']"]), min_size=1, max_size=2),
+        "tag": st.sampled_from(["app", "x*"]), "time": st.just("2020-01-01T00:00:00Z"),
+        "matches": st.dictionaries(st.sampled_from(["log", "team"]), WORD, max_size=2),
+        "sent": st.just("x") | st.fixed_dictionaries({"log": WORD}),
+    }).filter(bool),
+)  # fmt: skip
+RECORDS = st.lists(RECORD, min_size=1, max_size=4)
+ARRIVES = (
+    st.integers(0, 4)
+    | RECORDS
+    | st.fixed_dictionaries(
+        {"records": RECORDS},
+        optional={"count": st.integers(4, 5), "tag": st.sampled_from(["app", "x"]), "order": st.just("any")},
+    )
+)
+EXPECT = st.fixed_dictionaries(
+    {},
+    optional={
+        "to": st.dictionaries(st.sampled_from(["stdout", "all"]), ARRIVES),
+        "dropped": st.just("by grep") | st.integers(0, 2) | st.just({"grep": 2}) | st.just({"modify": 1}),
+        "unrouted": st.integers(0, 2),
+        "nothing_else": st.booleans(),
+    },
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(EXPECT, st.booleans(), st.booleans())
+def test_after_an_update_each_test_passes(expect: dict[str, Any], block: bool, more: bool) -> None:
+    step = {"tag": "app", "records": [{"log": "x", "n": 1, "in": {"a": 1}}, {"log": "health"}, {"log": "y", "n": 1}]}
+    given_ = [step, {"tag": "none", "lines": "z"}] if more else [step]
+    text = "tests:\n  - name: one  # keep\n    # keep, too\n" + "\n".join(entry("given", given_, "    ")) + "\n"
+    whole = entry("expect", expect, "    ") if block else [f"    expect: {json.dumps(expect)}"]
+    before = text + "\n".join(whole) + "\n    # and this\n"
+    file = Path("a.pyrolens.yaml")
+    file.write_text(before)
+    if main(["test"]) == 2:
+        reject()
+    assert updated(before).startswith(text)
+    assert file.read_text().endswith("    # and this\n")
