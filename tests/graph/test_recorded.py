@@ -2,15 +2,18 @@
 one that an output gives, to which an edge leads."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from pyrolens.check.reading import Reader
 from pyrolens.graph.build import build_graph
 from pyrolens.graph.model import Graph
+from pyrolens.graph.svg import svg
 from pyrolens.records.tags import glob
 
 CASES = Path(__file__).parents[1] / "conformance" / "cases"
@@ -58,3 +61,21 @@ def tags_at_outputs(graph: Graph) -> list[str]:
 def fits(shown: str, tag: str) -> bool:
     pattern, _, left_out = shown.partition(" except ")
     return all(glob(p)(tag) for p in pattern.split(" & ")) and not any(glob(p)(tag) for p in left_out.split(", ") if p)
+
+
+BLOCK = re.compile(r"^```(ini|apache|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted((CASES.parents[2] / "docs").glob("**/*.md"))
+
+
+def test_each_config_in_the_documents_is_drawn(tmp_path: Path) -> None:
+    drawn = 0
+    for language, text in (found for page in PAGES for found in BLOCK.findall(page.read_text())):
+        file = tmp_path / ("router.yaml" if language == "yaml" else "router.conf")
+        file.write_text(text)
+        checked = Reader().file(str(file), text, "config")
+        if checked.context.config is not None:
+            graph = build_graph(checked.context)
+            ElementTree.fromstring(svg(graph))
+            assert len(graph.nodes) >= len(checked.context.config.outputs)
+            drawn += 1
+    assert drawn > 30

@@ -22,6 +22,8 @@ KINDS: tuple[Kind, ...] = (
 Sends = Callable[[Reached, Reached], tuple[str, str] | None]
 """(before, after) -> what is sent of them, if that is not the same."""
 
+Names = Callable[[Destination], str]
+
 
 @dataclass(frozen=True)
 class Found:
@@ -54,8 +56,7 @@ class Options:
     """Fields, as accessors without their $, with all that is in them."""
 
 
-def compare(before: Fate, after: Fate, options: Options, sends: Sends) -> Iterator[Found]:
-    names = naming([*before.places, *after.places])
+def compare(before: Fate, after: Fate, options: Options, sends: Sends, names: Names) -> Iterator[Found]:
     old, new = before.places, after.places
     if not old and not new:
         if bool(before.dropped) != bool(after.dropped):
@@ -119,10 +120,12 @@ def shape(change: Change) -> str:
     return f"{change.how} {change.field} {change.to}".strip()
 
 
-def naming(places: list[Destination]) -> Callable[[Destination], str]:
+def naming(places: Iterable[Destination]) -> Names:
     """Short names, where they tell the places apart."""
-    short = Counter(str(place) for place in set(places))
-    return lambda place: str(place) if short[str(place)] == 1 else place.whole
+    known = set(places)
+    short = Counter(map(str, known))
+    names = {place: str(place) if short[str(place)] == 1 else place.whole for place in known}
+    return names.__getitem__
 
 
 UNIQUE = re.compile(r"[0-9a-f]{12,}")

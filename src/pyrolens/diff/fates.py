@@ -68,6 +68,7 @@ class Fate:
 
     @property
     def places(self) -> Counter[Destination]:
+        """How often it reaches each."""
         return Counter(one.at for one in self.reached)
 
     @property

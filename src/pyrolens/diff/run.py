@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from pyrolens.config import Built
-from pyrolens.diff.compare import Comparison, Options, Sends, compare
-from pyrolens.diff.fates import Reached, fates, rehearsal_of
+from pyrolens.diff.compare import Comparison, Options, Sends, compare, naming
+from pyrolens.diff.fates import Reached, destination, fates, rehearsal_of
 from pyrolens.diff.sample import Sampled, items
 from pyrolens.options import spec_of
 from pyrolens.plugin import Output
@@ -24,9 +24,10 @@ def run(one: Subject, other: Subject, sample: Sequence[Sampled], options: Option
         each = [items(subject, sample) for subject in (one, other)]
         found = [fates(s, r, i) for s, r, i in zip((one, other), rehearsals, each, strict=True)]
         sends = sending(one, other, *rehearsals)
+        names = naming(destination(o) for subject in (one, other) for o in subject.config.outputs)
         out = Comparison()
         for sampled, before, after in zip(sample, *found, strict=True):
-            out.add(sampled, compare(before, after, options, sends))
+            out.add(sampled, compare(before, after, options, sends, names))
     return out
 
 

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from pyrolens.config import Built
-from pyrolens.diff.compare import naming
+from pyrolens.diff.compare import Names, naming
 from pyrolens.diff.fates import Destination, destination
 from pyrolens.explain.matrix import Matrix, Source, Way, matrix
 from pyrolens.graph.places import does
@@ -60,7 +60,7 @@ class Structure:
 def structure(one: Subject, other: Subject) -> Structure:
     before, after = matrix(one), matrix(other)
     places = [{o.label: destination(o) for o in subject.config.outputs} for subject in (one, other)]
-    names = naming([place for known in places for place in known.values()])
+    names = naming(place for known in places for place in known.values())
     rows = []
     ours, theirs = sources(before), sources(after)
     for key in dict.fromkeys([*ours, *theirs]):
@@ -114,7 +114,7 @@ def when(way: Way, source: Source) -> str:
     return f"{said}, {tags}" if tags else said
 
 
-def _steps(old: dict[End, set[str]], new: dict[End, set[str]], names: Any) -> Iterator[Step]:
+def _steps(old: dict[End, set[str]], new: dict[End, set[str]], names: Names) -> Iterator[Step]:
     for end in dict.fromkeys([*old, *new]):
         name = names(end) if isinstance(end, Destination) else end
         before, after = ("; ".join(sorted(ways.get(end, ()))) for ways in (old, new))
