@@ -6,14 +6,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from pyrolens.check import destinations, iam, parsing, plugins, routing, structure, tails, targets, tasks, values
+from pyrolens.check import destinations, iam, parsing, plugins, routing, structure, tails, targets, tasks, told, values
 from pyrolens.check.reading import Checked, Reader
 from pyrolens.check.rule import Rule
 from pyrolens.problems import Place, Problem
 
 RULES: dict[str, Rule] = {
     rule.code: rule
-    for family in (tasks, iam, plugins, destinations, tails, structure, routing, parsing, values, targets)
+    for family in (tasks, iam, plugins, destinations, tails, structure, routing, parsing, values, told, targets)
     for rule in family.RULES
 }  # fmt: skip
 IGNORE = re.compile(r"#\s*pyrolens:\s*ignore\b([^\n]*)", re.IGNORECASE)

@@ -327,6 +327,8 @@ def init_files(router: Container | None, image: Image, fetched: Mapping[str, str
 
 def unsure(problem: Problem) -> bool:
     """Whether it comes from a variable of which the value is not known here."""
+    if problem.code == "variable-stuck":
+        return False
     return problem.code == "variable-unset" or bool(problem.place and "${" in problem.place.text)
 
 

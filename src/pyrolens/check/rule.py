@@ -75,6 +75,7 @@ def files_of(example: str) -> dict[str, str]:
     """The files of an example by their names, the first one first."""
     first, *others = ANOTHER.split(example)
     name = "task.json" if first.startswith(("{", BEGIN + "{")) else "router.conf"
+    name = "router.yaml" if first.startswith(("pipeline:", "service:")) else name
     return {**({name: first} if first else {}), **dict(zip(others[::2], others[1::2], strict=True))}
 
 

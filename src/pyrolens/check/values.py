@@ -72,7 +72,7 @@ RULES = [
         "Write the value that is meant.",
         bad="[SERVICE]\n    Grace «30 seconds»\n" + IN + OUT,
         good="[SERVICE]\n    Grace 30\n" + IN + OUT,
-        told=("odd-value", "empty-value"),
+        told=("odd-value", "empty-value", "left-out"),
     ),
     Rule(
         "CF141",
