@@ -92,7 +92,7 @@ def test_records_as_they_are(tmp_path: Path) -> None:
         Fed("t", ((NOW, {"log": "[1]"}),), None),
         Fed("t", ((NOW, {"log": "\udcff"}),), None),
     ]
-    with pytest.raises(ConfigError, match="input dummy makes its records itself"):
+    with pytest.raises(ConfigError, match="input dummy cannot be told lines"):
         fed(tmp_path, text, "x", input="dummy")
 
 

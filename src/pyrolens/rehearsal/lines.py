@@ -16,8 +16,9 @@ from pyrolens.plugin import Hears, Input
 from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.event import Event
 from pyrolens.rehearsal.journey import Note
-from pyrolens.rehearsal.rehearsed import Entry, Rehearsed, entry_of, lent
+from pyrolens.rehearsal.rehearsed import Entry, Rehearsed, entry_of
 from pyrolens.rehearsal.subject import Subject
+from pyrolens.rehearsal.surroundings import Surroundings
 from pyrolens.rehearsal.virtual_time import VirtualClock
 
 
@@ -65,11 +66,14 @@ def line_events(
         return list(printed(subject, container, source, texts, now_ns))
     if tag is not None and not ways:
         return [Fed(tag, ((now_ns, record_in(text)),), None) for text in texts]
-    with lent(subject.environ):
+    surroundings = Surroundings(subject.config, subject.environ)
+    with surroundings.around():
         router = Rehearsed(subject.config, VirtualClock(now_ns))
     entry = writing_to(router, file) if file is not None else sending_to(router, input or "")
     at = file if file is not None else tag or ""
-    fed = [Fed(tag, tuple(events), entry.built.label) for tag, events in heard(router, entry.built, texts, at)]
+    with surroundings.around():
+        found = heard(router, entry.built, texts, at)
+    fed = [Fed(tag, tuple(events), entry.built.label) for tag, events in found]
     if notes is not None:
         notes += router.pipeline.notes.take()
     return fed
@@ -110,7 +114,7 @@ def heard(router: Rehearsed, built: Built[Input], lines: Iterable[bytes], at: st
     except ValueError as error:
         raise ConfigError([built.problem(error)]) from None
     if not isinstance(source, Hears):
-        raise refusal(f"input {built.plugin.name} makes its records itself, so it cannot be told a line")
+        raise refusal(f"input {built.plugin.name} cannot be told lines", "give its records as JSON, with their tag")
     for line in lines:
         source.hear(line, at)
     source.hear(None, at)

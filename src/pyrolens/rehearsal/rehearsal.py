@@ -1,23 +1,21 @@
 """A config at work on records that are handed to it, without anything around it."""
 
-import io
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from pyrolens.config import Config
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.pipeline.pipeline import ANYWHERE
 from pyrolens.records.event import SECOND, Event
 from pyrolens.rehearsal.journey import FilterUse, Hold, Journey, Used
-from pyrolens.rehearsal.rehearsed import Rehearsed, entry_of, lent
+from pyrolens.rehearsal.rehearsed import Rehearsed, entry_of
 from pyrolens.rehearsal.rules import Decision
 from pyrolens.rehearsal.sent import Encoder, Sent, output_of
+from pyrolens.rehearsal.surroundings import Surroundings
 from pyrolens.rehearsal.virtual_time import VirtualClock
 from pyrolens.rehearsal.watched import Watch
 
-PRINTING = ("stdout", "python", "stream_task")
-"""Filters that may print."""
 START = 1_767_225_600_000_000_000
 """Where virtual time begins if nobody says: 2026-01-01T00:00:00Z in ns."""
 
@@ -28,16 +26,20 @@ class Rehearsal:
     It needs no event loop. Use it with `with`, or call close()."""
 
     def __init__(self, config: Config, *, now_ns: int = START, environ: Mapping[str, str] | None = None) -> None:
-        """`now_ns`: the time that it begins at. `environ`: of the router, such as Subject.environ; None: this process's
-        own. Raises: ConfigError with all that does not compile."""
+        """`now_ns`: the time that it begins at. `environ`: of the router, such as Subject.environ, for plugins and
+        scripts that look at it, with the time zone (UTC, if it names none); None: this process's own.
+
+        Raises: ConfigError with all that does not compile."""
         self.config = config
         self._clock = VirtualClock(now_ns)
-        with lent(environ):
+        surroundings = Surroundings(config, environ)
+        with surroundings.around():
             self._router = Rehearsed(config, self._clock)
         self._pipeline = self._router.pipeline
         self._encoders: dict[str, Encoder] = {}
-        prints = any(w.plugin in PRINTING for w in self._pipeline.watches.values())
-        self._printing: Callable[[], AbstractContextManager[None]] = self._printed if prints else nullcontext
+        self._around: Callable[[], AbstractContextManager[None]] = nullcontext
+        if surroundings.needed:
+            self._around = partial(surroundings.around, self._printed)
 
     @property
     def now_ns(self) -> int:
@@ -64,21 +66,21 @@ class Rehearsal:
         entry = entry_of(self._router.entries, tag, input)
         before, way = (entry.before, entry.way) if entry else ((), ANYWHERE)
         pipeline = self._pipeline
-        with self._printing():
+        with self._around():
             pipeline.feed(tag, list(events), Receipt(0, settled), () if processed else before, way)
             self._wait_for_nobody()
         return pipeline.journey()
 
     def advance(self, seconds: float) -> Journey:
         """Let time pass: what filters with memory let go meanwhile, each at its own time."""
-        with self._printing():
+        with self._around():
             self._clock.until(self._clock.ns + round(seconds * SECOND), self._run)
             self._wait_for_nobody()
         return self._pipeline.journey()
 
     def finish(self) -> Journey:
         """The inputs' end: what filters with memory still hold goes on."""
-        with self._printing():
+        with self._around():
             for ending in self._pipeline.endings:
                 self._run(ending)
         return self._pipeline.journey()
@@ -126,6 +128,9 @@ class Rehearsal:
         except Exception as error:
             self._pipeline.notes.add("error", "engine", f"a timer failed: {type(error).__name__}: {error}")
 
+    def _printed(self, line: str) -> None:
+        self._pipeline.notes.add("print", "", self._router.logs.masked(line))
+
     def _wait_for_nobody(self) -> None:
         """Filters that wait for others get no answer. What one lets go may come to the next."""
         pipeline = self._pipeline
@@ -134,17 +139,6 @@ class Rehearsal:
                 return
             for go_on in pipeline.impatient:
                 go_on()
-
-    @contextmanager
-    def _printed(self) -> Iterator[None]:
-        """What is printed meanwhile is a note."""
-        own, sys.stdout = sys.stdout, io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogateescape", write_through=True)
-        try:
-            yield
-        finally:
-            printed, sys.stdout = sys.stdout, own
-            for line in printed.buffer.getvalue().decode("utf-8", "surrogateescape").splitlines():
-                self._pipeline.notes.add("print", "", self._router.logs.masked(line))
 
 
 def settled(receipt: Receipt) -> None:

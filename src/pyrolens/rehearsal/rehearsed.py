@@ -1,8 +1,6 @@
 """The router of a rehearsal: the same filters, processors, stream tasks and routes, and outputs that only remember."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -243,29 +241,3 @@ def entry_of(entries: Sequence[Entry], tag: str, named: str | None) -> Entry | N
     own = [entry for entry, usual in tags if tag == usual or ("*" in usual and glob(usual)(tag))]
     sockets = [entry for entry in entries if getattr(entry.built.plugin, "unix_path", None)]
     return next(iter([*own, *sockets]), None)
-
-
-LOOKED_AT = ("PYROLENS_JOIN_PARTIAL_MESSAGES",)
-"""Variables that plugins look at while they are made."""
-
-
-@contextmanager
-def lent(environ: Mapping[str, str] | None) -> Iterator[None]:
-    """These variables instead of this process's own."""
-    if environ is None or all(environ.get(name) == os.environ.get(name) for name in LOOKED_AT):
-        yield
-        return
-    own = {name: os.environ.get(name) for name in LOOKED_AT}
-    put({name: environ.get(name) for name in LOOKED_AT})
-    try:
-        yield
-    finally:
-        put(own)
-
-
-def put(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value

@@ -1,0 +1,77 @@
+"""What a config is rehearsed in does not depend on the machine, and leaves nothing behind."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyrolens.rehearsal.rehearsal import Rehearsal
+from tests.rehearsal.configs import FORWARD, NULL, config
+
+NS = 1_000_000_000
+LOCAL = "[PARSER]\n    Name p\n    Format json\n    Time_System_Timezone on\n"
+LOCAL += "    Time_Key t\n    Time_Format %Y-%m-%d %H:%M:%S\n"
+PARSED = "[SERVICE]\n    Parsers_File p.conf\n" + FORWARD
+PARSED += "[FILTER]\n    Name parser\n    Match *\n    Key_Name log\n    Parser p\n" + NULL
+SCRIPT = """\
+pipeline:
+  inputs: [{name: forward, unix_path: /tmp/nobody.sock}]
+  filters:
+    - name: python
+      match: '*'
+      code: |
+        import os, time
+        AT_START = os.environ.get("STAGE")
+        def look(record):
+            return {"start": AT_START, "now": os.environ.get("STAGE"), "zone": time.localtime(0).tm_hour}
+  outputs: [{name: 'null', match: '*'}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("STAGE", "of-this-machine")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("environ", "hour"), [({}, 12), ({"TZ": "America/New_York"}, 17), (None, 3), ({"TZ": "Asia/Tokyo"}, 3)]
+)
+def test_local_times_are_those_of_the_router(environ: dict[str, str] | None, hour: int, tmp_path: Path) -> None:
+    (tmp_path / "p.conf").write_text(LOCAL)
+    with Rehearsal(config(tmp_path, PARSED), environ=environ) as r:
+        (arrival,) = r.feed("t", [(NS, {"log": '{"t": "2026-01-15 12:00:00", "a": 1}'})]).arrivals
+    assert arrival.event[0] == (1_768_435_200 + hour * 3600) * NS
+    assert (os.environ["TZ"], time.localtime(0).tm_hour) == ("Asia/Tokyo", 9)
+
+
+def test_scripts_see_the_variables_of_the_router(tmp_path: Path) -> None:
+    loaded = config(tmp_path, SCRIPT, "router.yaml")
+    before, stdout = dict(os.environ), sys.stdout
+    with Rehearsal(loaded, environ={"STAGE": "prod"}) as r:
+        (arrival,) = r.feed("t", [(NS, {})]).arrivals
+        assert arrival.event[1] == {"start": "prod", "now": "prod", "zone": 0}
+    with Rehearsal(loaded) as r:
+        (arrival,) = r.feed("t", [(NS, {})]).arrivals
+        assert arrival.event[1] == {"start": "of-this-machine", "now": "of-this-machine", "zone": 9}
+    assert (dict(os.environ), sys.stdout) == (before, stdout)
+
+
+def test_what_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    before, stdout = dict(os.environ), sys.stdout
+    with Rehearsal(config(tmp_path, SCRIPT, "router.yaml"), environ={"STAGE": "prod"}) as r:
+
+        def fail(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        r._pipeline.steps[0].transform = fail  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            r.feed("t", [(NS, {})])
+    assert (dict(os.environ), sys.stdout) == (before, stdout)
