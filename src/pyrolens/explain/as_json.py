@@ -9,6 +9,7 @@ from pyrolens.explain.items import Item, Items
 from pyrolens.explain.matrix import Matrix, Way
 from pyrolens.explain.summary import Summary
 from pyrolens.explain.trips import Trip
+from pyrolens.explain.twice import twice
 from pyrolens.explain.words import iso
 from pyrolens.problems import Place
 from pyrolens.records.accessor import MISSING
@@ -108,6 +109,7 @@ class AsJson:
                 for d in matrix.destinations
             ],
             "ways": [self._way(way) for way in matrix.ways],
+            "twice": [{"source": t.source, "outputs": list(t.outputs), "where": t.where} for t in twice(matrix)],
         }
 
     def _way(self, way: Way) -> dict[str, Any]:

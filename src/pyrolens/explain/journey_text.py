@@ -55,6 +55,8 @@ def _leg(leg: Leg, journey: Journey, manner: Manner) -> Iterator[Line]:
             yield from manner.wrapped(manner.json(event[1]), "    ", "dim")
     skipped: list[Station] = []
     for station in leg.stations:
+        if (station.kind, station.result) == ("input", "same") and not manner.everything:
+            continue  # it would have joined parts, and there were none
         if station.result == "skipped":
             skipped.append(station)
             continue

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pyrolens.explain.matrix import Destination, Matrix, Source, Way
 from pyrolens.explain.text import Line, Span, line, shortened
+from pyrolens.explain.twice import twice
 from pyrolens.explain.words import place_text
 from pyrolens.problems import Place
 
@@ -23,6 +24,9 @@ def matrix_lines(matrix: Matrix, width: int, everything: bool = False) -> Iterat
     for source in sources:
         yield line()
         yield from _source(matrix, source)
+    for source, outputs, where in twice(matrix):
+        text = f"{' and '.join(outputs)} lead to one place, {where}: what {source} sends may be there twice"
+        yield from (line(), line(("warning: ", "bold yellow"), (text, "yellow")))
     hidden = [s for s in matrix.sources if s not in sources]
     notes = [f"{d.output} takes metrics, and no records" for d in matrix.destinations if not d.logs]
     if hidden:
