@@ -24,8 +24,8 @@ def matrix_lines(matrix: Matrix, width: int, everything: bool = False) -> Iterat
     for source in sources:
         yield line()
         yield from _source(matrix, source)
-    for source, outputs, where in twice(matrix):
-        text = f"{' and '.join(outputs)} lead to one place, {where}: what {source} sends may be there twice"
+    for name, outputs, where in twice(matrix):
+        text = f"{' and '.join(outputs)} lead to one place, {where}: what {name} sends may be there twice"
         yield from (line(), line(("warning: ", "bold yellow"), (text, "yellow")))
     hidden = [s for s in matrix.sources if s not in sources]
     notes = [f"{d.output} takes metrics, and no records" for d in matrix.destinations if not d.logs]
