@@ -148,6 +148,17 @@ def test_one_input_and_one_output_need_no_match() -> None:
     assert edges(graph) == ["dummy.0 → stdout.0 flow a"]
 
 
+def test_a_part_of_a_config() -> None:
+    graph = of_file(ROOT / "examples/color-app/extra.conf", "config")
+    assert edges(graph)[:3] == [
+        "any → grep.0 flow *-firelens-*",
+        "any → record_modifier.0 flow error.* except *-firelens-*",
+        r"any → kinesis_firehose.0 flow /(error\.|[^.]+-firelens-).*/ except *-firelens-*, error.*",
+    ]
+    assert all(n.reached for n in graph.nodes if n.kind != "nowhere")
+    assert graph.notes == ("there is no input: this is taken for a part of a config that has them elsewhere",)
+
+
 YAML = """\
 pipeline:
   inputs:

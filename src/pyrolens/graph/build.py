@@ -17,7 +17,7 @@ from pyrolens.ecs.router_config import HEALTH_TAG
 from pyrolens.ecs.rules import FORWARD_PORT
 from pyrolens.explain.tags import takes as proven
 from pyrolens.graph.emitting import Emission, always, emissions
-from pyrolens.graph.model import Edge, EdgeKind, Graph, Node, NodeKind
+from pyrolens.graph.model import ELSEWHERE, Edge, EdgeKind, Graph, Node, NodeKind
 from pyrolens.graph.places import condition_text, does, leads_to, reads
 from pyrolens.graph.tagset import Split, Tags, Trial
 from pyrolens.problems import Place, nearest
@@ -108,12 +108,12 @@ class Builder:
         self.place = place
         self.known = known_variables(context)
         self.nodes: list[Node] = []
-        self.flows: dict[tuple[str, str, EdgeKind], dict[str, list[str]]] = {}
+        self.flows: dict[tuple[str, str, EdgeKind], dict[Tags | None, list[str]]] = {}
         self.why: dict[str, str] = {}
         """What a node that nothing reaches has to say."""
         self.steps = 0
         self.met: set[tuple[str, Tags, str, str, tuple[int, ...] | None, str]] = set()
-        self.lost: dict[str, list[str]] = {}
+        self.lost: dict[str, list[Tags]] = {}
         self.outputs: list[str] = []
         """Ids of the first nodes of all outputs, "" for those that are not shown."""
         self.exits: dict[str, Stop] = {}
@@ -152,7 +152,7 @@ class Builder:
             if is_inner(built):
                 continue
             id_ = self._processor(built)
-            self._edge(first, id_, "flow", "", ())
+            self._edge(first, id_, "flow", None, ())
             first = id_
         return first
 
@@ -175,6 +175,11 @@ class Builder:
             id_ = f"n{len(self.nodes) + 1}"
             self.nodes.append(Node(id_, "container", container.name, "container", (), container.place))
             containers.append((id_, Tags((f"{container.name}-firelens-{FOLLOWS}",))))
+        if not self.config.inputs:
+            id_ = f"n{len(self.nodes) + 1}"
+            self.nodes.append(Node(id_, "input", "any", ELSEWHERE))
+            self.notes.append("there is no input: this is taken for a part of a config that has them elsewhere")
+            return [(Tags((ANY,), certain=False), id_, Way(), "")]
         for number, built in enumerate(self.config.inputs):
             if number in self.hidden:
                 what = "health checks by TCP" if built.tag == HEALTH_TAG else "loggers in the application, any tag"
@@ -190,11 +195,13 @@ class Builder:
             last = self._chain(id_, built.processors)
             if built is socket:
                 for container_id, tags in containers:
-                    self._edge(container_id, id_, "flow", str(tags), ())
+                    self._edge(container_id, id_, "flow", tags, ())
                     out += self._routed(built, tags, last)
             else:
                 tag = self._tag(built, tags_of)
-                out += self._routed(built, Tags((tag,), foreign=self.context.task is not None), last)
+                out += self._routed(
+                    built, Tags((tag,), foreign=self.context.task is not None, certain=tag != ANY), last
+                )
         return out
 
     def _is_socket(self, built: Built[Any], tags_of: Mapping[int, str]) -> bool:
@@ -284,7 +291,7 @@ class Builder:
         lines = (*first, *leads_to(built, self.known))
         last = self._node("output", built, "output", tuple(filter(None, lines)), self._missed(built))
         for one, other in pairwise([*chain, last]):
-            self._edge(one, other, "flow", "", ())
+            self._edge(one, other, "flow", None, ())
         return chain[0] if chain else last
 
     def _match_text(self, built: Built[Any]) -> str:
@@ -383,23 +390,23 @@ class Builder:
             if part is None:
                 continue
             if stop.kind == "task":
-                self._edge(origin, stop.node, "copy", str(part), conditions)
+                self._edge(origin, stop.node, "copy", part, conditions)
                 self._emit(stop, part, way)
                 continue
             if stop.kind == "match":
                 for id_ in stop.outputs:
-                    self._edge(origin, id_, kind, str(part), conditions)
+                    self._edge(origin, id_, kind, part, conditions)
                     if id_ in self.exits:
                         self._emit(self.exits[id_], part, way)
             else:
-                self._edge(origin, stop.node, kind, str(part), conditions)
+                self._edge(origin, stop.node, kind, part, conditions)
                 self._into(stop, number, part, way)
             rest = left
         if rest is None:
             return
         if self.config.flows is None:
             self._arrive(origin, rest, way, kind, conditions)
-        elif not rest.is_open:
+        elif rest.certain:
             self._lose(origin, rest)
 
     def _into(self, stop: Stop, number: int, tags: Tags, way: Way) -> None:
@@ -417,7 +424,7 @@ class Builder:
             return
         for emission in stop.emits:
             made = emission.makes(tags.pattern)
-            new = tags if made == tags.pattern else Tags((made,), foreign=True)
+            new = tags if made == tags.pattern else Tags((made,), foreign=True, certain=tags.certain or "*" not in made)
             label = way.label if emission.label is None else emission.label
             source = getattr(next((t for t in self.config.streams if self._is(stop.node, t.name)), None), "stream", "")
             onward = Way(label, stop.node, None, source, way.hops + 1)
@@ -432,7 +439,7 @@ class Builder:
     def _arrive(self, origin: str, tags: Tags, way: Way, kind: EdgeKind, conditions: tuple[str, ...]) -> None:
         if way.outputs is not None:
             for number in way.outputs:
-                self._edge(origin, self.outputs[number], kind, str(tags), conditions)
+                self._edge(origin, self.outputs[number], kind, tags, conditions)
             return
         rest: Tags | None = tags
         copied = False
@@ -441,19 +448,19 @@ class Builder:
                 continue
             part = stop.takes(tags, way.source).part
             if part is not None:
-                self._edge(origin, stop.outputs[0], kind, str(part), conditions)
+                self._edge(origin, stop.outputs[0], kind, part, conditions)
             if rest is not None:
                 rest = stop.takes(rest, way.source).rest
         copied = any(s.kind == "task" and s.takes(tags, way.source).part for s in self.stages[""])
-        if rest is not None and not rest.is_open and not copied:
+        if rest is not None and rest.certain and not copied:
             self._lose(origin, rest)
 
     def _lose(self, origin: str, tags: Tags) -> None:
         shown = self.lost.setdefault(origin, [])
-        if str(tags) not in shown:
-            shown.append(str(tags))
+        if tags not in shown:
+            shown.append(tags)
 
-    def _edge(self, source: str, target: str, kind: EdgeKind, tags: str, conditions: tuple[str, ...]) -> None:
+    def _edge(self, source: str, target: str, kind: EdgeKind, tags: Tags | None, conditions: tuple[str, ...]) -> None:
         if not target:
             return
         known = self.flows.setdefault((source, target, kind), {}).setdefault(tags, [])
@@ -474,7 +481,7 @@ class Builder:
                 continue
             for id_, output in zip(self.outputs, self.config.outputs, strict=True):
                 if output.plugin.takes_metrics and output.matches is not None and output.matches(tag):
-                    self._edge(by_label[maker.label], id_, "metrics", tag, ())
+                    self._edge(by_label[maker.label], id_, "metrics", Tags((tag,)), ())
 
     def _nowhere(self) -> None:
         for origin, tags in self.lost.items():
@@ -485,10 +492,7 @@ class Builder:
 
     def _finished(self, title: str) -> Graph:
         starts = {n.id for n in self.nodes if n.kind in ("container", "input")}
-        edges = [
-            Edge(source, target, kind, tuple((tags, tuple(conditions)) for tags, conditions in flows.items()))
-            for (source, target, kind), flows in self.flows.items()
-        ]
+        edges = [Edge(source, target, kind, told(flows)) for (source, target, kind), flows in self.flows.items()]
         reached = set(starts)
         grown = True
         while grown:
@@ -504,6 +508,17 @@ class Builder:
             self.notes.append("there are more ways than are followed: some edges are missing")
         edges.sort(key=lambda e: (order[e.source], order[e.target], e.kind))
         return Graph(title, nodes, tuple(edges), tuple(self.notes))
+
+
+def told(flows: Mapping[Tags | None, list[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Of an edge, without those that are part of others."""
+    sets = [tags for tags in flows if tags is not None]
+    out: dict[tuple[str, tuple[str, ...]], None] = {}
+    for tags, conditions in flows.items():
+        wider = (s for s in sets if tags is not None and s != tags and s.covers(tags) and not tags.covers(s))
+        if not any(flows[one] == conditions for one in wider):
+            out[str(tags) if tags is not None else "", tuple(conditions)] = None
+    return tuple(out)
 
 
 def is_inner(built: Built[Any]) -> bool:

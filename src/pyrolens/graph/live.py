@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pyrolens.graph.model import Graph, Node, Rate
+from pyrolens.graph.model import ELSEWHERE, Graph, Node, Rate
 from pyrolens.problems import ConfigError, Problem
 
 PATH = "/api/v1/metrics"
@@ -117,5 +117,8 @@ def missing(graph: Graph, reading: Reading) -> list[str]:
     return [
         f"{n.kind} {n.label}"
         for n in graph.nodes
-        if (kind := KINDS.get(n.kind)) and n.kind != "processor" and n.label not in reading.counted[kind]
+        if (kind := KINDS.get(n.kind))
+        and n.kind != "processor"
+        and n.head != ELSEWHERE
+        and n.label not in reading.counted[kind]
     ]

@@ -11,6 +11,9 @@ EdgeKind = Literal["flow", "emit", "copy", "metrics"]
 """flow: records go on. emit: they enter again under another tag. copy: a stream task looks at them, and they go their
 own way, too. metrics: numbers that a plugin counts."""
 
+ELSEWHERE = "input elsewhere"
+"""Head of the node that stands for the inputs of a config that has none."""
+
 
 @dataclass(frozen=True)
 class Rate:

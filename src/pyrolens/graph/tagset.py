@@ -45,6 +45,8 @@ class Tags:
     """Tests that they do not pass."""
     foreign: bool = False
     """They do not come from Docker's log drivers, so none of them looks as if it did."""
+    certain: bool = True
+    """Records with each of them may well come; of an input whose peers choose the tags nobody knows."""
 
     def __str__(self) -> str:
         text = " & ".join([*self.inside, *(test.text for test in self.tests)])
@@ -65,6 +67,12 @@ class Tags:
     def is_open(self) -> bool:
         """They may be any."""
         return self.inside == ("*",)
+
+    def covers(self, other: "Tags") -> bool:
+        """Whether all of the others are in it, as far as that can be seen at once."""
+        if self.outside or self.tests or self.missed:
+            return self == other
+        return all(any(within(one, pattern) for one in other.inside) for pattern in self.inside)
 
     def by(self, pattern: str) -> Split:
         """With a Match. This is exact, apart from tests."""
