@@ -1,6 +1,7 @@
 """What a config is rehearsed in does not depend on the machine, and leaves nothing behind."""
 
 import os
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -75,3 +76,55 @@ def test_what_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             r.feed("t", [(NS, {})])
     assert (dict(os.environ), sys.stdout) == (before, stdout)
+
+
+LUA = """\
+pipeline:
+  inputs: [{name: forward, unix_path: /tmp/nobody.sock}]
+  filters:
+    - name: lua
+      match: '*'
+      call: look
+      code: |
+        print("loaded")
+        function look(tag, time, record)
+            print("lua saw " .. record.n)
+            return 0, time, record
+        end
+  outputs: [{name: 'null', match: '*'}]
+"""
+
+
+def test_what_lua_prints_is_a_note(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("lupa")
+    print("before")
+    with Rehearsal(config(tmp_path, LUA, "router.yaml")) as r:
+        notes = r.feed("t", [(NS, {"n": 1}), (NS, {"n": 2})]).notes
+    print("after")
+    assert {note.level for note in notes} == {"print"}
+    assert [note.text for note in notes] == ["loaded", "lua saw 1", "lua saw 2"]
+    assert capfd.readouterr() == ("before\nafter\n", "")
+
+
+SAMPLING = """\
+pipeline:
+  inputs:
+    - name: forward
+      unix_path: /tmp/nobody.sock
+      processors:
+        logs: [{name: sampling, type: probabilistic, sampling_settings: {sampling_percentage: 50}, sample_logs: on}]
+  outputs: [{name: 'null', match: '*'}]
+"""
+
+
+def test_dice_fall_the_same_way_each_time(tmp_path: Path) -> None:
+    loaded = config(tmp_path, SAMPLING, "router.yaml")
+    random.seed(7)
+    before = random.getstate()
+    kept = []
+    for _ in range(2):
+        with Rehearsal(loaded) as r:
+            kept.append([len(r.feed("t", [(NS, {"n": n})]).arrivals) for n in range(40)])
+    assert random.getstate() == before
+    assert kept[0] == kept[1]
+    assert 10 < sum(kept[0]) < 30

@@ -33,9 +33,12 @@ class Rehearsal:
         self.config = config
         self._clock = VirtualClock(now_ns)
         surroundings = Surroundings(config, environ)
-        with surroundings.around():
+        printed: list[str] = []
+        with surroundings.around(printed.append):
             self._router = Rehearsed(config, self._clock)
         self._pipeline = self._router.pipeline
+        for line in printed:
+            self._printed(line)
         self._encoders: dict[str, Encoder] = {}
         self._around: Callable[[], AbstractContextManager[None]] = nullcontext
         if surroundings.needed:

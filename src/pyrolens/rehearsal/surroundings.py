@@ -1,19 +1,23 @@
 """What a config is rehearsed in, in place of this process's own: variables, the time zone, the standard output."""
 
-import io
 import os
-import sys
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from pyrolens.config import Config
+from pyrolens.rehearsal.printed import of_all, of_python
 
 LOOKED_AT = ("PYROLENS_JOIN_PARTIAL_MESSAGES",)
 """Variables that plugins look at while they are made."""
 SCRIPTS = {"lua", "python"}
 """Filters that may look at all of them, at any time."""
 PRINTING = {"python", "stdout"}
+THROWING = {"python", "sampling"}
+"""Filters that may throw dice."""
+SEED = 0
 ZONE = "TZ"
 CONTAINERS = "UTC"
 """The time zone of a container, if nobody says another."""
@@ -26,7 +30,9 @@ class Surroundings:
         of_inputs = [p for built in config.inputs for p in built.processors]
         of_outputs = [p for built in config.outputs for p in built.processors]
         plugins = {built.plugin.name for built in (*config.filters, *of_inputs, *of_outputs)}
-        self._prints = bool(plugins & PRINTING or config.streams)
+        prints = plugins & PRINTING or config.streams
+        self._printing = of_all if "lua" in plugins else of_python if prints else None
+        self._dice: Any = random.Random(SEED).getstate() if plugins & THROWING else None
         wanted: dict[str, str | None] = {}
         if environ is not None:
             wanted |= {name: environ.get(name) for name in LOOKED_AT}
@@ -39,23 +45,38 @@ class Surroundings:
     @contextmanager
     def around(self, tell: Callable[[str], None] = lambda line: None) -> Iterator[None]:
         """`tell`: gets each line that is printed meanwhile."""
+        with ExitStack() as stack:
+            if self._printing is not None:
+                stack.enter_context(self._printing(tell))
+            if self._others:
+                stack.enter_context(self._variables())
+            if self._dice is not None:
+                stack.enter_context(self._own_dice())
+            yield
+
+    @contextmanager
+    def _variables(self) -> Iterator[None]:
         own = {name: os.environ.get(name) for name in self._others}
         put(self._others)
-        stdout, printed = sys.stdout, io.BytesIO()
-        if self._prints:
-            sys.stdout = io.TextIOWrapper(printed, "utf-8", "surrogateescape", write_through=True)
         try:
             yield
         finally:
-            text = printed.getvalue()
-            sys.stdout = stdout
             put(own)
-            for line in text.decode("utf-8", "surrogateescape").splitlines():
-                tell(line)
+
+    @contextmanager
+    def _own_dice(self) -> Iterator[None]:
+        """They fall the same way each time."""
+        own = random.getstate()
+        random.setstate(self._dice)
+        try:
+            yield
+        finally:
+            self._dice = random.getstate()
+            random.setstate(own)
 
     @property
     def needed(self) -> bool:
-        return self._prints or bool(self._others)
+        return bool(self._printing or self._others or self._dice)
 
 
 def has_local_times(config: Config) -> bool:
