@@ -60,16 +60,25 @@ def test_shortened() -> None:
     assert shortened("abcdefg", 6) == "abcde…"
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_need_an_extra_and_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    show([line(("text", "bold red"))])
+    assert terminal.getvalue() == "text\n"
+
+
 def test_plain_without_a_terminal_and_in_colour_in_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = [line(("secret", "bold red"), " and\x1b[2J", ("  ", "dim"))]
     show(page, lambda text: text.replace("secret", "***"))
     assert capsys.readouterr().out == "*** and�[2J\n"
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)

@@ -6,11 +6,9 @@ from typing import Any
 
 from pyrolens.check.tags import new_tags
 from pyrolens.config import Built
-from pyrolens.config.fluentd.filters.base import Wrapped
 from pyrolens.config.processors import Conditional
 from pyrolens.explain.conditions import Question
 from pyrolens.explain.flow import ALL, Flow, Outcome, doubtful, edits, entering, looks
-from pyrolens.explain.steps_fluentd import FLUENTD
 from pyrolens.explain.wording import condition_text, where_text
 from pyrolens.plugin import Filter
 from pyrolens.records.template import Template
@@ -23,19 +21,25 @@ def outcomes(built: Built[Filter], flow: Flow) -> Iterator[Outcome]:
     plugin: Any = built.plugin
     if isinstance(plugin, Conditional):
         yield from _conditional(built, plugin, flow)
-    elif isinstance(plugin, Wrapped):
-        step: Step = FLUENTD.get(plugin.name) or edits
-        yield from step(built, plugin.said, flow)
-    else:
-        step = STEPS.get(plugin.name) or edits
-        yield from step(built, plugin, flow)
+        return
+    step = step_of(plugin) or edits
+    yield from step(built, getattr(plugin, "said", plugin), flow)
+
+
+def step_of(plugin: Any) -> Step | None:
+    """None: it edits records, and lets each go on."""
+    if not hasattr(plugin, "said"):
+        return STEPS.get(plugin.name)
+    from pyrolens.explain.steps_fluentd import FLUENTD  # few configs are in Fluentd's language
+
+    return FLUENTD.get(plugin.name)
 
 
 def decides(built: Built[Filter]) -> bool:
     """Whether it may do anything but edit."""
     plugin: Any = built.plugin
     inner = plugin.inner if isinstance(plugin, Conditional) else plugin
-    return inner.name in (FLUENTD if isinstance(plugin, Wrapped) else STEPS) and inner.name not in EDITORS
+    return step_of(inner) is not None and inner.name not in EDITORS
 
 
 def _conditional(built: Built[Filter], plugin: Conditional, flow: Flow) -> Iterator[Outcome]:
