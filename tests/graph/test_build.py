@@ -148,6 +148,18 @@ def test_one_input_and_one_output_need_no_match() -> None:
     assert edges(graph) == ["dummy.0 → stdout.0 flow a"]
 
 
+def test_tags_that_grow_in_a_circle() -> None:
+    rewrite = "[FILTER]\n    Name rewrite_tag\n    Match {}*\n    Rule $log . {}.$TAG false\n"
+    text = "[INPUT]\n    Name dummy\n    Tag a\n" + rewrite.format("a", "b") + rewrite.format("b", "a")
+    assert edges(of_text(text + "[OUTPUT]\n    Name stdout\n    Match *\n")) == [
+        "dummy.0 → rewrite_tag.0 flow a",
+        "rewrite_tag.0 → rewrite_tag.1 emit b.*: $log ~ .",
+        "rewrite_tag.0 → stdout.0 flow a.*: no rule fits, a: no rule fits",
+        "rewrite_tag.1 → rewrite_tag.0 emit a.*: $log ~ .",
+        "rewrite_tag.1 → stdout.0 flow b.*: no rule fits",
+    ]
+
+
 def test_a_part_of_a_config() -> None:
     graph = of_file(ROOT / "examples/color-app/extra.conf", "config")
     assert edges(graph)[:3] == [

@@ -26,6 +26,8 @@ MOST_STEPS = 5000
 """Arrivals of a set of tags at a filter; a config with more is not followed to its end."""
 MOST_HOPS = 12
 """Times that records enter again."""
+LONG = 3
+"""Times after which a tag is followed by the pattern of all that a rule makes."""
 SOCKET = "*-firelens-*"
 
 
@@ -423,7 +425,8 @@ class Builder:
         if way.hops >= MOST_HOPS:
             return
         for emission in stop.emits:
-            made = emission.makes(tags.pattern)
+            # a tag that grows in a circle is soon followed as all that it may become
+            made = emission.makes(tags.pattern if way.hops < LONG else ANY)
             new = tags if made == tags.pattern else Tags((made,), foreign=True, certain=tags.certain or "*" not in made)
             label = way.label if emission.label is None else emission.label
             source = getattr(next((t for t in self.config.streams if self._is(stop.node, t.name)), None), "stream", "")
