@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from pyrolens.check.catalogue import RULES
 from pyrolens.check.mends import distance, sole
 from pyrolens.cli import main
+from tests.check.test_recorded import CASES as ALL_RECORDED
 
 IN = "[INPUT]\n    Name dummy\n    Tag app\n"
 OUT = "[OUTPUT]\n    Name stdout\n    Match *\n"
 YAML = "pipeline:\n  inputs:\n    - name: dummy\n      tag: app\n  outputs:\n    - name: stdout\n      match: '*'\n"
-SEARCH = "    Match *\n    tls On\n    AWS_Auth On\n    AWS_Region us-east-1\n    Host "
+SEARCH = "    Match *\n    Port 443\n    tls On\n    AWS_Auth On\n    AWS_Region us-east-1\n    Host "
 AWS = "public.ecr.aws/aws-observability/aws-for-fluent-bit:init-2.32.0"
 AOSS = "a1.us-east-1.aoss.amazonaws.com"
+
+
+RECORDED = [found for found in ALL_RECORDED if not found.case.get("refused")]
 
 
 def task(options: str = '"Name": "null"', firelens: str = '"type": "fluentbit"', more: str = "", head: str = "") -> str:
@@ -34,7 +38,9 @@ S3 = task('"Name": "s3", "region": "us-east-1", "bucket": "b", "use_put_object":
 ROUTER = task(firelens='"type": "fluentbit", "options": {@}')
 FILTER = "[FILTER]\n    Name multiline\n    Match *\n    multiline.key_content log\n    Mode @\n"
 EXEC = "[INPUT]\n    Name exec\n    Command true\n    Parser @\n"
-SERVERLESS = f'"Name": "es", "Host": "{AOSS}", "AWS_Auth": "On", "AWS_Region": "us-east-1"'
+SERVERLESS = f'"Name": "es", "Host": "{AOSS}", "Port": "443", "tls": "On", "AWS_Auth": "On", "AWS_Region": "us-east-1"'
+DOMAIN = "a1.us-east-1.es.amazonaws.com\n"
+PORT = "    Port 443\n"
 FARGATE = '"requiresCompatibilities": ["FARGATE"], '
 HTTP = "[OUTPUT]\n    Name http\n"
 CASES: list[tuple[str, str, str, str, str | None]] = [
@@ -81,6 +87,13 @@ CASES: list[tuple[str, str, str, str, str | None]] = [
     ("PL239", "a.conf", IN + HTTP + "    Match *\n    net.dns.@ LEGACY\n", "mode", "resolver"),
     ("PL249", "a.conf", IN + HTTP + "@    Match *\n    Port 443\n", "", "    tls On\n"),
     ("PL249", "a.yaml", YAML.replace("stdout\n", "http\n@") + "      port: 443\n", "", "      tls: On\n"),
+    (
+        "PL250",
+        "a.conf",
+        IN + "[OUTPUT]\n    Name es\n@    tls On\n    Match *\n    Host " + DOMAIN,
+        "",
+        "    Port 443\n",
+    ),
     ("TD004", "task.json", task(firelens='"type": "@"'), "fluent-bit", "fluentbit"),
     ("TD011", "task.json", ROUTER.replace("@", '"enable-ecs-log-metadata": "@"'), "yes", "true"),
     ("TD012", "task.json", ROUTER.replace("@", '"@": "true"'), "enable_ecs-log-metadata", "enable-ecs-log-metadata"),
@@ -136,6 +149,26 @@ def test_it_is_mended_and_all_else_stays_byte_for_byte(
     main(["check", "--fix", file])
     assert Path(file).read_bytes() == after
     assert main(["check", "--diff", file]) == 0
+
+
+def test_what_fluent_bit_starts_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the recorded configs, but for a = that can only have been meant otherwise."""
+    changed = set()
+    for found in RECORDED[::6]:
+        folder = tmp_path / found.id
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        files = {name: text.encode() for name, text in found.case["files"].items() if not name.startswith("/")}
+        for name, text in files.items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_bytes(text)
+        main(["check", "--fix", found.case["main"]])
+        if any(Path(name).read_bytes() != text for name, text in files.items()):
+            changed.add(found.id)
+    capsys.readouterr()
+    assert changed <= {"cl-key-equals-spaced"}
 
 
 def test_every_mend_has_a_case() -> None:

@@ -166,7 +166,19 @@ def no_tls(context: Context) -> Iterator[Finding]:
             yield Finding(message, entry.value_place, "set tls On")
 
 
+def closed_port(context: Context) -> Iterator[Finding]:
+    """A domain of Amazon's, which listens on 80 and 443 only."""
+    for section in context.plugins("output", "es", "opensearch"):
+        host, port = section.get("host"), text(section, "port") or "9200"
+        amazon = host and re.search(r"\.(?:es|aoss)\.amazonaws\.com$", str(host.value))
+        if host and amazon and port not in ("80", "443") and "$" not in port and not section.get("cloud_id"):
+            entry = section.get("port") or host
+            message = f"port {port} of {host.value} is closed: it listens on 443, and perhaps on 80"
+            yield Finding(message, entry.value_place, "set Port 443 and tls On")
+
+
 RETRY = "    Retry_Limit 5\n"
+NO_TYPE = "    Suppress_Type_Name On\n"
 OPENSEARCH = "[OUTPUT]\n    Name opensearch\n    Match *\n    Host search.example.com\n    tls On\n"
 EXAMPLE_S3 = '{"logDriver": "awsfirelens", "options": {"Name": %s, "region": "us-east-1", "bucket": "logs"%s}}'
 GROUPS = (
@@ -307,5 +319,19 @@ RULES = [
         good=IN + "[OUTPUT]\n    Name http\n    Match *\n    Host logs.example.com\n    Port 443\n    tls On\n" + RETRY,
         find=no_tls,
         mend=mends.tls_on,
+    ),
+    Rule(
+        "PL250",
+        "error",
+        "a port that Amazon OpenSearch Service does not have",
+        "Domains and collections of Amazon OpenSearch Service listen on 443, and domains that do not ask for HTTPS on"
+        " 80, too. The port of the output is 9200 unless it is set.",
+        "Set `Port 443` and `tls On`.",
+        bad=IN + OPENSEARCH.replace("search.example.com", "«search-a1.us-east-1.es.amazonaws.com»") + NO_TYPE,
+        good=IN
+        + OPENSEARCH.replace("search.example.com", "search-a1.us-east-1.es.amazonaws.com\n    Port 443")
+        + NO_TYPE,
+        find=closed_port,
+        mend=mends.port_443,
     ),
 ]

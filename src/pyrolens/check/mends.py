@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from pyrolens.check.context import text
+from pyrolens.check.context import is_on, text
 from pyrolens.check.edits import Edit, Source
 from pyrolens.config.core import connection_options, names_of
 from pyrolens.config.elsewhere import FLUENT_BIT
@@ -303,6 +303,12 @@ def serverless_name(problem: Problem, source: Source) -> Edit | None:
 def tls_on(problem: Problem, source: Source) -> Edit | None:
     section = _section_at(problem.place, source) if problem.place else None
     return with_option(section, source, "tls", "On") if section and not text(section, "tls") else None
+
+
+def port_443(problem: Problem, source: Source) -> Edit | None:
+    section = _section_at(problem.place, source) if problem.place else None
+    certain = section is not None and is_on(section, "tls") and not text(section, "port")
+    return with_option(section, source, "Port", "443") if section and certain else None
 
 
 def first_slash(problem: Problem, source: Source) -> Edit | None:

@@ -140,10 +140,11 @@ RULES = [
         "Set `AWS_Service_Name aoss`.",
         bad=IN
         + "[OUTPUT]\n    Name opensearch\n    Match *\n    Host «a1.us-east-1.aoss.amazonaws.com»\n    tls On\n"
-        + "    AWS_Auth On\n    AWS_Region us-east-1\n    Suppress_Type_Name On\n",
+        + "    Port 443\n    AWS_Auth On\n    AWS_Region us-east-1\n    Suppress_Type_Name On\n",
         good=IN
         + "[OUTPUT]\n    Name opensearch\n    Match *\n    Host a1.us-east-1.aoss.amazonaws.com\n    tls On\n"
-        + "    AWS_Auth On\n    AWS_Region us-east-1\n    AWS_Service_Name aoss\n    Suppress_Type_Name On\n",
+        + "    Port 443\n    AWS_Auth On\n    AWS_Region us-east-1\n    AWS_Service_Name aoss\n"
+        "    Suppress_Type_Name On\n",
         find=serverless,
         mend=mends.serverless_name,
     ),
