@@ -7,7 +7,7 @@ import pytest
 
 from pyrolens.delivery import buffer, outcome
 from pyrolens.delivery import spool as spools
-from pyrolens.delivery.outcome import Limits, Outcome
+from pyrolens.delivery.outcome import Chunk, Limits, Outcome
 from tests.delivery.test_delivery import Run, Script
 from tests.delivery.test_spool import spool_in, stored
 
@@ -97,3 +97,16 @@ def test_on_disk_and_from_an_earlier_run(tmp_path: Path, clock: Clock) -> None:
         assert not later.delivery.unfinished
 
     asyncio.run(main())
+
+
+def test_the_oldest_on_disk_is_the_next_to_be_read(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path / "o")
+    for n in (100.0, 101.0, 102.0):
+        assert spool.put(Chunk("t", [b"x"], 1, 1, f"{n}", born=n))
+    for n in (100.0, 101.0, 102.0):
+        assert spool.oldest == n
+        taken = spool.take()
+        assert taken
+        assert taken[0].born == n
+    assert spool.oldest is None
+    spool.close()

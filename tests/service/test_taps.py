@@ -310,6 +310,28 @@ def test_afterwards_the_pipeline_is_made_of_the_very_objects_from_before(tmp_pat
     asyncio.run(main())
 
 
+def test_a_router_that_another_takes_over_from_is_as_it_was(tmp_path: Path) -> None:
+    async def main() -> None:
+        old, new = made(tmp_path), made(tmp_path)
+        before, after = parts(old), parts(new)
+        taps, others = Taps(old, Said(), on=True), Taps(new, Said(), on=True)
+        listener = taps.answer(asked("point=*&rate=0"))
+        assert isinstance(listener, Listener)
+        others.succeed(taps)
+        assert same(before, parts(old))
+        assert not same(after, parts(new))
+        assert (taps.listeners, others.listeners) == ([], [listener])
+        env = new.inputs[1]
+        new.pipeline.feed("in2", [(1, {"log": "x"})], Receipt(1, lambda _: None), env._processors, env.way)
+        assert listener.counts.seen > 0
+        listener.close()
+        await asyncio.sleep(0)
+        assert others.listeners == []
+        assert not any(gate.watch for gate in new.gates.values())
+
+    asyncio.run(main())
+
+
 def test_a_defect_of_ours_ends_the_listening_and_nothing_else(tmp_path: Path) -> None:
     async def main() -> None:
         router, log = made(tmp_path), Said()
@@ -462,6 +484,24 @@ def test_a_client_that_goes_is_noticed() -> None:
     with_stream(Endless(), go)
 
 
+class Wire(asyncio.Transport):
+    def is_closing(self) -> bool:
+        return False
+
+
+def test_a_client_that_goes_at_once_is_noticed_too() -> None:
+    async def main() -> None:
+        streamed = Endless()
+        connection = http_server._Connection(HttpServer(lambda request: streamed))
+        connection.connection_made(Wire())
+        connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
+        connection.connection_lost(None)  # before the first part was asked for
+        await asyncio.sleep(0)
+        assert (streamed.closed, streamed.parts) == (1, 2**30)
+
+    asyncio.run(main())
+
+
 def test_a_stream_that_fails_is_closed() -> None:
     class Failing(Endless):
         async def next(self) -> bytes:
@@ -474,3 +514,56 @@ def test_a_stream_that_fails_is_closed() -> None:
         assert (await reader.read()).endswith(b"x")
 
     with_stream(Failing(1), read)
+
+
+FLUENTD = """
+<source>
+  @type sample
+  tag app
+  sample {"n": 1}
+</source>
+<filter **>
+  @type grep
+  @id only
+  <regexp>
+    key n
+    pattern /1/
+  </regexp>
+</filter>
+<match app>
+  @type relabel
+  @label @OTHER
+</match>
+<label @OTHER>
+  <match **>
+    @type null
+    @id last
+  </match>
+</label>
+"""
+
+
+def test_labels_of_a_config_in_fluentds_language(tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "fluent.conf"
+        path.write_text(FLUENTD)
+        router = Running(load(str(path)))
+        env = router.inputs[0]
+
+        def feed() -> None:
+            router.pipeline.feed("app", [(1, {"n": "1"})], Receipt(1, lambda _: None), env._processors, env.way)
+
+        feed()
+        before = parts(router)
+        taps = Taps(router, Said(), on=True)
+        listener = taps.answer(asked("point=*&rate=0"))
+        assert isinstance(listener, Listener)
+        feed()
+        lines = [json.loads(line) for line in (await listener.next()).splitlines()]
+        assert [one["record"] for one in lines[1:]] == [{"n": "1"}] * 4
+        assert [one["point"].partition(":")[0] for one in lines[1:]] == ["input", "after", "after", "output"]
+        listener.close()
+        await asyncio.sleep(0)
+        assert same(before, parts(router))
+
+    asyncio.run(main())

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -104,6 +105,35 @@ def test_records_as_text_and_as_json(tmp_path: Path) -> None:
         assert json.loads((await it.run("--list", "--json"))[1][0]) == lines
 
     with_tap(tmp_path, test)
+
+
+def test_what_it_records_is_a_sample_for_diff_and_test(tmp_path: Path) -> None:
+    async def test(it: Tap) -> None:
+        _, lines, _ = await it.run("--json", "-n", "10")
+        (tmp_path / "sample.jsonl").write_text("\n".join(lines) + "\n")
+
+    with_tap(tmp_path, test)
+    old, new = tmp_path / "router.conf", tmp_path / "new.conf"
+    new.write_text(old.read_text().replace("Regex level error", "Regex level info"))
+    said = pyrolens("diff", str(old), str(new), "--sample", str(tmp_path / "sample.jsonl"))
+    assert (said.returncode, said.stdout.splitlines()[0]) == (1, "10 of 10 lines differ"), said.stderr
+    (tmp_path / "routing.pyrolens.yaml").write_text(
+        "subject: router.conf\ntests:\n  - name: errors pass\n    given: {recorded: sample.jsonl}\n"
+        "    expect:\n      nothing_else: false\n      to: {null.0: NUMBER}\n".replace("NUMBER", str(errors(tmp_path)))
+    )
+    said = pyrolens("test", str(tmp_path))
+    assert (said.returncode, said.stderr) == (0, ""), said.stdout
+
+
+def errors(folder: Path) -> int:
+    """In the sample."""
+    return sum('"level":"error"' in line for line in (folder / "sample.jsonl").read_text().splitlines())
+
+
+def pyrolens(*args: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "pyrolens", *args], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
 
 
 def test_what_is_not_shown_is_told(tmp_path: Path) -> None:
