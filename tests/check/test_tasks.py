@@ -1,11 +1,15 @@
 """What rules about task definitions find besides their examples, and what they are silent about."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from pyrolens.check.rule import BEGIN
+from pyrolens.check.catalogue import RULES
+from pyrolens.check.rule import BEGIN, unmarked
 from pyrolens.check.structure import OUT
 from pyrolens.check.tasks.example import CHECK, FARGATE, FILE, HEALTH, LOGS, ON, ROLES, USES, task
 from tests.check.test_rules import found, marked
@@ -160,3 +164,46 @@ def test_what_is_fetched_needs_the_policy(tmp_path: Path, monkeypatch: pytest.Mo
         problems = [p for p in found(example, tmp_path, monkeypatch, policy) if p.code == "TD024"]
         places = [(p.place.file, p.place.line, p.place.column, p.place.length) for p in problems if p.place]
         assert places == [marked(example)] * told
+
+
+ODD = st.sampled_from(
+    [
+        "",
+        " ",
+        "0",
+        "-1",
+        "²",
+        "9" * 40,
+        "1.5",
+        "true",
+        "${X}",
+        "<x>",
+        "$TAG",
+        "a\nb",
+        "*",
+        "/",
+        "arn:",
+        "\\",
+        "[",
+        "]]",
+        "{",
+        "é",
+    ]
+)
+EXAMPLES = [rule.bad for rule in RULES.values() if rule.bad.startswith("{")]
+VALUE = re.compile(r'(?<=: )(?:"[^"\n]*"|\d+|true|false)|(?<=\[)"[^"\n]*"')
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_odd_values_are_told_and_end_nothing(
+    data: st.DataObject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = unmarked(data.draw(st.sampled_from(EXAMPLES)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        spots = list(VALUE.finditer(example))
+        spot = data.draw(st.sampled_from(spots))
+        odd = data.draw(ODD | st.integers(-1, 2**70) | st.none() | st.just([]) | st.just({}))
+        example = example[: spot.start()] + json.dumps(odd) + example[spot.end() :]
+    for problem in found(example, tmp_path, monkeypatch):
+        assert problem.message

@@ -1,5 +1,6 @@
 """What a rule may look at: the task, the sections of the router's config with places, and the tags that can be."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -222,6 +223,11 @@ def text(section: Section, key: str) -> str:
     """The value of an option as it is written; "" without one."""
     entry = section.last(key)
     return str(entry.value) if entry else ""
+
+
+def is_number(text: str) -> bool:
+    """Digits only, and not so many that nobody means them."""
+    return re.fullmatch(r"[0-9]{1,18}", text) is not None
 
 
 def is_on(section: Section, key: str, default: bool = False) -> bool:

@@ -7,7 +7,7 @@ memory, amazon-ecs-firelens-examples, examples/fluent-bit/oomkill-prevention (bo
 
 from collections.abc import Iterator
 
-from pyrolens.check.context import Context, text
+from pyrolens.check.context import Context, is_number, text
 from pyrolens.check.images import is_ours
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.structure import OUT
@@ -33,15 +33,16 @@ def lines_beyond_memory(context: Context) -> Iterator[Finding]:
     if any(c.open & {"memory", "memoryReservation"} for c in task.containers):
         return
     free = task.memory * MIB - sum(max(c.memory, c.memory_reservation) for c in task.containers) * MIB
-    limits = [c.log.options[BUFFER_LIMIT] for c in context.firelens if c.log and BUFFER_LIMIT in c.log.options]
-    numbers = [int(limit.text) for limit in limits if limit.text.isascii() and limit.text.isdigit()]
+    written = [c.log.options[BUFFER_LIMIT] for c in context.firelens if c.log and BUFFER_LIMIT in c.log.options]
+    limits = [limit for limit in written if is_number(limit.text)]
+    numbers = [int(limit.text) for limit in limits]
     if numbers and sum(numbers) * LINE > free:
         needed = sum(numbers) * LINE // MIB
         message = (
             f"{BUFFER_LIMIT} counts lines: {sum(numbers)} lines of {LINE} bytes are {needed} MiB, and the task has"
             f" {max(free, 0) // MIB} MiB beside its containers"
         )
-        largest = max(limits, key=lambda limit: int(limit.text) if limit.text.isdigit() else 0)
+        largest = max(limits, key=lambda limit: int(limit.text))
         yield Finding(message, largest.place, f"for these, write at most {max(free, 0) // LINE // len(numbers)}")
 
 
@@ -90,7 +91,7 @@ def chunks_beyond_memory(context: Context) -> Iterator[Finding]:
     inputs = [s for s in context.plugins("input") if text(s, "storage.type").lower() == "filesystem"]
     known = [e for s in context.document.of("service") for e in s.all("storage.max_chunks_up")]
     written = str(known[-1].value) if known else ""
-    most = int(written) if written.isdigit() else CHUNKS_UP
+    most = int(written) if is_number(written) else CHUNKS_UP
     needed = 2 * len(inputs) * most * CHUNK
     if memory and needed > memory:
         kinds = [e for s in inputs for e in s.all("storage.type")]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pyrolens.check import mends
-from pyrolens.check.context import Context
+from pyrolens.check.context import Context, is_number
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.structure import OUT
 from pyrolens.check.tasks.example import FARGATE, FILE, HEALTH, ON, ROLES, task
@@ -48,7 +48,7 @@ def grace_and_stop(context: Context) -> Iterator[Finding]:
             yield Finding(message, router.stop_place, f"set Grace {stop - 2} in [SERVICE] of the extra config file")
         return
     grace = str(said[-1].value)
-    if grace.isdigit() and int(grace) >= stop:
+    if is_number(grace) and int(grace) >= stop:
         message = f"ECS ends the router {stop} seconds after it was told to stop, when its Grace of {grace} is not over"
         hint = f"set Grace {max(stop - 2, 1)}, or a larger stopTimeout"
         yield Finding(message, said[-1].value_place, hint)
