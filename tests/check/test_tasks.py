@@ -203,7 +203,7 @@ def test_odd_values_are_told_and_end_nothing(
     for _ in range(data.draw(st.integers(1, 4))):
         spots = list(VALUE.finditer(example))
         spot = data.draw(st.sampled_from(spots))
-        odd = data.draw(ODD | st.integers(-1, 2**70) | st.none() | st.just([]) | st.just({}))
+        odd: object = data.draw(ODD | st.integers(-1, 2**70) | st.none() | st.just([]) | st.just({}))
         example = example[: spot.start()] + json.dumps(odd) + example[spot.end() :]
     for problem in found(example, tmp_path, monkeypatch):
         assert problem.message
