@@ -153,10 +153,15 @@ def test_what_a_filter_drops_is_fine(capsys: pytest.CaptureFixture[str], schema:
 
 
 def test_a_record_that_no_output_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = config(tmp_path)
-    out = run(capsys, path, "--tag", "ap.web", "hello", status=1)
-    assert "· http.0  Match app.* does not take the tag ap.web  did you mean 'ap.*'?" in out
-    assert "⇒ reaches no output\n      needed: an output with Match ap.web\n" in out
+    path = config(tmp_path, CONFIG.replace("Match app.*\n    Host", "Match ap.*\n    Host"))
+    out = run(capsys, path, "--tag", "app.web", "hello", status=1)
+    assert "· http.0  Match ap.* does not take the tag app.web  did you mean 'app.*'?" in out
+    assert "⇒ reaches no output\n      needed: an output with Match app.web\n" in out
+
+
+def test_nothing_is_proposed_for_a_match_that_takes_other_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "examples/shop-search/task-definition.json", "--container", "worker", "hello")
+    assert "· grep.0  Match web-firelens* does not take the tag worker-firelens-01234567…\n" in out
 
 
 def test_an_input_whose_records_no_output_takes(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from pyrolens.check.tags import overlap
 from pyrolens.explain.manner import Manner
 from pyrolens.explain.text import Line, line
 from pyrolens.explain.trips import Fate, fate
@@ -53,9 +54,12 @@ def match_of(tag: str, subject: Subject) -> str:
     return tag.replace(known, "*") if known else tag
 
 
-def near_match(match: str, tag: str, subject: Subject) -> str:
-    """What somebody may have meant whose Match does not take the tag, but nearly; "" if nothing is near."""
-    wanted = match_of(tag, subject)
+def near_match(match: str, tag: str, manner: Manner) -> str:
+    """What somebody may have meant whose Match takes no tag that there is, and nearly this one; "" if nothing is
+    near."""
+    if any(overlap(match, known) for known in manner.tags if known != tag):
+        return ""
+    wanted = match_of(tag, manner.subject)
     begins = [f"{wanted[: n + 1]}*" for n, char in enumerate(wanted[:-1]) if char in ".-"]
     options = {option.lower(): option for option in [*begins, wanted]}
     close = get_close_matches(match.lower(), options, n=1, cutoff=0.8)

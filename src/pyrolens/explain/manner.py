@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pyrolens.check.tags import new_tags
 from pyrolens.config import Built
 from pyrolens.explain.items import Items
+from pyrolens.explain.matrix import input_tags
 from pyrolens.explain.text import Line, line, value_text
 from pyrolens.explain.trips import Hide
 from pyrolens.explain.words import place_text
@@ -35,6 +37,17 @@ class Manner:
         """Filters and outputs by their labels."""
         filters, outputs = self.subject.config.filters, self.subject.config.outputs
         return {**{built.label: built for built in filters}, **{built.label: built for built in outputs}}
+
+    @cached_property
+    def tags(self) -> list[str]:
+        """All sets of tags that records may have, as Match is written."""
+        subject = self.subject
+        known = [subject.tag_of(name) for name in subject.containers]
+        sockets = [i for i in subject.config.inputs if known and getattr(i.plugin, "unix_path", None)]
+        known += [tags for i in subject.config.inputs if i not in sockets and (tags := input_tags(i)) != "*"]
+        filters: list[Any] = [built.plugin for built in subject.config.filters]
+        rules = (rule for plugin in filters for rule in getattr(plugin, "rule", ()) if plugin.name == "rewrite_tag")
+        return known + [new_tags(rule.new_tag, "*") for rule in rules]
 
     def brief(self, text: str) -> str:
         """Without secrets, and with long ids cut unless all is wanted."""

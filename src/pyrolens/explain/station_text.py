@@ -48,7 +48,7 @@ def skipped_lines(stations: Sequence[Station], manner: Manner) -> Iterator[Line]
     for station in stations:
         built = manner.built.get(station.label)
         match = getattr(built.plugin, "match", None) if built else None
-        near = near_match(match, station.tag, manner.subject) if match and MISSES in station.why else ""
+        near = near_match(match, station.tag, manner) if match and MISSES in station.why else ""
         hint = f"  did you mean '{near}'?" if near else ""
         yield line(("· ", "dim"), (f"{station.label}  {manner.brief(station.why)}", "dim"), (hint, "yellow"))
 
