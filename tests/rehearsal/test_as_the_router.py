@@ -141,7 +141,7 @@ def test_the_way_of_records_has_no_gap(pipeline: dict[str, Any], batches: list[B
     with tempfile.TemporaryDirectory() as made:
         config = configured(Path(made), pipeline)
         one_after_the_other = {built.label for built in (*config.inputs[0].processors, *config.filters)}
-        order = [built.label for built in (*config.filters, *config.outputs)]
+        order = [*(built.label for built in config.filters), *(built.label for built in config.outputs)]
         with Rehearsal(config, now_ns=T0) as r:
             journeys = [r.feed(tag, events, "forward.0") for tag, events in events_of(batches)] + [r.finish()]
             used, holding = r.used, r.holding
