@@ -57,6 +57,9 @@ def test_what_fluent_bit_does_not_say_is_unknown() -> None:
     assert (found.version, found.memory, found.cpu) == ("fluent-bit 5.1.1", None, None)
     assert found.inputs[0].lag is None
     assert tables(found)[0].rows[0][4] == Cell("?", "dim")
+    assert [cell.text for cell in tables(found)[2].rows[0][4:7]] == ["?", "?", "?"]
+    without = "\n".join(line for line in theirs.splitlines() if not line.startswith("fluentbit_filter_"))
+    assert [table.title for table in tables(seen(without, without))] == ["inputs", "outputs"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,8 @@ def test_names_cannot_steer_the_terminal() -> None:
         (rate, 0.0, "0"), (rate, 0.5, "0.5"), (rate, 3.0, "3"), (rate, 1234.56, "1,235"),
         (count, 999_999, "999,999"), (count, 12_300_000, "12.3M"), (count, 4_000_000_000, "4.0G"),
         (size, 0, "0 B"), (size, 1536, "1.5 KB"), (size, 5_000_000, "4.8 MB"),
-        (ago, 0.0, "0"), (ago, 0.25, "0.2s"), (ago, 12.9, "12s"), (ago, 200, "3m 20s"), (ago, 7500, "2h 5m"),
+        (ago, 0.0, "0"), (ago, 0.25, "0.2s"), (ago, 3, "3s"),
+        (ago, 12.9, "12s"), (ago, 200, "3m 20s"), (ago, 7500, "2h 5m"),
         (ago, 350_000, "4d 1h"),
     ],
 )  # fmt: skip

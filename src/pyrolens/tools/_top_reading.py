@@ -127,9 +127,9 @@ class OutputRow:
     given_up: Counted
     """Chunks whose retries were used up."""
     dropped: Counted
-    waiting: int
-    """Records."""
-    stored: int
+    waiting: int | None
+    """Records; None, as the next two: the router does not say."""
+    stored: int | None
     """Bytes on disk."""
     lag: float | None
     """Seconds since the oldest came of what is not delivered."""
@@ -176,6 +176,9 @@ def view(address: str, before: Reading, now: Reading) -> View:
     def gauge(metric: str, name: str = "") -> int:
         return int(now.get(metric, name) or 0)
 
+    def said(metric: str, name: str) -> int | None:
+        return None if now.get(metric, name) is None else gauge(metric, name)
+
     cpu = "pyrolens_process_cpu_seconds_total"
     inputs = [
         InputRow(
@@ -211,8 +214,8 @@ def view(address: str, before: Reading, now: Reading) -> View:
             counted("fluentbit_output_retries_total", name),
             counted("fluentbit_output_retries_failed_total", name),
             counted("fluentbit_output_dropped_records_total", name),
-            gauge("pyrolens_output_waiting_records", name),
-            gauge("pyrolens_output_stored_bytes", name),
+            said("pyrolens_output_waiting_records", name),
+            said("pyrolens_output_stored_bytes", name),
             now.get("pyrolens_output_lag_seconds", name),
         )
         for name in now.names("fluentbit_output_proc_records_total")

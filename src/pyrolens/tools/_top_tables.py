@@ -25,6 +25,9 @@ class Cell(NamedTuple):
     """"", dim, good, warn or bad."""
 
 
+UNKNOWN = Cell("?", "dim")
+
+
 class Table(NamedTuple):
     title: str
     columns: tuple[str, ...]
@@ -54,8 +57,8 @@ def heading(view: View) -> list[tuple[Cell, ...]]:
 
 
 def tables(view: View, sort: str = "name") -> list[Table]:
-    """`sort`: one of SORTS' values."""
-    return [
+    """Those in which there is something. `sort`: one of SORTS' values."""
+    every = [
         Table(
             "inputs",
             ("records/s", "bytes/s", "records", "lag", "in memory", "state"),
@@ -95,8 +98,8 @@ def tables(view: View, sort: str = "name") -> list[Table]:
                     Cell(f"{size(row.bytes.per_second)}/s", "" if row.bytes.new else "dim"),
                     Cell(count(row.records.total)),
                     lag(row.lag),
-                    Cell(count(row.waiting), "" if row.waiting else "dim"),
-                    Cell(size(row.stored), "" if row.stored else "dim"),
+                    said(row.waiting, count),
+                    said(row.stored, size),
                     trouble(row.retries, "warn"),
                     trouble(row.errors),
                     trouble(row.dropped),
@@ -105,6 +108,7 @@ def tables(view: View, sort: str = "name") -> list[Table]:
             ),
         ),
     ]
+    return [table for table in every if table.rows]
 
 
 KEYS: dict[str, Callable[[Any], float]] = {
@@ -139,8 +143,12 @@ def trouble(counted: Counted, style: str = "bad") -> Cell:
 
 def lag(seconds: float | None) -> Cell:
     if seconds is None:
-        return Cell("?", "dim")
+        return UNKNOWN
     return Cell(ago(seconds), "bad" if seconds >= LATE else "warn" if seconds >= SLOW else "dim" if not seconds else "")
+
+
+def said(value: int | None, text: Callable[[int], str]) -> Cell:
+    return UNKNOWN if value is None else Cell(text(value), "" if value else "dim")
 
 
 def within(used: int, limit: int) -> tuple[str, str]:
@@ -177,7 +185,7 @@ def size(value: float) -> str:
 def ago(seconds: float) -> str:
     """0, 0.3s, 12s, 3m 20s, 2h 5m, 4d 1h"""
     if seconds < 10:
-        return f"{seconds:.1f}s" if seconds >= 0.05 else "0"
+        return f"{seconds:.1f}".removesuffix(".0") + "s" if seconds >= 0.05 else "0"
     whole = int(seconds)
     for unit, name_, part, part_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
         if whole >= unit:
