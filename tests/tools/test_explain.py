@@ -159,6 +159,11 @@ def test_a_record_that_no_output_takes(tmp_path: Path, capsys: pytest.CaptureFix
     assert "⇒ reaches no output\n      needed: an output with Match app.web\n" in out
 
 
+def test_a_tag_that_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, config(tmp_path), "--tag", "ap.web", "hello", status=1)
+    assert "needed: an output with Match ap.web; or did you mean the tag app.web?\n" in out
+
+
 def test_nothing_is_proposed_for_a_match_that_takes_other_tags(capsys: pytest.CaptureFixture[str]) -> None:
     out = run(capsys, "examples/shop-search/task-definition.json", "--container", "worker", "hello")
     assert "· grep.0  Match web-firelens* does not take the tag worker-firelens-01234567…\n" in out

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from pyrolens.check.tags import overlap
+from pyrolens.check.tags import overlap, within
 from pyrolens.explain.manner import Manner
 from pyrolens.explain.text import Line, line
 from pyrolens.explain.trips import Fate, fate
@@ -32,7 +32,9 @@ def end_lines(journey: Journey, manner: Manner) -> Iterator[Line]:
     for tag in tags:
         needed = needed_for(tag, manner.subject)
         if how == "nowhere":
-            yield line(("      needed: ", "dim"), needed)
+            near = near_tag(tag, manner)
+            hint = f"; or did you mean the tag {near}?" if near else ""
+            yield line(("      needed: ", "dim"), needed, (hint, "yellow"))
         else:
             yield line("      ", (f"what is left as {manner.brief(tag)} reaches no output; needed: {needed}", "yellow"))
 
@@ -52,6 +54,14 @@ def match_of(tag: str, subject: Subject) -> str:
     """The Match that takes a tag, whatever the id of the task."""
     known = subject.task.id if subject.task else ""
     return tag.replace(known, "*") if known else tag
+
+
+def near_tag(tag: str, manner: Manner) -> str:
+    """What somebody may have meant whose tag is none that there is; "" if nothing is near."""
+    if any(within(tag, known) for known in manner.tags):
+        return ""
+    known = [match_of(each, manner.subject) for each in manner.tags]
+    return next(iter(get_close_matches(tag, known, n=1, cutoff=0.75)), "")
 
 
 def near_match(match: str, tag: str, manner: Manner) -> str:
