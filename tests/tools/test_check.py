@@ -303,3 +303,9 @@ def test_what_only_looks_like_a_task_definition_is_left_out_of_a_folder(capsys: 
     Path("template.json").write_text(TASK.replace('"x:1"', "${image}"))
     assert check(capsys) == (0, "nothing is wrong\n")
     assert "TD064" in check(capsys, "template.json")[1]
+
+
+def test_a_file_of_the_image_is_shown_by_its_path_there(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("task.json").write_text(TASK.replace("/extra.conf", "/fluent-bit/configs/minimize-log-loss.conf"))
+    found = json.loads(check(capsys, "task.json", "--format", "json")[1])
+    assert [p["file"] for p in found if p["code"] == "TD049"] == ["/fluent-bit/configs/minimize-log-loss.conf"]

@@ -263,7 +263,7 @@ class Reader:
             # an init process writes a part of a file as NUMBER-NAME
             shown = files.get(original) or files.get(base) or files.get(re.sub(r"^\d+-", "", base))
             if shown is None and original in image.paths and "pyrolens-" in original:
-                shown = image.paths[original]  # a file of our own image
+                return replace(place, file=image.paths[original])  # a file of our own image
             return with_text(replace(place, file=os.path.relpath(original if shown is None else shown)))
 
         told = [elsewhere(p, out.file) for p in out.problems]
