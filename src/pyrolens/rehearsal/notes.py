@@ -1,7 +1,27 @@
 """The log of a rehearsal: kept, and shown nowhere."""
 
+from collections.abc import Iterable
+
 from pyrolens.rehearsal.journey import Note
 from pyrolens.service.log import LEVELS, NAMES, Logger, Logs, line_text
+from pyrolens.service.secrets import Mask
+
+
+class LateMask(Mask):
+    """Looks for the secrets only once there is a text: most rehearsals have none to show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._later: list[Iterable[str]] = []
+
+    def add(self, secrets: Iterable[str]) -> None:
+        self._later.append(secrets)
+
+    def __call__(self, text: str) -> str:
+        later, self._later = self._later, []
+        for secrets in later:
+            super().add(secrets)
+        return super().__call__(text)
 
 
 class Notes(Logs):
@@ -9,6 +29,7 @@ class Notes(Logs):
 
     def __init__(self) -> None:
         super().__init__("info")
+        self.masked = LateMask()
         self.kept: list[Note] = []
 
     def say(self, log: Logger, level: int, event: str, fields: dict[str, object]) -> None:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from pyrolens.config import Built, Config, Service
@@ -84,7 +85,7 @@ class Router:
         service = config.service
         self.metrics: Metrics = before.metrics.draft() if before else Metrics()
         self.logs: Logs = logs or (before.logs if before else Logs(service.log_level, service.log_file, self.metrics))
-        self.logs.mask([*secrets_of(plugins_of(config)), service.http_token or ""])
+        self.logs.mask(chain(secrets_of(plugins_of(config)), [service.http_token or ""]))
         self.log = self._log("engine")
         self._problems = Problems()
         limit = read_limit(service.multiline_buffer_limit)
