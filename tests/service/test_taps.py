@@ -17,7 +17,7 @@ from pyrolens.delivery.receipt import Receipt
 from pyrolens.net import http_server
 from pyrolens.net.http_server import Answer, HttpServer, Request
 from pyrolens.service.http_api import HttpApi
-from pyrolens.service.listener import Listener
+from pyrolens.service.listener import SHARE, Listener
 from pyrolens.service.router import Router as Running
 from pyrolens.service.taps import MOST, Taps
 from tests.ports import free_port
@@ -378,10 +378,13 @@ def test_so_many_may_listen_and_no_more(tmp_path: Path) -> None:
         refused = taps.answer(asked(""))
         assert isinstance(refused, Answer)
         assert refused.status == 429
+        assert [one.share for one in taps.listeners] == [SHARE / MOST] * MOST
         for listener in listeners:
             assert isinstance(listener, Listener)
             listener.close()
-        assert isinstance(taps.answer(asked("")), Listener)
+        again = taps.answer(asked(""))
+        assert isinstance(again, Listener)
+        assert again.share == SHARE
 
     asyncio.run(main())
 

@@ -18,7 +18,7 @@ from pyrolens.service.wanted import Wanted
 ROOM = 512 * 1024
 """Bytes that may wait."""
 SHARE = 0.1
-"""Of the router's time."""
+"""Of the router's time, for all that listen together."""
 AT_ONCE = 256
 """Records between two looks at the clock."""
 TELL = 1.0
@@ -63,6 +63,8 @@ class Listener:
         self._size = 0
         self._matched = 0
         self._tokens, self._at = wanted.rate, monotonic()
+        self.share = SHARE
+        """Of the router's time, for this one."""
         self._spare = SHARE
         self._ready = asyncio.Event()
         self._told, self._told_at = Counts(), monotonic()
@@ -87,7 +89,7 @@ class Listener:
     def _refill(self) -> None:
         now = monotonic()
         passed, self._at = now - self._at, now
-        self._spare = min(self._spare + passed * SHARE, SHARE)
+        self._spare = min(self._spare + passed * self.share, self.share)
         rate = self.wanted.rate
         self._tokens = min(self._tokens + passed * rate, max(rate, 1.0))
 

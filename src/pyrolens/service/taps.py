@@ -15,7 +15,7 @@ from pyrolens.net.http_server import Answer, Request, Streamed
 from pyrolens.plugin import Log
 from pyrolens.problems import nearest
 from pyrolens.records.event import Event
-from pyrolens.service.listener import Listener
+from pyrolens.service.listener import SHARE, Listener
 from pyrolens.service.points import Point, Points, wanted
 from pyrolens.service.wanted import NotUnderstoodError, read_wanted
 
@@ -101,6 +101,7 @@ class Taps:
             self._take_off = None
         looking: dict[Point, list[Listener]] = {}
         for listener in self.listeners:
+            listener.share = SHARE / len(self.listeners)
             for point in self._found(listener.wanted.point):
                 looking.setdefault(point, []).append(listener)
         if looking:
