@@ -151,6 +151,65 @@ def test_it_is_mended_and_all_else_stays_byte_for_byte(
     assert main(["check", "--diff", file]) == 0
 
 
+TERRAFORM = """resource "aws_ecs_task_definition" "shop" {
+  family = "shop"
+  container_definitions = jsonencode([
+    {
+      name  = "app" # the shop
+      image = "x:1"
+      logConfiguration = {
+        logDriver = "awsfirelens"
+        options = {
+          Name   = "@cloudwatch_log@"
+          region = "us-east-1"
+          @log_grop_name@     = "/app"
+          log_stream_prefix = "a-"
+        }
+      }
+    },
+    { name = "log_router", image = "r:1", logConfiguration = { logDriver = "none" }
+      firelensConfiguration = { type = "@fluent-bit@" } }
+  ])
+}
+"""
+CLOUDFORMATION = """Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: shop
+      ContainerDefinitions:
+        - Name: app # the shop
+          Image: x:1
+          LogConfiguration:
+            LogDriver: awsfirelens
+            Options:
+              Name: @cloudwatch_log@
+              region: us-east-1
+              @log_grop_name@: /app
+              log_stream_prefix: a-
+        - {Name: log_router, Image: "r:1", LogConfiguration: {LogDriver: none},
+           FirelensConfiguration: {Type: @fluent-bit@, Options: {config-file-type: file, config-file-value: /e.conf}}}
+"""
+RIGHT = {"@cloudwatch_log@": "cloudwatch_logs", "@log_grop_name@": "log_group_name", "@fluent-bit@": "fluentbit"}
+
+
+@pytest.mark.parametrize(("file", "text"), [("main.tf", TERRAFORM), ("template.yaml", CLOUDFORMATION)])
+def test_forms_of_task_definitions_and_the_files_of_their_images(
+    file: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(file).write_text(text.replace("@", ""))
+    Path("e.conf").write_text("[FILTER]\n    Name grep\n    Match *\n    Exclud log x # why\n")
+    Path("Dockerfile").write_text("FROM r\nCOPY e.conf /e.conf\n")
+    main(["check", "--fix", file])
+    wanted = text
+    for wrong, right in RIGHT.items():
+        wanted = wanted.replace(wrong, right)
+    assert Path(file).read_text() == wanted
+    mended = file == "template.yaml"  # the other one names no extra file
+    assert ("Exclude log x # why" in Path("e.conf").read_text()) is mended
+
+
 def test_what_fluent_bit_starts_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,25 +298,62 @@ GOOD = """[SERVICE]
 """
 
 
+IN_YAML = """# the shop
+service:
+  flush: 1
+  log_level: info
+pipeline:
+  inputs:
+    - name: tail
+      tag: app.web
+      path: /var/log/*.log # all of them
+      skip_long_lines: on
+      db: /x.db
+  filters:
+    - name: modify
+      match: app.*
+      rename: log message
+  outputs:
+    - name: "cloudwatch_logs"
+      match: '*'
+      region: us-east-1
+      log_group_name: /app
+      log_stream_prefix: web-
+      auto_create_group: on
+      retry_limit: 5
+"""
+IN_JSON = task(
+    '"Name": "cloudwatch_logs",\n    "region": "us-east-1", "log_group_name": "/app", "log_stream_prefix": "web-",\n'
+    '    "auto_create_group": "On", "Retry_Limit": "5"'
+)
+FORMS = {
+    "a.conf": (GOOD, r"(?m)^    ([A-Za-z]\w*)(?= )|(?<=Name              )(\w+)"),
+    "a.yaml": (IN_YAML, r"(?m)^ +(?:- )?(\w+)(?=: \S)|(?<= name: )\"?(\w+)"),
+    "task.json": (IN_JSON, r'(?<=")(region|log_\w+|auto_\w+|Retry_Limit)(?=")|(?<="Name": ")(\w+)'),
+}
+
+
 @st.composite
-def broken(draw: st.DrawFn) -> tuple[str, str]:
-    """A good config with comments and blanks here and there, and the same with one or two words misspelt."""
+def broken(draw: st.DrawFn) -> tuple[str, str, str]:
+    """A file with a good config, with comments and blanks here and there, and with one or two words misspelt."""
+    file = draw(st.sampled_from(list(FORMS)))
+    text, pattern = FORMS[file]
     lines = []
-    for line in GOOD.splitlines():
+    for line in text.splitlines():
         blanks = draw(st.sampled_from(["", "", "", " ", "  "])) if line and line[0] == " " else ""
         lines += [line + blanks]
-        if draw(st.integers(0, 6)) == 0:
+        if draw(st.integers(0, 6)) == 0 and file != "task.json":
             lines += [draw(st.sampled_from(["", "# a Nmae comment", "    # Match", "    "]))]
     good = "\n".join(lines) + draw(st.sampled_from(["", "\n", "\n\n"]))
     good = good.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
-    words = list(re.finditer(r"(?m)^    ([A-Za-z]\w*)(?= )|(?<=Name              )\w+", good))
+    words = list(re.finditer(pattern, good))
     chosen = draw(st.sets(st.integers(0, len(words) - 1), min_size=1, max_size=2))
     bad = good
     for number in sorted(chosen, reverse=True):
         word = words[number]
-        start, end = word.span(1) if word[1] else word.span()
+        start, end = word.span(1) if word[1] else word.span(2)
         bad = bad[:start] + draw(misspelt(good[start:end])) + bad[end:]
-    return good, bad
+    return file, good, bad
 
 
 @st.composite
@@ -269,14 +365,14 @@ def misspelt(draw: st.DrawFn, word: str) -> str:
     return draw(st.sampled_from(ways)) or word
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(broken())
 def test_a_misspelt_config_becomes_the_one_that_it_was_or_stays(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], texts: tuple[str, str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], texts: tuple[str, str, str]
 ) -> None:
-    good, bad = texts
+    file, good, bad = texts
     assume(good != bad)
-    path = tmp_path / "a.conf"
+    path = tmp_path / file
     path.write_bytes(bad.encode())
     left = main(["check", "--fix", str(path)])
     after = path.read_bytes().decode()
