@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pyrolens.check.catalogue import RULES
+from pyrolens.check.catalogue import RULES, findings
+from pyrolens.check.reading import Reader
 from pyrolens.check.rule import BEGIN, unmarked
 from pyrolens.check.structure import OUT
 from pyrolens.check.tasks.example import CHECK, FARGATE, FILE, HEALTH, LOGS, ON, ROLES, USES, task
@@ -155,6 +156,16 @@ def test_it_is_silent(code: str, example: str, tmp_path: Path, monkeypatch: pyte
     assert BEGIN not in example
     problems = found(example, tmp_path, monkeypatch)
     assert [str(p) for p in problems if p.code == code] == []
+
+
+def test_a_list_of_containers_does_not_say_its_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    router = ', "portMappings": [{"containerPort": 24224}], "restartPolicy": {"enabled": true}'
+    whole = task(router=router).replace("awsvpc", "bridge")
+    assert {"TD054", "TD059"} <= {p.code for p in found(whole, tmp_path, monkeypatch)}
+    alone = json.dumps(json.loads(whole)["containerDefinitions"])
+    reader = Reader()
+    codes = {p.code for p in findings(reader.file("list.json", alone, "task"), reader)}
+    assert not codes & {"TD054", "TD059"}
 
 
 def test_what_is_fetched_needs_the_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

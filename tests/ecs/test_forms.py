@@ -243,7 +243,9 @@ def test_a_manifest_of_copilot() -> None:
     assert app.log
     assert {k: t.text for k, t in app.log.options.items()} == {"Name": "datadog", "tls": "on", "Retry_Limit": "3"}
     assert [(s.name, s.source) for s in app.log.secrets] == [("apikey", "/datadog/key"), ("other", "app/other")]
-    assert (router.name, router.environment, nginx.log) == ("firelens_log_router", {"REGION": "eu-west-1"}, None)
+    assert (router.name, router.environment) == ("firelens_log_router", {"REGION": "eu-west-1"})
+    assert [c.log.driver if c.log else "" for c in (router, nginx)] == ["awslogs", "awslogs"]
+    assert "environment" in router.open
     assert router.firelens
     assert {k: t.text for k, t in router.firelens.options.items()} == {
         "enable-ecs-log-metadata": "true",

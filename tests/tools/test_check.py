@@ -309,3 +309,26 @@ def test_a_file_of_the_image_is_shown_by_its_path_there(capsys: pytest.CaptureFi
     Path("task.json").write_text(TASK.replace("/extra.conf", "/fluent-bit/configs/minimize-log-loss.conf"))
     found = json.loads(check(capsys, "task.json", "--format", "json")[1])
     assert [p["file"] for p in found if p["code"] == "TD049"] == ["/fluent-bit/configs/minimize-log-loss.conf"]
+
+
+COPILOT = """\
+name: frontend
+type: Load Balanced Web Service
+image: {location: "app:1", port: 8080}
+logging:
+  image: public.ecr.aws/aws-observability/aws-for-fluent-bit:3.4.10
+  destination:
+    Name: cloudwatch
+    region: us-west-2
+    log_group_name: /copilot/${COPILOT_ENVIRONMENT_NAME}
+    log_stream_prefix: copilot/
+    Retry_Limit: 5
+    %s
+"""
+
+
+def test_a_manifest_of_copilot(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("manifest.yml").write_text(COPILOT % "log_key: log")
+    assert check(capsys) == (0, "nothing is wrong\n")
+    Path("manifest.yml").write_text(COPILOT % "log_kye: log")
+    assert "manifest.yml:12:5: error[CF104]" in check(capsys, "manifest.yml")[1]

@@ -13,6 +13,7 @@ from pyrolens.check.images import without_init
 from pyrolens.check.policy import Policy, Trust
 from pyrolens.config import Config, build, load, read
 from pyrolens.ecs import effective, firelens, rules, task_definition
+from pyrolens.ecs.copilot import SERVICES
 from pyrolens.ecs.forms import Asked
 from pyrolens.ecs.image import MAIN, Image
 from pyrolens.ecs.init import Fetch, Plan
@@ -26,6 +27,8 @@ from pyrolens.problems import ConfigError, Place, Problem, Problems
 
 TASK = re.compile(r"container_?definitions|logConfiguration|aws_ecs_task_definition|AWS::ECS::TaskDefinition", re.I)
 """In the text of a task definition of any form."""
+COPILOT = re.compile(rf"^type:\s*['\"]?(?:{'|'.join(SERVICES)})", re.MULTILINE)
+"""A manifest of Copilot."""
 WITH_ROLES = re.compile(r"\b[cC]ontainerDefinitions\b")
 CLASSIC = re.compile(r"^\[(?:INPUT|OUTPUT|FILTER|SERVICE|PARSER|MULTILINE_PARSER)\]", re.MULTILINE | re.IGNORECASE)
 YAML = re.compile(r"^(?:pipeline|service|parsers|multiline_parsers):", re.MULTILINE)
@@ -61,7 +64,7 @@ def kind_of(path: str, text: str) -> str:
         return ""  # tests of a config
     if path.endswith(".tf"):
         return "task" if is_terraform(text) or is_part(text) else ""
-    if path.endswith((".json", ".yaml", ".yml")) and TASK.search(text):
+    if path.endswith((".json", ".yaml", ".yml")) and (TASK.search(text) or COPILOT.search(text)):
         return "task"
     if is_yaml(path):
         return "config" if YAML.search(text) else ""
@@ -173,7 +176,9 @@ class Reader:
         if not uses:
             return out
         rules.check(definition, found)
-        out.problems = list(found)
+        # a list of containers says no more of its network than of its roles
+        bridged = with_roles or definition.network_place is not None
+        out.problems = [p for p in found if bridged or p.code != "forward-port"]
         router = definition.router
         if found.errors or router is None or router.firelens is None:
             return out

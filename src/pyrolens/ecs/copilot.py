@@ -6,6 +6,7 @@ Source: aws/copilot-cli, templates of workloads (logconfig.yml, sidecars.yml) an
 from typing import Any
 
 from pyrolens.language.json import Node
+from pyrolens.problems import Place
 
 SERVICES = ("Load Balanced Web Service", "Backend Service", "Worker Service", "Scheduled Job")
 """Kinds that run on ECS."""
@@ -84,21 +85,35 @@ def _router(logging: Node) -> Node:
     members = _container(Node(ROUTER, at), logging.get("image") or Node(IMAGE, at), logging)
     firelens = {"type": Node("fluentbit", at), "options": Node(options, at)}
     members["firelensConfiguration"] = Node(firelens, logging.place, at)
+    members["logConfiguration"] = _own_log(at)
     return Node(members, at)
 
 
 def _sidecar(name: str, sidecar: Node) -> Node:
     at = sidecar.key_place or sidecar.place
-    return Node(_container(Node(name, at), sidecar.get("image"), sidecar), at)
+    members = _container(Node(name, at), sidecar.get("image"), sidecar)
+    return Node({**members, "logConfiguration": _own_log(at)}, at)
+
+
+def _own_log(at: Place) -> Node:
+    """Of the router and of sidecars: the log group of the service."""
+    options = {"awslogs-region": "<AWS::Region>", "awslogs-group": "<LogGroup>", "awslogs-stream-prefix": "copilot"}
+    log = {"logDriver": Node("awslogs", at), "options": Node({k: Node(v, at, at) for k, v in options.items()}, at)}
+    return Node(log, at, at)
 
 
 def _container(name: Node, image: Node | None, said: Node) -> dict[str, Node]:
     members = {"name": name}
     if image and isinstance(image.value, str):
         members["image"] = image
-    if variables := said.get("variables"):
-        pairs = [Node({"name": Node(k, v.place), "value": _text(v)}, v.place) for k, v in variables.items()]
-        members["environment"] = Node(pairs, variables.place)
+    variables = said.get("variables")
+    pairs = (
+        [Node({"name": Node(k, v.place), "value": _text(v)}, v.place) for k, v in variables.items()]
+        if variables
+        else []
+    )
+    # COPILOT_ENVIRONMENT_NAME and others, and what the addons give out
+    members["environment"] = Node([*pairs, Node("<variables of Copilot>", name.place)], name.place)
     if secrets := said.get("secrets"):
         members["secrets"] = _secrets(secrets)
     return members

@@ -33,6 +33,8 @@ def nobody_answers(context: Context) -> Iterator[Finding]:
     router = context.router
     if context.config is None or router is None or router.health is None or router.command or router.entry_point:
         return
+    if context.in_fluentd:
+        return
     command = " ".join(router.health.command)
     asks, ours = ASKS.search(command), OURS.search(command)
     if (not asks and not ours) or router.environment_files or "environment" in router.open:

@@ -25,6 +25,8 @@ def restarts(context: Context) -> Iterator[Finding]:
     router, task = context.router, context.task
     if router is None or router.firelens is None or task is None or task.network_mode != "bridge":
         return
+    if task.network_place is None and not context.roles_known:
+        return  # a list of containers does not say its network
     for member, _, place in router.settings.not_here:
         if member == "restartPolicy":
             message = "a router that is restarted in a bridge network has another address than FLUENT_HOST says"
