@@ -1,7 +1,8 @@
 """Encoded records wait here until they fill a call, or until the next flush: one buffer for each key."""
 
+from bisect import bisect_right
 from collections.abc import Hashable, Iterator
-from itertools import count
+from itertools import accumulate, count
 from time import monotonic
 from typing import Any
 
@@ -48,19 +49,20 @@ class Buffer:
             return
         sizes = parcel.sizes or list(map(len, parcel.items))
         records = 1 if len(parcel.items) == parcel.records else parcel.records
-        start = 0
-        taken = 0
-        for i, item_size in enumerate(sizes):
-            bytes_ = item_size + limits.per_item
-            full = self.size + taken + bytes_ > limits.size or (
-                limits.items is not None and len(self.items) + i - start >= limits.items
-            )
-            if full and (self.items or i > start):
-                self._take(parcel.items[start:i], records * (i - start), taken, receipt, parcel.origins)
+        ends = list(accumulate([each + limits.per_item for each in sizes]))
+        start = before = 0
+        while start < len(ends):
+            end = bisect_right(ends, before + limits.size - self.size, start)
+            if limits.items is not None:
+                end = min(end, start + limits.items - len(self.items))
+            if end == start and not self.items:
+                end += 1  # larger than a call may be, so it is one by itself
+            if end > start:
+                taken = ends[end - 1] - before
+                self._take(parcel.items[start:end], records * (end - start), taken, receipt, parcel.origins)
+                start, before = end, ends[end - 1]
+            if end < len(ends):
                 yield self.cut()
-                start, taken = i, 0
-            taken += bytes_
-        self._take(parcel.items[start:], records * (len(parcel.items) - start), taken, receipt, parcel.origins)
 
     def _take(self, items: list[Any], records: int, size: int, receipt: Receipt, origins: list[Origin] | None) -> None:
         if not items:

@@ -75,19 +75,24 @@ class KinesisSink(BatchSink):
         return kpl_records(items if self.key_of else [(data, None) for data in items], self.random_key)
 
     def body(self, records: list[Any]) -> bytes:
-        keyed = self.key_of or self.kpl
-        keys = [key or self.random_key() for _, key in records] if keyed else [self.random_key() for _ in records]
-        data = [data for data, _ in records] if keyed else records
-        parts = [b'","PartitionKey":'] * (4 * len(data))
-        parts[0::4] = [b'},{"Data":"'] * len(data)
-        parts[1::4] = map(b64encode, data)
-        parts[3::4] = map(write, keys)
+        if self.key_of or self.kpl:
+            keys = [write(key or self.random_key()) for _, key in records]
+            records = [data for data, _ in records]
+        else:
+            # one behind the other: their hashes, which choose the shard, are all over the place
+            first = random.randrange(10, 10**8)
+            head = self.key_head.encode()
+            keys = [b'"%b%d"' % (head, n) for n in range(first, first + len(records))]
+        parts = [b'","PartitionKey":'] * (4 * len(records))
+        parts[0::4] = [b'},{"Data":"'] * len(records)
+        parts[1::4] = map(b64encode, records)
+        parts[3::4] = keys
         parts[0] = b'{"StreamName":%b,"Records":[{"Data":"' % write(self.stream)
         return b"".join([*parts, b"}]}"])
 
     def random_key(self) -> str:
         """Records go to any shard. Source: Fluent Bit 5.1.1: ten characters of the output's own, and some digits."""
-        return f"{self.key_head}{10 + int(random.random() * 10**8)}"
+        return f"{self.key_head}{random.randrange(10, 10**8)}"
 
 
 def kinesis_client(env: OutputEnv, aws: Aws, net: Net, tls: Tls, extra_user_agent: str | None = None) -> AwsClient:
