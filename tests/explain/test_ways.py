@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pyrolens.config import load
 from pyrolens.explain.conditions import Condition
 from pyrolens.explain.matrix import Matrix, matrix
+from pyrolens.explain.matrix_text import matrix_lines
+from pyrolens.explain.text import plain
 from pyrolens.records.accessor import accessor
 from pyrolens.records.regex import compile_pattern
 from pyrolens.rehearsal.journey import Journey
@@ -159,3 +161,23 @@ def test_the_conditions_of_these_tests_are_evaluated(tmp_path: Path) -> None:
     assert str(condition) == "not (a =~ 1 and b =~ 2)"
     assert holds(condition, {"a": "1"})
     assert not holds(condition, {"a": "1", "b": "2"})
+
+
+def test_a_stream_has_fields_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "streams.conf").write_text(
+        "[STREAM_TASK]\n    Name s\n    Exec CREATE STREAM s WITH (tag='s') AS SELECT b AS a FROM TAG:'in';\n"
+    )
+    filters = section("FILTER", "Name grep", "Match *", "Regex a 1")
+    outputs = section("OUTPUT", "Name null", "Match s") * 2
+    path = tmp_path / "a.conf"
+    path.write_text(section("SERVICE", "Streams_File streams.conf") + INPUT + filters + outputs)
+    subject = Here(str(path), load(str(path)))
+    found = matrix(subject)
+    told = {(way.how, way.who): [[str(c) for c in each] for each in way.when] for way in found.ways}
+    # `a` is another field behind the stream task: that it is asked for twice is no contradiction, and no repetition
+    assert told["dropped", "grep.0"] == [["a !~ 1"], ["a !~ 1"]]
+    assert told["output", "null.0"] == [["a =~ 1", "a =~ 1"]]
+    shown = [plain(line).split("  grep")[0].strip() for line in matrix_lines(found, 110)]
+    assert {"when a !~ 1", "or when a !~ 1 (by then)", "and a =~ 1 (by then)"} <= set(shown)
+    for _, journey in journeys(subject, [{"a": "1", "b": "2"}, {"a": "1", "b": "1"}, {"a": "2"}]):
+        assert ends(journey) <= set(told)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pyrolens.explain.conditions import Condition
 from pyrolens.explain.matrix import Destination, Matrix, Source, Way
 from pyrolens.explain.text import Line, Span, line, shortened
 from pyrolens.explain.twice import twice
@@ -113,15 +114,22 @@ def _as_tags(way: Way, source: Source) -> str:
 
 
 def _conditions(way: Way) -> Iterator[Line]:
-    longest = max((len(str(c)) for each in way.when for c in each), default=0)
+    texts = {c: _text(c, way) for each in way.when for c in each}
+    longest = max(map(len, texts.values()), default=0)
     for number, each in enumerate(way.when):
         for n, condition in enumerate(each):
             word = "and " if n else "or when " if number else "when "
-            text = str(condition)
+            text = texts[condition]
             pad = " " * max(min(longest, 60) - len(text) + 2, 2)
             yield line((f"      {word:>8}", "dim"), text, (f"{pad}{_by(condition.by, condition.place)}", "dim"))
     for doubt in way.doubts:
         yield line(("      maybe: ", "magenta"), str(doubt), (f"  {_by('', doubt.place)}", "dim"))
+
+
+def _text(condition: Condition, way: Way) -> str:
+    """With a mark where the same is asked once more, of what the field is by then."""
+    same = [c.test.asked for each in way.when for c in each if str(c) == str(condition)]
+    return f"{condition} (by then)" if condition.test.asked > min(same) else str(condition)
 
 
 def _by(who: str, place: Place | None) -> str:

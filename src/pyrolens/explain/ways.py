@@ -195,6 +195,8 @@ class Ways:
                 copy = flow.where(test, True, task.label, task.place)
             if copy is None:
                 continue
+            if not all(column.is_all for column in statement.columns):
+                copy = copy.with_changed(ALL)
             if statement.aggregates:
                 copy = copy.doubted(task.label, "sends on only what it has counted", task.place)
             step: Built[Any] = Built(task, task.label, task.place)
