@@ -134,7 +134,7 @@ def journeys(subject: Subject, records: list[dict[str, Any]]) -> Iterator[tuple[
 def ends(journey: Journey) -> set[tuple[str, str]]:
     out = {("output", arrival.output) for arrival in journey.arrivals}
     out |= {("dropped", drop.by) for drop in journey.dropped}
-    return out | {("nowhere", "") for _ in journey.unrouted}
+    return out | {("apart" if lost.intended else "nowhere", "") for lost in journey.unrouted}
 
 
 def holds(condition: Condition, record: dict[str, Any]) -> bool:
