@@ -145,6 +145,19 @@ def test_a_filter_that_fails_tells_why_and_what_it_prints_is_kept(
     assert capsys.readouterr() == ("", "")
 
 
+def test_what_a_filter_drops_since_it_failed_is_dropped(tmp_path: Path) -> None:
+    text = FRAGILE.replace("alias: script", "alias: script\n      on_error: drop")
+    with rehearsal(tmp_path, text, "router.yaml") as r:
+        journey = r.feed("t", [(NS, {"n": "x"}), (NS + 1, {"n": 2})])
+        assert (r.used.filters[0].failed, r.used.filters[0].dropped) == (1, 1)
+    (station, _) = journey.legs[0].stations
+    assert (station.result, station.gone) == ("failed", (0,))
+    assert [(d.by, d.event, "the function failed" in d.why) for d in journey.dropped] == [
+        ("script", (NS, {"n": "x"}), True)
+    ]
+    assert arrived(journey) == [("null.0", "t", {"n": 2, "double": 4})]
+
+
 def test_a_filter_that_raises_is_given_its_records_one_by_one(tmp_path: Path) -> None:
     text = FORWARD + section("FILTER", "Name record_modifier", "Match *", "Record a b") + NULL
     with rehearsal(tmp_path, text) as r:

@@ -8,6 +8,8 @@ from pyrolens.records.event import Event
 def changed(before: Sequence[Event], after: Sequence[Event], missing: Sequence[int]) -> int:
     """How many of those that went on, or were added, are not as they came. `missing`: indexes of those that did not go
     on."""
+    if len(before) == len(after) == 1:
+        return int(after[0] is not before[0] and after[0] != before[0])
     if len(before) - len(missing) != len(after):
         came = {id(event) for event in before}
         return sum(id(event) not in came for event in after)

@@ -16,7 +16,7 @@ from pyrolens.rehearsal.journey import Kind
 from pyrolens.rehearsal.notes import Notes
 from pyrolens.rehearsal.rules import Rules
 from pyrolens.rehearsal.virtual_time import VirtualClock
-from pyrolens.rehearsal.watched import Milestone, Watch, Watched
+from pyrolens.rehearsal.watched import Miles, Milestone, Watch, Watched
 from pyrolens.service.envs import PluginEnv
 from pyrolens.service.router import Router
 from pyrolens.service.secrets import plugins_of, secrets_of
@@ -84,7 +84,7 @@ class Rehearsed(Router):
         self._kind: Kind = "filter"
         self._belongs: Watch | None = None
         self._whole = config
-        self._ways: dict[object, tuple[Milestone, ...]] = {}
+        self._ways: dict[object, Miles] = {}
         notes = Notes()
 
         def watched(*args: Any) -> Watched:
@@ -158,7 +158,7 @@ class Rehearsed(Router):
 
     # -- who is on the way of a tag, and why others are not ------------------------------------------------------------
 
-    def miles(self, batch: Batch, behind: Step | None) -> tuple[Milestone, ...]:
+    def miles(self, batch: Batch, behind: Step | None) -> Miles:
         """`behind`: the filter behind which the batch goes on."""
         last = batch.path[-1][0] if batch.path else None
         key = batch.tag, last, batch.outputs, batch.source, batch.label, behind, batch.filtered
@@ -167,7 +167,7 @@ class Rehearsed(Router):
             if len(self._ways) >= MOST_WAYS:
                 self._ways.clear()
             ways = self._matching(batch, behind, last) if self.pipeline.flows is None else self._flowing(batch)
-            found = self._ways[key] = tuple(ways)
+            found = self._ways[key] = Miles(ways)
         return found
 
     def _matching(self, batch: Batch, behind: Step | None, last: Step | None) -> Iterator[Milestone]:

@@ -1,8 +1,8 @@
 """The pipeline of a rehearsal: it does what the router's does, and notes what each step does to what comes to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.pipeline.pipeline import ANYWHERE, Batch, Door, Memory, Pipeline, Plan, Way
@@ -68,13 +68,26 @@ class Remembered(Memory):
         super().release()
 
 
-class Milestone:
-    """Who is on the way of a tag: a watch, and why it is skipped if it is."""
+class Milestone(NamedTuple):
+    """Who is on the way of a tag."""
 
-    __slots__ = ("skipped", "watch")
+    watch: Watch
+    skipped: Station | None
+    """Why, if it is skipped."""
 
-    def __init__(self, watch: Watch, skipped: Station | None) -> None:
-        self.watch, self.skipped = watch, skipped
+
+class Miles:
+    """All that there is on the way of a tag, worked out once."""
+
+    __slots__ = ("all", "skips", "watches")
+
+    def __init__(self, milestones: Iterable[Milestone]) -> None:
+        self.all = tuple(milestones)
+        self.watches = frozenset(mile.watch for mile in self.all)
+        self.skips = any(mile.skipped for mile in self.all)
+
+
+NOBODY = Miles(())
 
 
 @dataclass(slots=True)
@@ -86,7 +99,7 @@ class Walk:
     origin: str = ""
     came_as: str = ""
     ran: list[tuple[Watch, Station]] = field(default_factory=list)
-    miles: tuple[Milestone, ...] = ()
+    miles: Miles = NOBODY
     flowing: Sequence[Event] = ()
     """What there is behind the last filter that ran."""
 
@@ -110,7 +123,7 @@ class Watched(Pipeline):
         self.watches: dict[Step, Watch] = {}
         self.outputs: list[Watch] = []
         """In the order of the routes."""
-        self.miles: Callable[[Batch, Step | None], tuple[Milestone, ...]] = lambda batch, behind: ()
+        self.miles: Callable[[Batch, Step | None], Miles] = lambda batch, behind: NOBODY
         self.holding: dict[Remembered, None] = {}
         """What filters remember now."""
         self._legs: list[Leg] = []
@@ -194,42 +207,45 @@ class Watched(Pipeline):
         self._note(watch, watch.station(tag, "failed", why, came, came))
 
     def _ran(self, watch: Watch, tag: str, events: list[Event], after: list[Event], failed: int, why: str) -> None:
+        """`failed`: so many records that it could not take, by its own account, and `why`."""
         came = tuple(events)
+        goes, differ = came, 0
+        left: tuple[int, ...] = ()
+        gone: tuple[int, ...] = ()
+        if after is not events:
+            goes = tuple(after)
+            left = missing(came, goes)
+            gone = self._dropped_of(watch, came, left)
+            differ = changed(came, goes, left)
         watch.records += len(came)
         watch.failed += failed
+        watch.changed += differ
+        watch.dropped += len(gone)
+        watch.moved += len(left) - len(gone)
         if self._walk is not None and watch.belongs is None:
-            self._walk.flowing = after
+            self._walk.flowing = goes
         decided = watch.rules.decide(tag, came) if watch.rules else [""] * len(came)
-        if failed:
-            self._note(watch, watch.station(tag, "failed", why, came, tuple(after)))
-            return
+        self._dropped += [Drop(watch.label, tag, came[n], why or decided[n], watch.place) for n in gone]
+        result: Result = "failed" if failed else "changed" if left or differ else "same"
+        if result == "changed" and not goes:
+            result = "dropped" if len(gone) == len(came) else "moved" if self._emissions else "held"
         if self._emissions:
             why = "entered again as " + ", ".join(dict.fromkeys(tag for tag, _ in self._emissions))
-        if after is events:
-            why = why or self._left_alone(watch, came, decided)
-            self._note(watch, watch.station(tag, "same", why, came, came))
-            return
-        left, goes = missing(came, after), tuple(after)
-        differ = changed(came, after, left)
-        watch.changed += differ
-        gone = left
-        if left and (self._emissions or self._holds):
-            elsewhere = {id(event) for _, batch in self._emissions for event in batch}
-            gone = () if self._holds else tuple(n for n in left if id(came[n]) not in elsewhere)
-            if watch.kind != "stream_task" and not any(id(event) in elsewhere for event in came):
-                gone = ()
-            watch.moved += len(left) - len(gone)
-        watch.dropped += len(gone)
-        self._dropped += [Drop(watch.label, tag, came[n], decided[n], watch.place) for n in gone]
-        if gone:
-            why = reason([decided[n] for n in gone])
-        result: Result = "changed"
-        if not (left or differ):
-            result = "same"
-            why = why or self._left_alone(watch, came, decided)
-        elif not goes:
-            result = "dropped" if len(gone) == len(came) else "moved" if self._emissions else "held"
+        elif gone:
+            why = why or reason([decided[n] for n in gone])
+        elif result == "same":
+            why = self._left_alone(watch, came, decided)
         self._note(watch, watch.station(tag, result, why, came, goes, gone))
+
+    def _dropped_of(self, watch: Watch, came: tuple[Event, ...], left: tuple[int, ...]) -> tuple[int, ...]:
+        """Which of those that did not go on were not moved or held."""
+        if self._holds or not left:
+            return ()
+        if not self._emissions:
+            return left
+        elsewhere = {id(event) for _, batch in self._emissions for event in batch}
+        # who joins records emits others than came
+        return tuple(n for n in left if id(came[n]) not in elsewhere) if elsewhere & set(map(id, came)) else ()
 
     def _left_alone(self, watch: Watch, came: Sequence[Event], decided: Sequence[str]) -> str:
         """Why, as far as it is known."""
@@ -356,9 +372,9 @@ def reason(decided: Sequence[str], end: str = "") -> str:
 
 def stations_of(walk: Walk) -> tuple[Station, ...]:
     """What ran, and between it what was skipped, up to where nothing was left."""
-    if not any(mile.skipped for mile in walk.miles):
+    if not walk.miles.skips:
         return tuple(station for _, station in walk.ran)
-    miles = {mile.watch for mile in walk.miles}
+    miles = walk.miles.watches
     by_mile: dict[Watch, list[Station]] = {}
     out: list[Station] = []
     for watch, station in walk.ran:
@@ -368,7 +384,7 @@ def stations_of(walk: Walk) -> tuple[Station, ...]:
         else:
             out.append(station)  # a processor of the input
     left = len(by_mile)
-    for mile in walk.miles:
+    for mile in walk.miles.all:
         if mile.skipped:
             out.append(mile.skipped)
         elif mile.watch in by_mile:
