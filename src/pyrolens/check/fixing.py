@@ -21,6 +21,18 @@ class Found(NamedTuple):
 
 def changes(found: Iterable[Found]) -> dict[str, tuple[str, str, int]]:
     """Of each file that can be mended: its text, the new one, and how many findings that mends."""
+    texts, edits = _edits(found)
+    made = {file: (texts[file], *edited(texts[file], each)) for file, each in edits.items()}
+    return {file: change for file, change in made.items() if change[0] != change[1]}
+
+
+def mendable(found: Iterable[Found]) -> int:
+    """How many of them could be mended."""
+    return sum(map(len, _edits(found)[1].values()))
+
+
+def _edits(found: Iterable[Found]) -> tuple[dict[str, str], dict[str, list[Edit]]]:
+    """The texts of files, and what mends them."""
     edits: dict[str, list[Edit]] = {}
     texts: dict[str, str] = {}
     for each in found:
@@ -33,8 +45,7 @@ def changes(found: Iterable[Found]) -> dict[str, tuple[str, str, int]]:
         edit = rule.mend(each.problem, Source(texts[file], each.checked.context, each.place))
         if edit:
             edits.setdefault(file, []).append(edit)
-    made = {file: (texts[file], *edited(texts[file], each)) for file, each in edits.items()}
-    return {file: change for file, change in made.items() if change[0] != change[1]}
+    return texts, edits
 
 
 def read(file: str) -> str:

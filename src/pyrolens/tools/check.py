@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pyrolens.check.catalogue import RULES, findings, kept
-from pyrolens.check.fixing import Found, changes, diff, write
+from pyrolens.check.fixing import Found, changes, diff, mendable, write
 from pyrolens.check.policy import Trust, read_policy, read_trust
 from pyrolens.check.reading import Reader, is_no_task, kind_of
 from pyrolens.check.report import FORMATS, count
@@ -62,6 +62,8 @@ def main(argv: Sequence[str]) -> int:
     printed = FORMATS[args.format](shown)
     if printed:
         print(printed)
+    if args.format == "text" and not args.fix and (number := mendable(found)):
+        print(f"{count(number, 'finding')} can be mended: --fix, or --diff to see how")
     return int(any(p.severity == "error" or args.strict for p in shown))
 
 
