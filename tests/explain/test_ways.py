@@ -181,3 +181,18 @@ def test_a_stream_has_fields_of_its_own(tmp_path: Path) -> None:
     assert {"when a !~ 1", "or when a !~ 1 (by then)", "and a =~ 1 (by then)"} <= set(shown)
     for _, journey in journeys(subject, [{"a": "1", "b": "2"}, {"a": "1", "b": "1"}, {"a": "2"}]):
         assert ends(journey) <= set(told)
+
+
+def test_of_too_many_ways_nothing_is_said_for_sure() -> None:
+    rules = [[f"Rule $f{f} v{r} t{f}.{r} {'true' if r % 2 else 'false'}" for r in range(8)] for f in range(5)]
+    filters = "".join(section("FILTER", "Name rewrite_tag", "Match *", *each) for each in rules)
+    outputs = "".join(section("OUTPUT", "Name null", f"Match {match}") for match in ("t*", "in"))
+    found = matrix(subject_of(INPUT + filters + outputs))
+    assert {way.certainty for way in found.ways} == {"maybe"}
+    assert {(way.how, way.who) for way in found.ways} == {
+        ("output", "null.0"),
+        ("output", "null.1"),
+        ("nowhere", ""),
+        *(("dropped", f"rewrite_tag.{n}") for n in range(5)),
+    }
+    assert found.lost == []

@@ -1,6 +1,7 @@
 """The matrix for people: a table, and below it each way with its conditions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 from pyrolens.explain.conditions import Condition
 from pyrolens.explain.matrix import Destination, Matrix, Source, Way
@@ -12,6 +13,8 @@ from pyrolens.problems import Place
 SIGNS = {"always": ("●", "bold green"), "on condition": ("◐", "bold yellow"), "maybe": ("?", "bold magenta")}
 MEANING = {"always": "always", "on condition": "on a condition", "maybe": "maybe"}
 NEVER = ("·", "dim")
+MANY = 4
+"""Rules of one filter that do not fit."""
 WIDEST = 30
 """Characters of a column."""
 
@@ -24,7 +27,7 @@ def matrix_lines(matrix: Matrix, width: int, everything: bool = False) -> Iterat
     yield from _table(matrix, sources, shown, width)
     for source in sources:
         yield line()
-        yield from _source(matrix, source)
+        yield from _source(matrix, source, everything)
     for name, outputs, where in twice(matrix):
         text = f"{' and '.join(outputs)} lead to one place, {where}: what {name} sends may be there twice"
         yield from (line(), line(("warning: ", "bold yellow"), (text, "yellow")))
@@ -82,7 +85,7 @@ def _table(
 # -- the ways ---------------------------------------------------------------------------------------------------------
 
 
-def _source(matrix: Matrix, source: Source) -> Iterator[Line]:
+def _source(matrix: Matrix, source: Source, everything: bool) -> Iterator[Line]:
     yield line(
         (f"{source.kind} {source.name}", "bold"),
         f"  {source.reads}" if source.reads else "",
@@ -91,7 +94,7 @@ def _source(matrix: Matrix, source: Source) -> Iterator[Line]:
     by_output = {d.output: d for d in matrix.destinations}
     for way in matrix.of(source):
         yield [*_where_to(way, by_output.get(way.who)), Span(_as_tags(way, source), "cyan")]
-        yield from _conditions(way)
+        yield from _conditions(way, everything)
         if way.how == "nowhere":
             yield from _needed(matrix, way)
     if not matrix.of(source):
@@ -113,17 +116,28 @@ def _as_tags(way: Way, source: Source) -> str:
     return "" if way.tags in ((source.tag,), ()) else f"  as {' or '.join(way.tags)}"
 
 
-def _conditions(way: Way) -> Iterator[Line]:
+def _conditions(way: Way, everything: bool) -> Iterator[Line]:
     texts = {c: _text(c, way) for each in way.when for c in each}
     longest = max(map(len, texts.values()), default=0)
     for number, each in enumerate(way.when):
-        for n, condition in enumerate(each):
+        for n, (text, first) in enumerate(_told(each, texts, everything)):
             word = "and " if n else "or when " if number else "when "
-            text = texts[condition]
             pad = " " * max(min(longest, 60) - len(text) + 2, 2)
-            yield line((f"      {word:>8}", "dim"), text, (f"{pad}{_by(condition.by, condition.place)}", "dim"))
+            yield line((f"      {word:>8}", "dim"), text, (f"{pad}{_by(first.by, first.place)}", "dim"))
     for doubt in way.doubts:
         yield line(("      maybe: ", "magenta"), str(doubt), (f"  {_by('', doubt.place)}", "dim"))
+
+
+def _told(
+    conditions: Sequence[Condition], texts: Mapping[Condition, str], everything: bool
+) -> Iterator[tuple[str, Condition]]:
+    """Each with its text. Of many rules of one filter that do not fit only their number is told."""
+    for _, group in groupby(conditions, lambda c: (c.by, c.holds)):
+        alike = list(group)
+        if len(alike) < MANY or alike[0].holds or everything:
+            yield from ((texts[condition], condition) for condition in alike)
+        else:
+            yield f"none of {len(alike)} rules fits", alike[0]
 
 
 def _text(condition: Condition, way: Way) -> str:

@@ -21,7 +21,7 @@ from pyrolens.records.tags import glob
 
 MOST_HOPS = 12
 """Times that a record is followed to the first filter again."""
-MOST_ENDS = 400
+MOST_ENDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,25 @@ class Ways:
     def of(self, built: Built[Input] | None, tags: str) -> list[End]:
         """Of the records of an input that have one of these tags. None: they come in where nobody knows."""
         if self.config.flows is not None and "*" in tags:
-            who, place = (built.label, built.place) if built else ("the input", None)
-            flow = Flow(tags=tags).doubted(who, "takes the tags that its peers choose", place)
-            return [End("output", output.label, flow) for output in self.config.outputs]
-        ends: list[End] = []
+            return self._anywhere(built, tags, "takes the tags that its peers choose")
+        ends: dict[object, End] = {}
         for end in self._of_input(built, tags) if built else self._enter(Flow(tags=tags)):
             if len(ends) >= MOST_ENDS:
-                break
-            if end not in ends:
-                ends.append(end)
-        return ends
+                return self._anywhere(built, tags, f"leads to more than {MOST_ENDS} ways, so they are not told apart")
+            flow = end.flow
+            ends.setdefault((end.how, end.who, flow.tags, flow.conditions, flow.doubts), end)
+        return list(ends.values())
+
+    def _anywhere(self, built: Built[Input] | None, tags: str, why: str) -> list[End]:
+        """Nothing is known but the ends that there are."""
+        who, place = (built.label, built.place) if built else ("the input", None)
+        flow = Flow(tags=tags).doubted(who, why, place)
+        outputs = [End("output", o.label, flow) for o in self.config.outputs if type(o.plugin).takes_logs]
+        return [
+            *outputs,
+            *(End("dropped", f.label, flow) for f in self.config.filters if decides(f)),
+            End("nowhere", "", flow),
+        ]
 
     def _of_input(self, built: Built[Input], tags: str) -> Iterator[End]:
         flow = Flow(tags=tags, source=built.name, label=built.enters, outputs=None if built.routable else ())
