@@ -8,8 +8,9 @@ import pytest
 import pyrolens
 from pyrolens.check.catalogue import LEFT_OUT as LEFT_OUT_OF_CHECK
 from pyrolens.check.catalogue import RULES, findings
+from pyrolens.check.kinds import kind_of
 from pyrolens.check.policy import read_policy, read_trust
-from pyrolens.check.reading import Reader, kind_of
+from pyrolens.check.reading import Reader
 from pyrolens.check.rule import BEGIN, END, Rule, files_of, unmarked
 from pyrolens.check.versions import line_of
 from pyrolens.problems import Problem

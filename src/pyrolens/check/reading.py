@@ -9,29 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from pyrolens.check.context import Context, InitFile
+from pyrolens.check.doubts import OWN_MATCH, elsewhere, unsure
 from pyrolens.check.images import without_init
+from pyrolens.check.kinds import YAML
 from pyrolens.check.policy import Policy, Trust
 from pyrolens.config import Config, build, load, read
 from pyrolens.ecs import effective, firelens, rules, task_definition
-from pyrolens.ecs.copilot import SERVICES
 from pyrolens.ecs.forms import Asked
-from pyrolens.ecs.image import MAIN, Image
+from pyrolens.ecs.image import Image
 from pyrolens.ecs.init import Fetch, Plan
 from pyrolens.ecs.init_sources import sources
 from pyrolens.ecs.private import write_private
 from pyrolens.ecs.task_definition import Container
-from pyrolens.ecs.terraform import is_part, is_terraform
 from pyrolens.language.document import Document, Entry, Section
 from pyrolens.language.includes import is_yaml, looks_like_fluentd
 from pyrolens.problems import ConfigError, Place, Problem, Problems
 
-TASK = re.compile(r"container_?definitions|logConfiguration|aws_ecs_task_definition|AWS::ECS::TaskDefinition", re.I)
-"""In the text of a task definition of any form."""
-COPILOT = re.compile(rf"^type:\s*['\"]?(?:{'|'.join(SERVICES)})", re.MULTILINE)
-"""A manifest of Copilot."""
 WITH_ROLES = re.compile(r"\b[cC]ontainerDefinitions\b")
-CLASSIC = re.compile(r"^\[(?:INPUT|OUTPUT|FILTER|SERVICE|PARSER|MULTILINE_PARSER)\]", re.MULTILINE | re.IGNORECASE)
-YAML = re.compile(r"^(?:pipeline|service|parsers|multiline_parsers):", re.MULTILINE)
 VARIABLE = re.compile(r"\$\{\s*([A-Za-z_]\w*)\s*\}")
 PARSERS = {"parser", "multiline_parser"}
 UNKNOWN = "1"
@@ -56,19 +50,6 @@ class Checked:
     """What the ECS agent makes of it, if it is a task definition."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """What the config's variables were read from."""
-
-
-def kind_of(path: str, text: str) -> str:
-    """task, config, or "" for what is neither."""
-    if path.endswith((".pyrolens.yaml", ".pyrolens.yml")):
-        return ""  # tests of a config
-    if path.endswith(".tf"):
-        return "task" if is_terraform(text) or is_part(text) else ""
-    if path.endswith((".json", ".yaml", ".yml")) and (TASK.search(text) or COPILOT.search(text)):
-        return "task"
-    if is_yaml(path):
-        return "config" if YAML.search(text) else ""
-    return "config" if path.endswith(".conf") and (CLASSIC.search(text) or looks_like_fluentd(text)) else ""
 
 
 class Reader:
@@ -290,34 +271,6 @@ def with_text(place: Place) -> Place:
     return replace(place, column=begin + 1, length=max(len(line) - begin, 1), text=line)
 
 
-def is_no_task(problems: Sequence[Problem]) -> bool:
-    """Whether a file only looks like a task definition: it has none, or is a template that becomes one."""
-    for problem in problems:
-        place = problem.place
-        at = place.text[place.column - 1 :][:1] if place else ""
-        doubled = place is not None and place.text[max(place.column - 2, 0) :][:2] == "{{"
-        if problem.code == "json-syntax" and ((at in "$<%" and at) or doubled):
-            return True
-        if problem.code == "task-definition" and "only Terraform knows" not in problem.message:
-            return True
-    return False
-
-
-def elsewhere(problem: Problem, file: str) -> Problem:
-    """A file in the image, or in S3, may be right where it is; only here it is not. What stands beside the main file
-    in the image is here, too."""
-    named = problem.place is not None and problem.place.file == file
-    path = problem.message.partition(" ")[0]
-    if problem.code not in ("no-file", "init") or not (named or not path.startswith(f"{MAIN}/")):
-        return problem
-    return replace(problem, code="not-here") if NOT_HERE.search(problem.message) else problem
-
-
-OWN_MATCH = re.compile(r": Match is given twice")
-"""Of log options, which is told where they are."""
-NOT_HERE = re.compile(r"no (?:local )?file (?:here )?is known|may be any of these local files")
-
-
 def init_files(router: Container | None, image: Image, fetched: Mapping[str, str]) -> list[InitFile]:
     if router is None:
         return []
@@ -328,13 +281,6 @@ def init_files(router: Container | None, image: Image, fetched: Mapping[str, str
         text = Path(at).read_text(encoding="utf-8", errors="replace") if at else ""
         out.append(InitFile(source, router.variable_places[source.variable], str(at), text))
     return out
-
-
-def unsure(problem: Problem) -> bool:
-    """Whether it comes from a variable of which the value is not known here."""
-    if problem.code == "variable-stuck":
-        return False
-    return problem.code == "variable-unset" or bool(problem.place and "${" in problem.place.text)
 
 
 def lines(setup: firelens.Setup) -> Iterator[tuple[int, Place | None]]:

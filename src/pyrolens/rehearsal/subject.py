@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyrolens.check.reading import Checked, Reader, kind_of
+from pyrolens.check.kinds import kind_of
+from pyrolens.check.reading import Checked, Reader
 from pyrolens.config import Config
 from pyrolens.ecs import firelens
 from pyrolens.ecs.firelens import Setup, Task

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pyrolens.check.reading import kind_of
+from pyrolens.check.kinds import kind_of
 from pyrolens.problems import ConfigError, Place, Problem, nearest
 from pyrolens.testing.format import SUFFIXES
 from pyrolens.testing.suite import Suite

@@ -13,8 +13,9 @@ from typing import Any
 
 from pyrolens.check.catalogue import RULES, findings, kept
 from pyrolens.check.fixing import Found, changes, diff, mendable, write
+from pyrolens.check.kinds import is_no_task, kind_of
 from pyrolens.check.policy import Trust, read_policy, read_trust
-from pyrolens.check.reading import Reader, is_no_task, kind_of
+from pyrolens.check.reading import Reader
 from pyrolens.check.report import FORMATS, count
 from pyrolens.check.rule import page
 from pyrolens.ecs import forms
