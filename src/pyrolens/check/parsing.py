@@ -160,6 +160,8 @@ FIRELENS_JSON = (
     "    Reserve_Data On\n[OUTPUT]\n    Name null\n    Match *-firelens-*\n==> Dockerfile <==\n"
     "FROM pyrolens\nCOPY extra.conf /extra.conf\n"
 )
+TIMED = "parsers:\n  - name: mine\n    format: json\n    %s\n"
+SHOWN = "pipeline:\n  inputs:\n    - name: dummy\n      tag: app\n  outputs:\n    - name: stdout\n      match: '*'\n"
 AGAIN = ("nest", "parser", "rewrite_tag", "multiline")
 """Filters for which a record is another one the second time."""
 
@@ -208,6 +210,17 @@ RULES = [
         + "[FILTER]\n    Name parser\n    Match *\n    Key_Name log\n    Parser json\n    Reserve_Data On\n"
         + OUT,
         find=reserves_nothing,
+    ),
+    Rule(
+        "CF125",
+        "warning",
+        "a time that nothing reads",
+        "Time_Key says which field holds the time, and Time_Format how it is written. Without the second the time is not"
+        " read: records have the time of their arrival.",
+        "Add `Time_Format`, such as `%Y-%m-%dT%H:%M:%S.%L%z`, or remove `Time_Key`.",
+        bad="==> router.yaml <==\n" + TIMED % "«time_key»: time" + SHOWN,
+        good="==> router.yaml <==\n" + TIMED % "time_key: time\n    time_format: '%Y-%m-%dT%H:%M:%S'" + SHOWN,
+        told=("no-time-format",),
     ),
     Rule(
         "CF121",

@@ -57,6 +57,10 @@ class Registry:
         )
         if parser is not None and self._compiles(parser, who, section):
             self.parsers[name] = parser
+            timed = section.get("time_key")
+            if timed and not section.get("time_format"):
+                message = f"{who}: without Time_Format {timed.key} has no effect: records have the time they came at"
+                self.problems.warning("no-time-format", message, timed.place)
 
     def _compiles(self, parser: Parser, who: str, section: Section) -> bool:
         """Whether it compiles, for Fluent Bit refuses to start with a bad parser even if nothing uses it."""
