@@ -177,6 +177,13 @@ def test_what_an_input_makes_of_what_it_is_told(
     assert {one.input for one in found} == {f"{name}.0"}
 
 
+def test_certificates_of_the_routers_image_need_not_be_here(tmp_path: Path) -> None:
+    text = (
+        "[INPUT]\n    Name tcp\n    Tag t\n    tls on\n    tls.crt_file /nowhere/crt\n    tls.key_file /nowhere/key\n"
+    )
+    assert fed(tmp_path, text, '{"a": 1}', input="tcp") == [Fed("t", ((NOW, {"a": 1}),), "tcp.0")]
+
+
 def test_why_a_line_is_refused(tmp_path: Path) -> None:
     with subject(tmp_path, "[INPUT]\n    Name http\n    Tag t\n") as opened:
         notes: list[Note] = []

@@ -83,6 +83,12 @@ def test_what_cannot_be_encoded_is_told(tmp_path: Path) -> None:
         )
 
 
+def test_certificates_of_the_routers_image_need_not_be_here(tmp_path: Path) -> None:
+    for name in ("http", "kinesis_firehose"):
+        text = text_of(name, tmp_path) + "    tls on\n    tls.verify on\n    tls.ca_file /nowhere/ca.pem\n"
+        assert sent(config(tmp_path, FORWARD + text), f"{name}.0", "t", EVENTS)
+
+
 def test_an_output_that_is_not_there(tmp_path: Path) -> None:
     loaded = config(tmp_path, FORWARD + "[OUTPUT]\n    Name null\n    Match *\n")
     with pytest.raises(LookupError, match=r"there is no output x; outputs are null\.0"):

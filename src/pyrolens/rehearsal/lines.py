@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
 from typing import Any, NamedTuple
@@ -110,7 +111,7 @@ def covers(patterns: Sequence[str], excluded: Sequence[str], path: str) -> bool:
 def heard(router: Rehearsed, built: Built[Input], lines: Iterable[bytes], at: str) -> list[tuple[str, list[Event]]]:
     env = router.hearing(built)
     try:
-        source = built.plugin.open(env)
+        source = without_tls(built.plugin).open(env)
     except ValueError as error:
         raise ConfigError([built.problem(error)]) from None
     if not isinstance(source, Hears):
@@ -119,6 +120,11 @@ def heard(router: Rehearsed, built: Built[Input], lines: Iterable[bytes], at: st
         source.hear(line, at)
     source.hear(None, at)
     return env.taken
+
+
+def without_tls(plugin: Input) -> Input:
+    """Its certificates are in the image of the router, and may not be here."""
+    return replace(plugin, tls=False) if getattr(plugin, "tls", False) else plugin
 
 
 def printed(subject: Subject, name: str, source: str, lines: Iterable[bytes], now_ns: int) -> Iterator[Fed]:

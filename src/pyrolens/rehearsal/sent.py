@@ -1,11 +1,12 @@
 """What an output puts on the wire for records, without opening it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from pyrolens.config import Built, Config
 from pyrolens.delivery.outcome import Encode, Encoding, Shows
-from pyrolens.plugin import Output
+from pyrolens.plugin import Output, Tls
 from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.event import Event
 from pyrolens.rehearsal.rehearsed import Rehearsed
@@ -36,7 +37,7 @@ class Encoder:
         env = router.output_env(built)
         env.refuse = self._refuse
         try:
-            self._encoding: Encoding = built.plugin.encoding(env)
+            self._encoding: Encoding = without_tls(built.plugin).encoding(env)
         except ValueError as error:
             raise ConfigError([built.problem(error)]) from None
         self._encoders: dict[str, Encode] = {}
@@ -63,6 +64,12 @@ class Encoder:
         built = self.built
         label = "" if built.label == built.plugin.name else f" {built.label}"
         return NotShownError([Problem("not-shown", f"output {built.plugin.name}{label} {why}", built.place)])
+
+
+def without_tls(plugin: Output) -> Output:
+    """Its certificates are in the image of the router, and may not be here."""
+    given: dict[str, Any] = {f.name: Tls() for f in fields(plugin) if isinstance(getattr(plugin, f.name), Tls)}
+    return replace(plugin, **given) if given else plugin
 
 
 def as_it_is(key: object, item: Any) -> bytes | str:
