@@ -215,8 +215,8 @@ RULES = [
         "CF125",
         "warning",
         "a time that nothing reads",
-        "Time_Key says which field holds the time, and Time_Format how it is written. Without the second the time is not"
-        " read: records have the time of their arrival.",
+        "Time_Key says which field holds the time, and Time_Format how it is written. Without the second the time is"
+        " not read: records have the time that they came at.",
         "Add `Time_Format`, such as `%Y-%m-%dT%H:%M:%S.%L%z`, or remove `Time_Key`.",
         bad="==> router.yaml <==\n" + TIMED % "«time_key»: time" + SHOWN,
         good="==> router.yaml <==\n" + TIMED % "time_key: time\n    time_format: '%Y-%m-%dT%H:%M:%S'" + SHOWN,
