@@ -124,7 +124,8 @@ def heard(router: Rehearsed, built: Built[Input], lines: Iterable[bytes], at: st
 
 def without_tls(plugin: Input) -> Input:
     """Its certificates are in the image of the router, and may not be here."""
-    return replace(plugin, tls=False) if getattr(plugin, "tls", False) else plugin
+    off: dict[str, Any] = {"tls": False}
+    return replace(plugin, **off) if getattr(plugin, "tls", False) else plugin
 
 
 def printed(subject: Subject, name: str, source: str, lines: Iterable[bytes], now_ns: int) -> Iterator[Fed]:
