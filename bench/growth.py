@@ -83,8 +83,12 @@ CURVES: dict[str, tuple[str, Callable[[int], Work], tuple[int, ...]]] = {
     "tags": ("tags, in turns", lambda n: Work(tags=n), (1, 10, 50, 100, 1_000, 10_000)),
     "connections": ("containers, each with a connection, 5,000 events/s of all", in_turns, (1, 10, 50)),
     "fields": ("fields of a record", lambda n: Work(fields=n), (4, 16, 64)),
-    "size": ("bytes of a field", lambda n: Work(size=n), (100, 1_000, 10_000, 60_000)),
+    "size": ("bytes of a field", lambda n: Work(size=n), (100, 1_000, 10_000)),
 }
+
+
+MOST_OF_PEER = {"tags": 100}
+"""With 1,000 tags Fluent Bit 5.1.1 has not delivered 20,000 events after 100 seconds."""
 
 
 def main() -> int:
@@ -118,6 +122,8 @@ def grow(curve: str, routers: dict[str, list[str]], events: int, runs: int) -> l
     points = []
     for at in steps:
         for name, command in routers.items():
+            if name != "pyrolens" and at > MOST_OF_PEER.get(curve, at):
+                continue
             each = [measure(name, command, curve, at, make(at), events) for _ in range(runs)]
             points.append(best := min(each, key=lambda point: point.cpu_us))
             row = f"{best.cpu_us:13.2f}{best.cpu_ns_per_byte:9.2f}{best.peak_mib:10.1f}"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from docs import fluentd_reference, pictures, top_picture, transcripts, usage
+from docs import charts, fluentd_reference, pictures, top_picture, transcripts, usage
 
 from pyrolens.check.catalogue import RULES
 from pyrolens.check.rule import page
@@ -27,6 +27,16 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 CONFORMANCE = ROOT / "tests" / "conformance"
 FIGURES = "<!-- from docs/benchmarks.json, which `make bench JSON=docs/benchmarks.json` writes -->"
+GROWTH = {
+    "other-filters": "{:,} filters for other tags",
+    "filters": "{:,} filters that look",
+    "outputs": "{:,} outputs",
+    "tags": "{:,} tags on one connection",
+    "connections": "{:,} containers, line by line",
+    "fields": "{:,} fields",
+    "size": "{:,} bytes of a field",
+}
+"""What a point of a curve of `make bench-growth` is called."""
 KINDS: tuple[PluginKind, ...] = ("input", "parser", "filter", "output")
 
 
@@ -40,6 +50,7 @@ def pages() -> dict[Path, str]:
         "check-rules.md": check_rules(),
         "test-format.md": test_format(),
         **pictures.pictures(),
+        **measured_pictures(),
     }
     return {**out, **{DOCS / name: text for name, text in written.items()}}
 
@@ -88,6 +99,23 @@ def benchmarks() -> str:
             for one in measured["starts"]
         ]
     return before + begin + "\n\n" + "\n".join(lines) + "\n\n" + end + after
+
+
+def measured_pictures() -> dict[str, str]:
+    """The charts of docs/benchmarks.json and docs/growth.json."""
+    out = {}
+    runs: dict[str, dict[str, float]] = {}
+    for result in json.loads((DOCS / "benchmarks.json").read_text())["results"]:
+        storage = ", on disk" if result.get("storage", "memory") != "memory" else ""
+        runs.setdefault(f"{result['pipeline']} to {result['output']}{storage}", {})[result["router"]] = result["cpu_us"]
+    rows = [charts.Bars(name, found["pyrolens"], found.get("fluent-bit")) for name, found in runs.items()]
+    out["benchmarks.svg"] = charts.chart("What an event costs", "microseconds of CPU", rows)
+    grown: dict[str, dict[str, float]] = {}
+    for point in json.loads((DOCS / "growth.json").read_text()):
+        grown.setdefault(f"{GROWTH[point['curve']].format(point['at'])}", {})[point["router"]] = point["cpu_us"]
+    rows = [charts.Bars(name, found["pyrolens"], found.get("fluent-bit")) for name, found in grown.items()]
+    out["growth.svg"] = charts.chart("How that grows", "microseconds of CPU", rows)
+    return out
 
 
 def compatibility() -> str:
