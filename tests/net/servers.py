@@ -73,7 +73,8 @@ async def serving(respond: Callable[[Request], Answer], tls: ssl.SSLContext | No
             server.closed += 1
             writer.close()
 
-    listening = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    # where many connect at once, none has to knock again, seconds later
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls, backlog=1024)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
