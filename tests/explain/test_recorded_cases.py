@@ -12,7 +12,7 @@ from pyrolens.explain.as_json import AsJson
 from pyrolens.explain.items import Items
 from pyrolens.explain.journey_text import trip_lines
 from pyrolens.explain.manner import Manner
-from pyrolens.explain.matrix import matrix
+from pyrolens.explain.matrix import input_tags, matrix
 from pyrolens.explain.matrix_text import matrix_lines
 from pyrolens.explain.summary import Summary
 from pyrolens.explain.text import plain
@@ -32,6 +32,13 @@ FILTERS = [
     for name in ("accessor", "expect", "grep", "match", "modify", "multiline", "nest", "parser", "pipeline",
                  "record_modifier", "rewrite_tag", "throttle")
 ]  # fmt: skip
+WHOLE = [CASES / "config" / f"{name}.json" for name in ("match", "streams", "yaml_processors", "yaml_routes")]
+RECORDS: list[dict[str, Any]] = [
+    {"log": "hello"},
+    {"level": "error", "status": 500, "n": 5},
+    {"level": "info", "status": "200", "k": "v", "a": 1},
+    {},
+]
 FLUENTD = sorted((ROOT / "tests/config/fluentd/golden").glob("*.conf"))
 EACH = 4
 """One case of so many: they say what filters do, and here it is about ways."""
@@ -50,6 +57,36 @@ def test_recorded_filters(file: Path, tmp_path: Path) -> None:
             continue  # without Lua, or a known difference
         with subject:
             followed += follow(subject, case, thoroughly=not followed)
+    assert followed
+
+
+@pytest.mark.parametrize("file", WHOLE, ids=lambda file: file.stem)
+def test_recorded_configs(file: Path, tmp_path: Path) -> None:
+    followed = 0
+    for number, case in enumerate(json.loads(file.read_text())[:: EACH // 2]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        tokens = {"@SOCK@": f"{folder}/in.sock", "@PORT@": "5170", "@PORT2@": "5171", "@DIR@": str(folder)}
+        for name, text in case.get("files", {}).items():
+            for token, value in tokens.items():
+                text = text.replace(token, value)
+            (folder / name).write_text(text)
+        if "main" not in case:
+            continue
+        try:
+            subject = open_subject(str(folder / case["main"]), environ=case.get("env", {}))
+            rehearsal = Rehearsal(subject.config)
+        except ConfigError:
+            continue  # it is about what is refused
+        records = [r for each in case.get("input", []) if isinstance(r := each.get("record"), dict)]
+        with subject, rehearsal:
+            for built in subject.config.inputs:
+                tags = input_tags(built)
+                told = {(end.how, end.who) for end in Ways(subject.config).of(built, tags)}
+                for record in [*records, *RECORDS]:
+                    happened = ends(rehearsal.feed(tags.replace("*", "x"), [(10**18, record)], built.label))
+                    assert happened <= told, (case["id"], built.label, record, happened - told)
+                    followed += 1
     assert followed
 
 

@@ -185,6 +185,15 @@ def test_a_config_that_does_not_load(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "did you mean 'http'?" in told
 
 
+def test_what_does_not_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = "[FILTER]\n    Name parser\n    Match *\n    Key_Name log\n    Parser ghost\n"
+    for argv in ([], ["--tag", "app.web", "hello"]):
+        assert explain.main([config(tmp_path, CONFIG + parser), *argv]) == 2
+        assert "router.conf:17:12: error[bad-value]: filter parser: parser: there is no parser 'ghost'" in (
+            capsys.readouterr().err
+        )
+
+
 def test_a_variable_that_is_not_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = config(tmp_path, CONFIG.replace("Host logs.example.com", "Host logs.example.com\n    Port ${LOGS_PORT}"))
     assert explain.main([path]) == 0

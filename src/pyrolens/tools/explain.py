@@ -22,7 +22,7 @@ from pyrolens.explain.matrix_text import matrix_lines
 from pyrolens.explain.said import Wanted, said_of
 from pyrolens.explain.summary import Summary, summary_lines
 from pyrolens.explain.text import line, show
-from pyrolens.explain.trips import Trip, travel
+from pyrolens.explain.trips import Said, Trip, travel
 from pyrolens.options import SECRET_NAME
 from pyrolens.problems import ConfigError, Problem
 from pyrolens.rehearsal.rehearsal import START, Rehearsal
@@ -55,12 +55,23 @@ def main(argv: Sequence[str]) -> int:
             # what a variable would say is a part of what is told
             told = (p for p in subject.warnings if args.warnings or p.code == "variable-unset")
             tell(map(with_way_out, told), hide)
-            if wanted is None:
-                return explain_config(subject, args, hide)
-            return explain_lines(subject, wanted, args, hide)
+            return explain(subject, wanted, args, hide)
     except ConfigError as error:
         tell(map(with_way_out, error.problems), hide)
         return 2
+
+
+def explain(subject: Subject, wanted: Wanted | None, args: argparse.Namespace, hide: Mask) -> int:
+    """Raises: ConfigError, with the places that people know."""
+    now_ns = args.at if args.at is not None else START
+    try:
+        # also where nothing is fed to it, since it tells what does not compile
+        with Rehearsal(subject.config, now_ns=now_ns, environ=subject.environ) as rehearsal:
+            if wanted is None:
+                return explain_config(subject, args, hide)
+            return explain_lines(subject, rehearsal, said_of(subject, wanted, now_ns), args, hide)
+    except ConfigError as error:
+        raise ConfigError(replace(p, place=subject.place(p.place)) for p in error.problems) from None
 
 
 def with_way_out(problem: Problem) -> Problem:
@@ -94,24 +105,23 @@ def explain_config(subject: Subject, args: argparse.Namespace, hide: Mask) -> in
 # -- records ----------------------------------------------------------------------------------------------------------
 
 
-def explain_lines(subject: Subject, wanted: Wanted, args: argparse.Namespace, hide: Mask) -> int:
-    now_ns = args.at if args.at is not None else START
-    lines = said_of(subject, wanted, now_ns)
+def explain_lines(
+    subject: Subject, rehearsal: Rehearsal, lines: Sequence[Said], args: argparse.Namespace, hide: Mask
+) -> int:
     summary, kept = Summary(), list[Trip]()
     each = args.all or len(lines) <= FEW
-    with Rehearsal(subject.config, now_ns=now_ns, environ=subject.environ) as rehearsal:
-        items = Items(rehearsal)
-        manner = Manner(subject, items, hide, width(), args.all)
-        for trip in travel(rehearsal, lines):
-            summary.add(trip)
-            if args.json:
-                kept += [trip] if each else []
-            elif each:
-                show([*trip_lines(trip, manner), line()], hide)
+    items = Items(rehearsal)
+    manner = Manner(subject, items, hide, width(), args.all)
+    for trip in travel(rehearsal, lines):
+        summary.add(trip)
         if args.json:
-            print_json(AsJson(subject, items).journeys(summary, kept if each else summary.trips()), hide)
-        elif not each:
-            show(summary_lines(summary, width(), hide), hide)
+            kept += [trip] if each else []
+        elif each:
+            show([*trip_lines(trip, manner), line()], hide)
+    if args.json:
+        print_json(AsJson(subject, items).journeys(summary, kept if each else summary.trips()), hide)
+    elif not each:
+        show(summary_lines(summary, width(), hide), hide)
     return int(summary.wrong)
 
 
