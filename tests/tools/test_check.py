@@ -307,8 +307,10 @@ def test_what_only_looks_like_a_task_definition_is_left_out_of_a_folder(capsys: 
 
 def test_a_file_of_the_image_is_shown_by_its_path_there(capsys: pytest.CaptureFixture[str]) -> None:
     Path("task.json").write_text(TASK.replace("/extra.conf", "/fluent-bit/configs/minimize-log-loss.conf"))
+    assert "TD049" not in check(capsys, "task.json")[1]
+    Path("task.json").write_text(TASK.replace("/extra.conf", "/fluent-bit/configs/parse-json.conf"))
     found = json.loads(check(capsys, "task.json", "--format", "json")[1])
-    assert [p["file"] for p in found if p["code"] == "TD049"] == ["/fluent-bit/configs/minimize-log-loss.conf"]
+    assert [p["file"] for p in found if p["code"] == "CF122"] == ["/fluent-bit/configs/parse-json.conf"]
 
 
 COPILOT = """\
