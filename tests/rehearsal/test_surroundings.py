@@ -128,3 +128,30 @@ def test_dice_fall_the_same_way_each_time(tmp_path: Path) -> None:
     assert random.getstate() == before
     assert kept[0] == kept[1]
     assert 10 < sum(kept[0]) < 30
+
+
+FLUENTD = """\
+<source>
+  @type forward
+</source>
+<filter **>
+  @type parser
+  key_name log
+  <parse>
+    @type regexp
+    expression /^(?<time>\\w+ \\d+ [\\d:]+) (?<m>.*)$/
+    time_format %b %d %H:%M:%S
+  </parse>
+</filter>
+<match **>
+  @type null
+</match>
+"""
+
+
+def test_times_without_a_year_are_of_the_virtual_one_in_fluentds_configs_too(tmp_path: Path) -> None:
+    loaded = config(tmp_path, FLUENTD, "fluent.conf")
+    for year, start in ((2001, 978_307_200), (2026, 1_767_225_600)):
+        with Rehearsal(loaded, now_ns=(start + 86400) * NS, environ={}) as r:
+            (arrival,) = r.feed("t", [(NS, {"log": "Jan 03 00:00:00 x"})]).arrivals
+        assert arrival.event == ((start + 2 * 86400) * NS, {"m": "x"}), year

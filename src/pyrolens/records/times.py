@@ -6,6 +6,7 @@ Source: flb_parser_time_lookup and flb_parser_create in src/flb_parser.c (Fluent
 import re
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -22,6 +23,13 @@ Raw = Callable[[str], int]
 """Text -> ns since the epoch, whether an event can carry them or not. Raises: MisfitError."""
 
 Clock = Callable[[], float]
+CLOCK: ContextVar[Clock] = ContextVar("clock", default=time.time)
+
+
+def seconds_now() -> float:
+    """Since the epoch, for readers that are made before it is known whose clock counts."""
+    return CLOCK.get()()
+
 
 END_OF_TIME = 2**32 * SECOND
 """An event's time is smaller: it travels as 32 bits of seconds."""

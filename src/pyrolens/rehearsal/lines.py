@@ -67,9 +67,10 @@ def line_events(
         return list(printed(subject, container, source, texts, now_ns))
     if tag is not None and not ways:
         return [Fed(tag, ((now_ns, record_in(text)),), None) for text in texts]
-    surroundings = Surroundings(subject.config, subject.environ)
+    clock = VirtualClock(now_ns)
+    surroundings = Surroundings(subject.config, subject.environ, clock.now)
     with surroundings.around():
-        router = Rehearsed(subject.config, VirtualClock(now_ns))
+        router = Rehearsed(subject.config, clock)
     entry = writing_to(router, file) if file is not None else sending_to(router, input or "")
     at = file if file is not None else tag or ""
     with surroundings.around():

@@ -32,7 +32,7 @@ class Rehearsal:
         Raises: ConfigError with all that does not compile."""
         self.config = config
         self._clock = VirtualClock(now_ns)
-        surroundings = Surroundings(config, environ)
+        surroundings = Surroundings(config, environ, self._clock.now)
         printed: list[str] = []
         with surroundings.around(printed.append):
             self._router = Rehearsed(config, self._clock)

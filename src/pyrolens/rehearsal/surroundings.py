@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from pyrolens.config import Config
+from pyrolens.records.event import SECOND
+from pyrolens.records.times import CLOCK
 from pyrolens.rehearsal.printed import of_all, of_python
 
 LOOKED_AT = ("PYROLENS_JOIN_PARTIAL_MESSAGES",)
@@ -26,7 +28,10 @@ CONTAINERS = "UTC"
 class Surroundings:
     """`environ`: of the router; None: this process's own. What nothing in the config looks at is not put there."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str] | None) -> None:
+    def __init__(self, config: Config, environ: Mapping[str, str] | None, now: Callable[[], int]) -> None:
+        """`now`: ns since the epoch."""
+        # parsers of Fluentd's are made while its config is read
+        self._now = now if config.flows is not None else None
         of_inputs = [p for built in config.inputs for p in built.processors]
         of_outputs = [p for built in config.outputs for p in built.processors]
         plugins = {built.plugin.name for built in (*config.filters, *of_inputs, *of_outputs)}
@@ -50,6 +55,8 @@ class Surroundings:
                 stack.enter_context(self._printing(tell))
             if self._others:
                 stack.enter_context(self._variables())
+            if self._now is not None:
+                stack.enter_context(self._clock(self._now))
             if self._dice is not None:
                 stack.enter_context(self._own_dice())
             yield
@@ -64,6 +71,14 @@ class Surroundings:
             put(own)
 
     @contextmanager
+    def _clock(self, now: Callable[[], int]) -> Iterator[None]:
+        token = CLOCK.set(lambda: now() / SECOND)
+        try:
+            yield
+        finally:
+            CLOCK.reset(token)
+
+    @contextmanager
     def _own_dice(self) -> Iterator[None]:
         """They fall the same way each time."""
         own = random.getstate()
@@ -76,7 +91,7 @@ class Surroundings:
 
     @property
     def needed(self) -> bool:
-        return bool(self._printing or self._others or self._dice)
+        return bool(self._printing or self._others or self._dice or self._now)
 
 
 def has_local_times(config: Config) -> bool:

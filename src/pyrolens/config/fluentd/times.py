@@ -15,7 +15,7 @@ from pyrolens.config.fluentd.accessors import float_text, to_i
 from pyrolens.config.fluentd.kinds import Array, Bool
 from pyrolens.options import OptionError, opt
 from pyrolens.records.event import SECOND
-from pyrolens.records.times import MisfitError, TimeFormat, find_zone, read_offset
+from pyrolens.records.times import MisfitError, TimeFormat, find_zone, read_offset, seconds_now
 
 ReadTime = Callable[[Any], int]
 """A value -> ns since the epoch. Raises: ValueError."""
@@ -120,7 +120,7 @@ def of_layout(layout: str, zone: tzinfo | None) -> ReadTime:
         offset = int((zone.utcoffset(None) or timedelta()).total_seconds())
     system = zone is None and not plain.has_zone
     try:
-        read = TimeFormat(fraction, offset=offset, system_zone=system, zone=name).reader()
+        read = TimeFormat(fraction, offset=offset, system_zone=system, zone=name).reader(seconds_now)
     except ValueError as why:
         raise OptionError("time_format", str(why)) from None
 
