@@ -44,7 +44,7 @@ def test_a_config_of_the_image_is_one_of_ours(tmp_path: Path) -> None:
     made = Made(tmp_path, {"extra.conf": f"@INCLUDE /fluent-bit/configs/parse-json.conf\n{HEAD}"})
     config = load(str(made.image.local("/extra.conf")))
     assert [f.label for f in config.filters if f.matches and f.matches("event_log")] == ["parser.0"]
-    assert (config.service.flush, config.service.grace) == (1, 30)
+    assert (config.service.flush, config.service.grace) == (1, 28)
     assert made.said[1] == "/fluent-bit/configs/parse-json.conf is a file of our own"
 
 
