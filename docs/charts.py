@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-WIDTH, LABEL, NUMBER = 720, 190, 110
+WIDTH, LABEL, NUMBER = 740, 215, 110
 """Of the picture, and of the texts on both sides of a bar."""
 BAR, GAP, TOP = 13, 12, 52
 
