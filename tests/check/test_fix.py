@@ -137,6 +137,8 @@ def test_it_is_mended_and_all_else_stays_byte_for_byte(
     main(["check", "--diff", file])
     shown = capsys.readouterr().out
     assert Path(file).read_bytes() == before
+    main(["check", "--fix", "--diff", file])
+    assert (capsys.readouterr().out, Path(file).read_bytes()) == (shown, before)
     main(["check", "--fix", file])
     after = Path(file).read_bytes()
     capsys.readouterr()

@@ -64,7 +64,8 @@ def no_output(context: Context) -> Iterator[Finding]:
         if not unrouted and lost(tag):
             entry = section.get("tag") or section.get("name")
             place = entry.value_place if entry else section.place
-            yield Finding(f"what input {name(section)} reads, with the tag '{tag}', reaches no output", place, hint)
+            who = f"input {name(section)}".rstrip()
+            yield Finding(f"what {who} reads, with the tag '{tag}', reaches no output", place, hint)
 
 
 def health_records(context: Context) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         checks = Checks(args, settings)
         found = checks.run()
         mended: Counter[str] = Counter()
-        while args.fix and (made := changes(found)) and mended.total() < MOST_MENDED:
+        while args.fix and not args.diff and (made := changes(found)) and mended.total() < MOST_MENDED:
             for file, (_, text, number) in made.items():
                 write(file, text)
                 mended[file] += number
