@@ -1,7 +1,7 @@
 """Everything that a person is told about a config is a Problem: what, where, why, and the way out."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -34,30 +34,93 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
-        lines = [f"{where}{self.severity}[{self.code}]: {self.message}"]
+        lines = [f"{where}{self.severity}[{self.code}]: {_readable(self.message)}"]
         if self.place and self.place.text.strip():
-            # tabs keep their width, so the caret stands under what it points at
-            before = self.place.text[: max(self.place.column - 1, 0)]
-            pad = "".join(c if c == "\t" else " " for c in before)
-            lines.append(f"    {without_secret(self.place.text)}")
-            if self.place.column:
-                lines.append(f"    {pad}{'^' * max(self.place.length, 1)}")
+            lines += [f"    {line}" for line in _pointed(self.place)]
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(f"  hint: {_readable(self.hint)}")
         return "\n".join(lines)
+
+
+WIDEST, BEFORE = 160, 60
+"""Characters of a source line that are shown, and those in front of what is pointed at, if it is longer."""
+LONGEST = 2000
+"""Characters of a message or a hint, which may quote what somebody has written."""
+
+
+def _readable(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _pointed(place: Place) -> list[str]:
+    """The line, or what is around the place in a long one, and carets below it."""
+    line, where = _masked(place.text)
+    line = "".join(c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    if not place.column:
+        return [line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…"]
+    start = where(place.column - 1)
+    length = max(where(place.column - 1 + place.length) - start, 1)
+    if len(line) > WIDEST:
+        cut = max(min(start - BEFORE, len(line) - WIDEST), 0)
+        ends = cut + WIDEST >= len(line)
+        line = ("…" if cut else "") + line[cut + bool(cut) : cut + WIDEST - (not ends)] + ("" if ends else "…")
+        start -= cut
+        length = min(length, WIDEST - start)
+    # tabs keep their width, so the caret stands under what it points at
+    pad = "".join(c if c == "\t" else " " for c in line[:start].ljust(start))
+    return [line, f"{pad}{'^' * max(length, 1)}"]
 
 
 def without_secret(line: str) -> str:
     """A line of a config, of which it may not be known yet which option it gives: what looks like a password by its
     name is not shown, and neither is a password within an address."""
-    return USERINFO.sub(r"\1***@", HIDDEN.sub(r"\1***", line))
+    return _masked(line)[0]
 
 
-HIDDEN = re.compile(
-    r"^(\W*[\w.-]*(?:passw|secret|token|credential|shared_key|api_?key|license_?key)[\w.-]*[\"']?\s*[:=\s]\s*)(?=\S).*$",
-    re.IGNORECASE | re.DOTALL,
-)
-USERINFO = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+def _masked(line: str) -> tuple[str, Callable[[int], int]]:
+    """The line with *** for its secrets, and where a character of it stands then."""
+    hidden: list[tuple[int, int]] = []
+    for begin, end in sorted(found.span("secret") for pattern in SECRETS for found in pattern.finditer(line)):
+        if hidden and begin <= hidden[-1][1]:
+            hidden[-1] = (hidden[-1][0], max(end, hidden[-1][1]))
+        else:
+            hidden.append((begin, end))
+    shown, last = [], 0
+    for begin, end in hidden:
+        shown += [line[last:begin], "***"]
+        last = end
+
+    def where(index: int) -> int:
+        moved = 0
+        for begin, end in hidden:
+            if index >= end:
+                moved += 3 - (end - begin)
+            elif index > begin:
+                return begin + moved + min(index - begin, 2)
+        return index + moved
+
+    return "".join([*shown, line[last:]]), where
+
+
+WORDS = r"(?:passw|secret|token|credential|shared_key|api_?key|license_?key)"
+NAMED = rf"[\w.-]*{WORDS}[\w.-]*"
+SECRETS = [
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        # KEY VALUE, KEY: VALUE and KEY=VALUE of a line of its own
+        rf"^[^\w{{]*{NAMED}[\"']?\s*[:=\s]\s*(?P<secret>(?=\S)(?!\[\s*[{{\"]|[\[{{]\s*$).*)$",
+        # within a line of JSON or of YAML
+        rf"\"{NAMED}\"\s*:\s*\"(?P<secret>(?:[^\"\\]|\\.)+)",
+        rf"[{{,]\s*{NAMED}\s*:\s*(?P<secret>[^\s,{{}}\[\]][^,{{}}]*)",
+        # a variable of a container, by its name
+        rf"\bname[\"']?\s*:\s*[\"']?{NAMED}[\"']?\s*,\s*[\"']?value[\"']?\s*:\s*[\"']?(?P<secret>[^\s\"',{{}}\[\]][^\"',{{}}]*)",
+        rf"\bvalue\"\s*:\s*\"(?P<secret>(?:[^\"\\]|\\.)+)\"\s*,\s*\"name\"\s*:\s*\"{NAMED}\"",
+        # a header, a query, an address
+        rf"\bheader[\"']?[\s:=]+[\"']?(?:authorization|{NAMED}|x-api-key|api-key)[\s:]+(?P<secret>[^\"']+)",
+        rf"[?&](?:{NAMED}|key|sig|signature)=(?P<secret>[^&\s\"',]+)",
+        r"://[^/\s:@]*:(?P<secret>[^/\s@]+)@",
+    )
+]
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ FLOWS, FLOW_WIDTH = 4, 40
 
 def cut(text: str, most: int) -> str:
     """With … where it is too long, and without what cannot be shown."""
-    text = clean(text)
+    # what is beyond is not looked at: it may be as long as somebody likes
+    text = clean(text[: most + 1])
     if width(text) <= most:
         return text
     while width(text) > most - 1:
