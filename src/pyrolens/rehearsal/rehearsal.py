@@ -14,7 +14,7 @@ from pyrolens.rehearsal.rules import Decision
 from pyrolens.rehearsal.sent import Encoder, Sent, output_of
 from pyrolens.rehearsal.surroundings import Surroundings
 from pyrolens.rehearsal.virtual_time import VirtualClock
-from pyrolens.rehearsal.watched import Watch
+from pyrolens.rehearsal.way import Watch
 
 START = 1_767_225_600_000_000_000
 """Where virtual time begins if nobody says: 2026-01-01T00:00:00Z in ns."""

@@ -16,7 +16,8 @@ from pyrolens.rehearsal.journey import Kind
 from pyrolens.rehearsal.notes import Notes
 from pyrolens.rehearsal.rules import Rules
 from pyrolens.rehearsal.virtual_time import VirtualClock
-from pyrolens.rehearsal.watched import Miles, Milestone, Watch, Watched
+from pyrolens.rehearsal.watched import Watched
+from pyrolens.rehearsal.way import Miles, Milestone, Watch
 from pyrolens.service.envs import PluginEnv
 from pyrolens.service.router import Router
 from pyrolens.service.secrets import plugins_of, secrets_of
