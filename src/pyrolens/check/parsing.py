@@ -13,7 +13,7 @@ from pyrolens.check.tasks.example import task
 from pyrolens.language.document import Entry, Section
 from pyrolens.multiline.builtin import BUILTIN
 from pyrolens.options import TRUE, spec_of, split_commas
-from pyrolens.plugin import Plugin, PluginKind, builtin_parser, find
+from pyrolens.plugin import Plugin, PluginKind, builtin_parser, builtin_parsers, find
 from pyrolens.problems import Place, nearest
 
 
@@ -33,7 +33,7 @@ def unknown_parser(context: Context) -> Iterator[Finding]:
                 else:
                     there = wanted.lower() in {*map(str.lower, own_multiline), *BUILTIN}
                 if not there:
-                    hint = nearest(wanted, own if refers == "parser" else [*own_multiline, *BUILTIN])
+                    hint = nearest(wanted, [*own, *builtin_parsers()] if refers == "parser" else [*own_multiline, *BUILTIN])
                     hint = hint or "define it in a file that Parsers_File of [SERVICE] names"
                     yield Finding(f"there is no {refers} '{wanted}'", _within(entry, wanted), hint)
 
