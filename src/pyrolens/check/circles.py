@@ -35,7 +35,7 @@ MOST_RECORDS = 8000
 CHUNK, MOST_TRIED = 50, 200
 """Records that are looked at together, and of one config by themselves where one of them goes round."""
 MOST_TAGS = 12
-MOST_VALUES = 40
+MOST_VALUES = 60
 
 
 class Rule(NamedTuple):
@@ -189,7 +189,8 @@ def _values(key: Key, rules: Sequence[Rule], tag: str) -> list[Any]:
         for number in {p.number for p in read_parts(rule.template) if isinstance(p, GroupOf)}:
             targets = _wanted(rule, rules, tag, lambda part, n=number: isinstance(part, GroupOf) and part.number == n)  # type: ignore[misc]
             for wanted in targets:
-                found += [wanted] if number == 0 else samples(rule.pattern, {number: wanted})[:4]
+                joined = (wanted + sample for sample in samples(rule.pattern)[:3])
+                found += [wanted, *joined] if number == 0 else samples(rule.pattern, {number: wanted})[:4]
     firsts = distinct(found, MOST_VALUES // 2)
     for one in firsts[:8]:
         for other in firsts[:8]:
@@ -198,7 +199,7 @@ def _values(key: Key, rules: Sequence[Rule], tag: str) -> list[Any]:
                 found.append(joint)
     if any(part == key for rule in rules for part in read_parts(rule.template)):
         words = _words(rules)
-        found += [*words, *(f"{one}.{other}" for one in words[:5] for other in words[:5])]
+        found += [*words, *(f"{one}{dot}{other}" for dot in (".", "") for one in words[:4] for other in words[:4])]
     return [*distinct(found, MOST_VALUES), MISSING]
 
 
