@@ -40,6 +40,7 @@ from pyrolens.plugin import (
     Tls,
     Transform,
     lines_parser,
+    no_parser,
     plugin,
 )
 from pyrolens.problems import ConfigError, Place, Problem
@@ -52,5 +53,5 @@ __all__ = [
     "Held", "Input", "InputEnv", "Limits", "Line", "Lines", "Log", "LogLine", "MetricSet", "MetricsTransform",
     "Misfit", "MultilineParserNames", "Net", "OptionError", "Outcome", "Output", "OutputEnv", "Pair", "Parcel",
     "Parse", "Parser", "ParserName", "Place", "Problem", "Record", "Seconds", "Secret", "Sink", "Size", "Source",
-    "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser", "opt", "plugin",
+    "Stamp", "Tls", "Transform", "Words", "group", "lines", "lines_parser", "no_parser", "opt", "plugin",
 ]  # fmt: skip

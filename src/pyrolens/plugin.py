@@ -485,6 +485,14 @@ def find(kind: PluginKind, name: str) -> type[Any] | None:
     )
 
 
+def no_parser(option: str, *named: str) -> OptionError:
+    """That an option names parsers that are not there."""
+    from pyrolens.problems import nearest  # most configs name those that are
+
+    hint = nearest(named[0], builtin_parsers()) or "define it in a file that Parsers_File of [SERVICE] names"
+    return OptionError(option, "there is no parser " + " or ".join(f"'{name}'" for name in named), hint=hint)
+
+
 def builtin_parsers() -> list[str]:
     """The names of the parsers that are there without a Parsers_File."""
     found: list[str] = importlib.import_module("pyrolens.parsers._library").names()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pyrolens.api import ConfigError, Parse, Record
+from pyrolens.api import ConfigError, OptionError, Parse, Record
 from pyrolens.inputs._tls import ServerTls
 from pyrolens.inputs.syslog import Syslog, SyslogSource
 from pyrolens.plugin import builtin_parser
@@ -283,7 +283,7 @@ def test_what_cannot_start(tmp_path: Path) -> None:
         assert (tmp_path / "file").exists()
 
     run(check())
-    with pytest.raises(ConfigError, match=r"syslog\.0: there is no parser 'nope'"):
+    with pytest.raises(OptionError, match="there is no parser 'nope'"):
         Syslog(mode="tcp", parser="nope").open(lent())
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pyrolens.api import ConfigError, Event, Record
+from pyrolens.api import Event, OptionError, Record
 from pyrolens.inputs._payload import Payload
 from pyrolens.inputs.tcp import Tcp, TcpSource
 from pyrolens.records.event import SECOND
@@ -124,7 +124,7 @@ def test_a_parser_makes_the_format_none() -> None:
 
 
 def test_an_unknown_parser() -> None:
-    with pytest.raises(ConfigError, match=r"input\.0: there is no parser 'nope'"):
+    with pytest.raises(OptionError, match="there is no parser 'nope'"):
         tcp(parser="nope").open(Lent())
 
 

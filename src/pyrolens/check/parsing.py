@@ -33,7 +33,9 @@ def unknown_parser(context: Context) -> Iterator[Finding]:
                 else:
                     there = wanted.lower() in {*map(str.lower, own_multiline), *BUILTIN}
                 if not there:
-                    hint = nearest(wanted, [*own, *builtin_parsers()] if refers == "parser" else [*own_multiline, *BUILTIN])
+                    hint = nearest(
+                        wanted, [*own, *builtin_parsers()] if refers == "parser" else [*own_multiline, *BUILTIN]
+                    )
                     hint = hint or "define it in a file that Parsers_File of [SERVICE] names"
                     yield Finding(f"there is no {refers} '{wanted}'", _within(entry, wanted), hint)
 

@@ -57,7 +57,7 @@ class Built(Generic[P]):
         if isinstance(error, OptionError) and self.section:
             entry = self.section.get(error.option)
             place = error.place or (entry.value_place if entry else place)
-            return Problem("bad-value", f"{who}: {error.option}: {error}", place)
+            return Problem("bad-value", f"{who}: {error.option}: {error}", place, error.hint)
         return Problem("bad-plugin", f"{who}: {error}", place)
 
 

@@ -19,6 +19,7 @@ from pyrolens.api import (
     Record,
     Stamp,
     Transform,
+    no_parser,
     opt,
     plugin,
 )
@@ -107,7 +108,7 @@ class ParserFilter(Filter):
             else:
                 missing.append(name)
         if not found:
-            raise OptionError("parser", "there is no parser " + " or ".join(f"'{name}'" for name in missing))
+            raise no_parser("parser", *missing)
         for name in missing:
             env.log.error("there is no such parser; the others are used", parser=name)
         return found

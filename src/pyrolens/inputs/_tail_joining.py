@@ -1,7 +1,8 @@
 """What becomes of the lines of tail: which parser reads them, and what joins them."""
 
-from pyrolens.api import InputEnv, OptionError, Parse
+from pyrolens.api import InputEnv, Parse
 from pyrolens.inputs._tail_events import Joining, Shape
+from pyrolens.inputs._text import find_parser
 from pyrolens.inputs.tail import Tail
 from pyrolens.options import split_commas
 
@@ -29,8 +30,8 @@ def joining(plan: Tail, shape: Shape, env: InputEnv) -> Joining | None:
         from pyrolens.inputs._tail_multiline import ByFirstLine
 
         unused(env, "multiline", parser=plan.parser)
-        first = needed(env, "parser_firstline", plan.parser_firstline or "")
-        others = [needed(env, line.key, line.value) for line in plan.parser_n]
+        first = find_parser(env, plan.parser_firstline or "", "parser_firstline")
+        others = [find_parser(env, line.value, line.key) for line in plan.parser_n]
         return ByFirstLine(first, others, plan.multiline_flush, shape._replace(parse=None), env)
     if plan.docker_mode:
         from pyrolens.inputs._tail_docker import DockerMode
@@ -41,13 +42,6 @@ def joining(plan: Tail, shape: Shape, env: InputEnv) -> Joining | None:
             env.log.error("there is no such parser", docker_mode_parser=plan.docker_mode_parser)
         return DockerMode(begins, plan.docker_mode_flush, shape, env)
     return None
-
-
-def needed(env: InputEnv, option: str, name: str) -> Parse:
-    parse = env.parser(name)
-    if parse is None:
-        raise OptionError(option, f"there is no parser '{name}'")
-    return parse
 
 
 def unused(env: InputEnv, by: str, **options: object) -> None:

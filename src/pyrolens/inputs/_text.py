@@ -2,7 +2,7 @@
 
 import re
 
-from pyrolens.api import ConfigError, Event, InputEnv, Parse, Problem
+from pyrolens.api import Event, InputEnv, Parse, no_parser
 
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
@@ -25,12 +25,11 @@ def unescaped(text: str) -> bytes:
     return ESCAPE.sub(one, text).encode("utf-8", "surrogateescape")
 
 
-def find_parser(env: InputEnv, name: str) -> Parse:
-    """Raises: ConfigError."""
+def find_parser(env: InputEnv, name: str, option: str = "parser") -> Parse:
+    """Raises: OptionError."""
     parse = env.parser(name)
     if parse is None:
-        hint = "parsers are read from the files of Parsers_File in [SERVICE]"
-        raise ConfigError([Problem("unknown-parser", f"{env.name}: there is no parser '{name}'", hint=hint)])
+        raise no_parser(option, name)
     return parse
 
 

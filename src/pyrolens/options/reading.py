@@ -19,12 +19,13 @@ SECRET_NAME = re.compile(r"pass|secret|token|key|license|credential|auth", re.IG
 
 class OptionError(ValueError):
     """What an option says cannot work. For plugins: raised by compile or open, or yielded by check, it points at the
-    option, or at `place` where that is known better: at one of many lines of that option."""
+    option, or at `place` where that is known better: at one of many lines of that option. `hint`: how to mend it."""
 
-    def __init__(self, option: str, message: str, place: Place | None = None) -> None:
+    def __init__(self, option: str, message: str, place: Place | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.option = option
         self.place = place
+        self.hint = hint
 
 
 def masked(place: Place, entry: Entry) -> Place:
