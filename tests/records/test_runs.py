@@ -86,6 +86,20 @@ def test_a_peer_whose_messages_cannot_be_counted_is_not_counted_for_ever() -> No
     assert reader._misses == MISSES
 
 
+def test_a_large_message_is_not_searched_again_with_each_piece() -> None:
+    large, small = message(0, "x" * 1_000_000), [message(n) for n in range(40)]
+    reader = Runs(0)
+    read(reader, b"".join(small))
+    stream, looked = large + b"".join(small), []
+    for at in range(0, len(stream), 5000):
+        before = reader.waiting
+        run, _ = reader.run(stream[at : at + 5000])
+        looked.append(run is not None)
+        assert run is None or before <= 5000
+    assert looked[:-2] == [False] * (len(looked) - 2)
+    assert looked[-1]
+
+
 def test_what_is_broken_is_told() -> None:
     reader = Runs(0)
     read(reader, b"".join(message(n) for n in range(40)))

@@ -50,7 +50,8 @@ class Runs(Frames):
 
     def run(self, data: bytes) -> tuple[Run | None, Whole]:
         """The messages that could be counted, and what is whole behind them."""
-        if len(data) < LEAST:
+        if len(data) < LEAST or self.waiting > len(data):
+            # a large message that comes in pieces is not to be copied with each of them
             return None, self.take(data)
         if not self._head:
             whole = self.take(data)

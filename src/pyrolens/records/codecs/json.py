@@ -67,21 +67,21 @@ class Json:
         if not events:
             return []
         if self.date_key is None:
-            lines = self._lines(events)[1]
+            lines = self._lines(events)[2]
             return [line[1:-2] + end for line in lines] if end else list(map(RECORD, lines))
         heads, bodies = self._parts(events, b"")
         return [head + body + end for head, body in zip(heads, bodies, strict=True)]
 
     def texts(self, events: list[Event]) -> list[str]:
         """Each record as text. Only without a date."""
-        return [line[1:-2].decode() for line in self._lines(events)[1]] if events else []
+        return [line[1:-2].decode() for line in self._lines(events)[2]] if events else []
 
     def one(self, ns: int, record: Record) -> bytes:
         return self.each([(ns, record)])[0]
 
     def _joined(self, events: list[Event], first: bytes, between: bytes, last: bytes) -> bytes:
         if self.date_key is None:
-            return first + between.join(map(RECORD, self._lines(events)[1])) + last
+            return first + between.join(map(RECORD, self._lines(events)[2])) + last
         heads, bodies = self._parts(events, between)
         heads[0] = first + heads[0][len(between) :]
         parts = [last] * (2 * len(bodies) + 1)
@@ -91,11 +91,11 @@ class Json:
     def _parts(self, events: list[Event], between: bytes) -> tuple[list[bytes], list[bytes]]:
         """Of each record, what stands before its fields (`between`, brace, date), and the fields with the brace behind
         them."""
-        records, lines = self._lines(events)
-        return self._heads([ns for ns, _ in events], records, between), list(map(CUT, lines))
+        times, records, lines = self._lines(events)
+        return self._heads(times, records, between), list(map(CUT, lines))
 
-    def _lines(self, events: list[Event]) -> tuple[list[Record], list[bytes]]:
-        """What is written of each event, and its line: see LINE."""
+    def _lines(self, events: list[Event]) -> tuple[list[int], list[Record], list[bytes]]:
+        """The time of each event, what is written of it, and its line: see LINE."""
         times = [ns for ns, _ in events]
         records = [r for _, r in events]
         if [1 for ns in times if ns.__class__ is not int]:
@@ -112,7 +112,7 @@ class Json:
                     lines[n] = LINE % write(plain(records[n], self.escape))
         if self.escape and not out.isascii():
             escape_all(lines)
-        return records, lines
+        return times, records, lines
 
     def _heads(self, times: list[int], records: list[Record], between: bytes) -> list[bytes]:
         # no date has a comma in it, and no key a raw NUL
