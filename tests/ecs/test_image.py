@@ -93,3 +93,22 @@ def test_a_file_that_is_nowhere_is_told_with_its_place(tmp_path: Path) -> None:
         f"{made.folder}/extra.conf:6",
         "/opt/more.conf is in the router's image, and no local file is known for it",
     )
+
+
+def test_a_pattern_takes_the_files_of_its_folder_in_their_order(tmp_path: Path) -> None:
+    made = Made(
+        tmp_path,
+        {
+            "extra.conf": "@INCLUDE parts/*.conf\n[SERVICE]\n    Parsers_File parsers.conf\n",
+            "parts/1.conf": "@INCLUDE in.conf\n",
+            "parts/2.conf": "[FILTER]\n    Name parser\n    Match *\n    Key_Name log\n    Parser own\n",
+            "parts/10.conf": "[OUTPUT]\n    Name null\n    Match *\n",
+            "in.conf": "[INPUT]\n    Name dummy\n",
+            "parsers.conf": "[PARSER]\n    Name own\n    Format json\n",
+        },
+    )
+    config = load(str(made.image.local("/extra.conf")))
+    labels = [config.inputs[0].label, *(f.label for f in config.filters), config.outputs[0].label]
+    assert labels == ["dummy.0", "parser.0", "null.0"]
+    places = [str(b.section.place) for b in config.filters if b.section]
+    assert [made.image.original(place) for place in places] == [f"{made.folder}/parts/2.conf:1:1"]

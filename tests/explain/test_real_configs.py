@@ -93,7 +93,7 @@ def agrees(subject: Subject) -> int:
         always = {(w.how, w.who) for w in found.of(source) if w.certainty == "always" and w.how == "output"}
         told = {(w.how, w.who) for w in found.of(source)}
         with Rehearsal(subject.config) as rehearsal:
-            for trip in travel(rehearsal, said_of(subject, wanted, START)):
+            for trip in travel(rehearsal, said_of(subject, wanted, START)[0]):
                 happened = ends(trip.journey)
                 assert happened <= told, (source, trip.said[:80], happened - told)
                 if not trip.journey.held and trip.number and happened:

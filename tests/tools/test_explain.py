@@ -271,3 +271,32 @@ def test_many_lines_are_counted_by_their_ways(capsys: pytest.CaptureFixture[str]
     assert [r["number"] for r in told["records"]] == [1, 2, 4]
     assert [r["number"] for r in run_json(capsys, schema, COLOR, *lines, "--all")["records"]] == [1, 2, 3, 4, 5, 6]
     assert len(re.findall("⇒", run(capsys, COLOR, *lines, "--all"))) == 6
+
+
+STDIN = "[INPUT]\n    Name stdin\n[OUTPUT]\n    Name stdout\n    Match *\n"
+
+
+def test_lines_of_which_the_input_makes_no_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain.main([config(tmp_path, STDIN), "no json", '{"a":1}']) == 2
+    told = capsys.readouterr()
+    assert "⇒ arrives at stdout.0" in told.out
+    assert told.err.startswith('error[unread-line]: stdin.0: refused what came in reason="not JSON"')
+    assert explain.main([config(tmp_path, STDIN), "no json", "--json"]) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["lines"] == 0
+    assert "unread-line" in told.err
+
+
+def test_no_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").touch()
+    assert explain.main([config(tmp_path, STDIN), "--lines", str(tmp_path / "empty")]) == 2
+    assert capsys.readouterr().err.startswith("error[no-records]: no record comes of these lines")
+
+
+@pytest.mark.parametrize(("time", "wrong"), [("now", "expected a time"), ("2026-01-31T12:00:00", "has no time zone")])
+def test_a_time_that_is_none(time: str, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        explain.main([COLOR, "x", "--at", time])
+    told = capsys.readouterr().err
+    assert f"argument --at: '{time}'" in told
+    assert wrong in told

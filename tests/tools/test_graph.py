@@ -54,6 +54,7 @@ def test_a_config_from_standard_input(capsys: pytest.CaptureFixture[str], monkey
     [
         (CONFIG.replace("stdout", "stdot"), [], "there is no output 'stdot'"),
         (CONFIG, ["--live", "router"], "expected an address such as http://127.0.0.1:2020"),
+        (CONFIG, ["--out", "picture.PNG"], "name it picture.svg, .mmd or .dot"),
         (CONFIG, ["--out", "no/such/folder.svg"], "cannot write no/such/folder.svg: No such file or directory"),
         ('{"containerDefinitions": [{"name": "a", "image": "b", "essential": true}]}', [], "does not use FireLens"),
     ],

@@ -16,6 +16,7 @@ from pyrolens.language.document import Document, Entry, Section
 from pyrolens.options import TRUE, split_tokens
 from pyrolens.plugin import PluginKind
 from pyrolens.problems import Place
+from pyrolens.records.routes import RouteRule
 
 OPEN = {"forward", "http", "opentelemetry", "elasticsearch", "splunk", "mqtt", "exec_wasi", "prometheus_remote_write"}
 """Inputs whose peers may choose the tags."""
@@ -143,10 +144,31 @@ class Context:
         logging = [c for c in self.task.containers if c.uses_firelens] if self.task else []
         known = [f"{c.name}-firelens-{FOLLOWS}" for c in logging]
         known += ["*-firelens-*"] if self.task and "containerDefinitions" in self.task.open else []
-        known += [tag for section, tag in self.inputs if not (self.task and tag == "*-firelens-*")]
+        for section, tag in self.inputs:
+            if not (self.task and tag == "*-firelens-*"):
+                known += self._routed.get(id(section)) or [tag]
         if not self.inputs or self.other_tags:
             known.append(ANY)
         return list(dict.fromkeys(known))
+
+    @cached_property
+    def _routed(self) -> dict[int, list[str]]:
+        """By the id of an input's section with routes that decide: the tags that its records have behind them."""
+        out = {}
+        for built in self.config.inputs if self.config else ():
+            if any(map(decides, built.routes)):
+                own = [tag for section, tag in self.inputs if section is built.section]
+                plain = not all(map(decides, built.routes))
+                out[id(built.section)] = [r.name for r in built.routes if decides(r)] + (own if plain else [])
+        return out
+
+    def routed_to(self, section: Section) -> bool:
+        """Whether a route leads to the output, whatever it says to Match; also if that is not known."""
+        if self.config is None:
+            return any(s.get("routes") for s in self.plugins("input"))
+        deciding = [i.routes for i in self.config.inputs if any(map(decides, i.routes))]
+        numbers = {n for routes in deciding for rule in routes for n in rule.outputs}
+        return any(self.config.outputs[n].section is section for n in numbers)
 
     @cached_property
     def _followed(self) -> tuple[list[str], list[Rewrite]]:
@@ -195,6 +217,11 @@ class Context:
             return None
         match = section.last("match")
         return match is not None and overlap(tag, str(match.value))
+
+
+def decides(rule: RouteRule) -> bool:
+    """Whether it leads to its outputs whatever they Match."""
+    return bool(rule.holds or rule.default or rule.per_record)
 
 
 FOLLOWS = "*"

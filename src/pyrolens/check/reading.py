@@ -250,10 +250,16 @@ class Reader:
             shown = files.get(original) or files.get(base) or files.get(re.sub(r"^\d+-", "", base))
             if shown is None and original in image.paths and "pyrolens-" in original:
                 return replace(place, file=image.paths[original])  # a file of our own image
-            return with_text(replace(place, file=os.path.relpath(original if shown is None else shown)))
+            file = os.path.relpath(original if shown is None else shown)
+            if original != place.file and place.text != line_of(file, place.line)[: len(place.text)]:
+                place = replace(place, column=0, length=1, text="")  # of the copy
+            return with_text(replace(place, file=file))
+
+        def known(text: str) -> str:
+            return image.original(text).replace(f"relative to {image.into}", f"relative to {image.folder}")
 
         told = [elsewhere(p, out.file) for p in out.problems]
-        out.problems = [replace(p, place=named(p.place), message=image.original(p.message)) for p in told]
+        out.problems = [replace(p, place=named(p.place), message=known(p.message), hint=known(p.hint)) for p in told]
         self.place = named
         return out
 
@@ -261,12 +267,19 @@ class Reader:
     """The place that people know, of the file that was read last."""
 
 
+def line_of(file: str, number: int) -> str:
+    """The line without its end; "" if there is none."""
+    if not os.path.isfile(file):
+        return ""
+    with open(file, encoding="utf-8", errors="surrogateescape") as stream:
+        return next((text for n, text in enumerate(stream, 1) if n == number), "").rstrip()
+
+
 def with_text(place: Place) -> Place:
     """With the text of its line, where only the line is known."""
     if not place.line or place.text or not os.path.isfile(place.file):
         return place
-    with open(place.file, encoding="utf-8", errors="replace") as stream:
-        line = next((text for n, text in enumerate(stream, 1) if n == place.line), "").rstrip()
+    line = line_of(place.file, place.line)
     begin = len(line) - len(line.lstrip())
     return replace(place, column=begin + 1, length=max(len(line) - begin, 1), text=line)
 

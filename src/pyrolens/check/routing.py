@@ -21,6 +21,8 @@ def no_tag(context: Context) -> Iterator[Finding]:
         match = section.last("match")
         if match is None or text(section, "match_regex") or "$" in (written := str(match.value)):
             continue
+        if section.kind == "output" and context.routed_to(section):
+            continue
         tags = context.tags
         if context.task and "-firelens" in written and all(r.makes != ANY for r in context.rewrites):
             tags = [t for t in tags if t != ANY]

@@ -4,6 +4,7 @@ A config names files of its image: those that it includes, and those with parser
 file is looked for here, and where a path leads elsewhere, a copy of the config with that path in it is read instead.
 """
 
+import glob
 import os
 import posixpath
 import re
@@ -32,9 +33,11 @@ class Image:
     folder that is there. `say`: told of each path that leads elsewhere, for people."""
 
     def __init__(self, folder: Path, given: Mapping[str, str], into: Path, say: Callable[[str], None]) -> None:
-        self._folder, self._given, self._into, self._say = folder.absolute(), given, into, say
+        self.folder, self._given, self.into, self._say = folder.absolute(), given, into, say
         self._made: dict[Path, Path] = {}
         """By local file: what is read instead."""
+        self._also: dict[Path, Path] = {}
+        """By further copies: the local file."""
         self.paths: dict[str, str] = {}
         """By local file: its path in the image."""
         self.mounts: dict[str, Path] = {}
@@ -52,27 +55,27 @@ class Image:
 
     def original(self, text: str) -> str:
         """The text, where it names a copy, with the name of what it was made from."""
-        for source, copy in self._made.items():
+        for copy, source in [*self._also.items(), *((copy, source) for source, copy in self._made.items())]:
             text = text.replace(str(copy), str(source))
         return text
 
     def _find(self, path: str, place: Place | None) -> tuple[Path, str]:
         """The local file, and what to call it."""
         if not path.startswith("/"):
-            beside = self._folder / path
+            beside = self.folder / path
             path = posixpath.join(MAIN, path)
             if beside.is_file():
                 self.mounts[path] = beside
                 return beside, os.path.relpath(beside)
-        if path not in self._given and not copies(path, self._folder):
+        if path not in self._given and not copies(path, self.folder):
             if os.path.isfile(path):
                 self.mounts[path] = Path(path)
                 return Path(path), path
             if (text := shipped(path)) is not None:
-                made = self._into / f"image{path.replace('/', '-')}"
+                made = self.into / f"image{path.replace('/', '-')}"
                 write_private(made, text)
                 return made, "a file of our own" if text else "not needed: its parsers are always there"
-        found = self.mounts[path] = find(path, self._folder, self._given, place)
+        found = self.mounts[path] = find(path, self.folder, self._given, place)
         return found, os.path.relpath(found)
 
     def read_instead(self, file: Path) -> Path:
@@ -81,7 +84,7 @@ class Image:
             return self._made[file]
         lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
         # before its lines are looked at: a file that includes itself must end here
-        copy = self._made[file] = self._into / f"{len(self._made)}-{file.name}"
+        copy = self._made[file] = self.into / f"{len(self._made)}-{file.name}"
         new = [self._line(line, Place(str(file), number)) for number, line in enumerate(lines, 1)]
         if new == lines:
             self._made[file] = file
@@ -89,11 +92,29 @@ class Image:
             write_private(copy, "".join(new))
         return self._made[file]
 
+    def _pattern(self, pattern: str) -> str:
+        """What takes the same files where the config is read, since a copy of it is elsewhere."""
+        files = sorted(glob.glob(os.path.join(glob.escape(str(self.folder)), pattern)))
+        if not files:
+            return pattern
+        # a folder for them, with their order in their names
+        into = self.into / f"{len(self._made)}-files"
+        into.mkdir()
+        for number, name in enumerate(map(Path, files)):
+            if name.is_file():
+                read = self.read_instead(name)
+                copy = into / f"{number:04}-{name.name}"
+                write_private(copy, read.read_text(encoding="utf-8", errors="surrogateescape"))
+                self._also[copy] = name
+        return str(into / "*")
+
     def _line(self, line: str, place: Place) -> str:
         found = NAMES.match(line)
-        # a pattern or a variable is the config's own business
-        if not found or re.search(r"[*$]", found["path"]):
+        # a variable is the config's own business
+        if not found or "$" in found["path"]:
             return line
+        if "*" in found["path"]:
+            return line if found["alone"] else f"{found['before']}{self._pattern(found['path'])}{found['after']}"
         local = str(self.local(found["path"], place, config=not found["alone"]))
         return line if local == found["path"] else f"{found['before']}{local}{found['after']}"
 

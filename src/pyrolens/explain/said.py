@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pyrolens.explain.trips import Said
 from pyrolens.problems import ConfigError, Problem
 from pyrolens.records.codecs.json import json_text
+from pyrolens.rehearsal.journey import Note
 from pyrolens.rehearsal.lines import Fed, line_events
 from pyrolens.rehearsal.subject import Subject
 
@@ -30,19 +31,24 @@ class Wanted:
         return f"input {self.input}" if self.input is not None else f"tag {self.tag}"
 
 
-def said_of(subject: Subject, wanted: Wanted, now_ns: int) -> list[Said]:
-    """Raises: ConfigError."""
+def said_of(subject: Subject, wanted: Wanted, now_ns: int) -> tuple[list[Said], list[Problem]]:
+    """And what the input has to say about lines that it cannot read. Raises: ConfigError."""
     wanted = settled(subject, wanted)
     if wanted.container is not None or wanted.tag is not None:
-        return [Said(text, wanted.source, fed(subject, [text], wanted, now_ns)) for text in wanted.lines]
+        return [Said(text, wanted.source, fed(subject, [text], wanted, now_ns)) for text in wanted.lines], []
     # an input may make one record of several lines
-    parts = fed(subject, wanted.lines, wanted, now_ns)
+    notes: list[Note] = []
+    parts = fed(subject, wanted.lines, wanted, now_ns, notes)
     if len(parts) == len(wanted.lines):
-        return [Said(text, wanted.source, [part]) for text, part in zip(wanted.lines, parts, strict=True)]
-    return [Said(record_text(part), wanted.source, [part]) for part in parts]
+        return [Said(text, wanted.source, [part]) for text, part in zip(wanted.lines, parts, strict=True)], []
+    doubts = [n for n in notes if n.level in ("warn", "error")]
+    unread = [Problem("unread-line", f"{n.who}: {n.text}", None, "it makes no record of such a line") for n in doubts]
+    return [Said(record_text(part), wanted.source, [part]) for part in parts], unread
 
 
-def fed(subject: Subject, lines: Sequence[str], wanted: Wanted, now_ns: int) -> list[Fed]:
+def fed(
+    subject: Subject, lines: Sequence[str], wanted: Wanted, now_ns: int, notes: list[Note] | None = None
+) -> list[Fed]:
     raw = [text.encode("utf-8", "surrogateescape") for text in lines]
     return line_events(
         subject,
@@ -53,6 +59,7 @@ def fed(subject: Subject, lines: Sequence[str], wanted: Wanted, now_ns: int) -> 
         input=wanted.input,
         tag=wanted.tag,
         now_ns=now_ns,
+        notes=notes,
     )
 
 

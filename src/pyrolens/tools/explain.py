@@ -33,6 +33,8 @@ from pyrolens.tools.run import tell
 FEW = 3
 """So many lines are told one by one; of more there is a summary."""
 
+NO_RECORDS = "there are none, or they are all empty, or none is whole"
+
 
 def main(argv: Sequence[str]) -> int:
     """0: every record arrives, or a filter drops it on purpose; 1: one reaches no output, or a filter fails at it or
@@ -69,7 +71,11 @@ def explain(subject: Subject, wanted: Wanted | None, args: argparse.Namespace, h
         with Rehearsal(subject.config, now_ns=now_ns, environ=subject.environ) as rehearsal:
             if wanted is None:
                 return explain_config(subject, args, hide)
-            return explain_lines(subject, rehearsal, said_of(subject, wanted, now_ns), args, hide)
+            lines, unread = said_of(subject, wanted, now_ns)
+            if not lines and not unread:
+                raise ConfigError([Problem("no-records", "no record comes of these lines", None, NO_RECORDS)])
+            status = explain_lines(subject, rehearsal, lines, args, hide) if lines or args.json else 0
+            return 2 if tell(unread, hide) else status
     except ConfigError as error:
         raise ConfigError(replace(p, place=subject.place(p.place)) for p in error.problems) from None
 
@@ -174,10 +180,13 @@ def masked(value: Any, hide: Callable[[str], str]) -> Any:
 
 
 def time_ns(text: str) -> int:
-    """Raises: ValueError."""
-    when = datetime.fromisoformat(text)
+    """Raises: argparse.ArgumentTypeError."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a time such as 2026-01-31T12:00:00Z") from None
     if when.tzinfo is None:
-        raise ValueError("no time zone")
+        raise argparse.ArgumentTypeError(f"{text!r} has no time zone: expected such as 2026-01-31T12:00:00Z")
     return round(when.timestamp() * 1000) * 10**6
 
 

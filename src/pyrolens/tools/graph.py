@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     args = arguments().parse_args(argv)
     try:
         graph = drawn(args)
-        form = args.format or SUFFIXES.get(os.path.splitext(args.out or "")[1].lower(), "text")
+        form = args.format or form_of(args.out or "")
         picture = FORMATS[form](graph, args.direction == "right")
         if args.out:
             write(args.out, picture)
@@ -45,6 +45,15 @@ def main(argv: Sequence[str]) -> int:
         tell(error.problems)
         return 2
     return 0
+
+
+def form_of(out: str) -> str:
+    """By its suffix. Raises: ConfigError for a form that there is not."""
+    suffix = os.path.splitext(out)[1].lower()
+    if suffix in (".png", ".pdf", ".jpg", ".jpeg", ".gif", ".webp", ".html"):
+        hint = f"name it {os.path.splitext(out)[0]}.svg, .mmd or .dot, or say --format"
+        raise ConfigError([Problem("bad-option", f"no {suffix} is drawn", None, hint)])
+    return SUFFIXES.get(suffix, "text")
 
 
 def drawn(args: argparse.Namespace) -> Graph:
