@@ -329,6 +329,18 @@ def test_waits_between_tries_are_those_of_the_scheduler_or_of_s3(
     assert [fields["wait"] for _, _, fields in bench.env.said.lines if "wait" in fields] == [wait]
 
 
+def test_a_file_that_was_changed_is_hashed_again_after_a_failure(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, log_key="log", static_file_path=True)
+
+    async def change(sink: S3Sink) -> None:
+        file = sink._lanes["web"].open
+        assert file is not None
+        file.path.write_bytes(b"XXX\n")
+
+    bench.run(then(giving(big("a", 3)), change, finished, drained))
+    assert list(bench.s3.objects.values()) == [b"XXX\n"]
+
+
 def test_the_order_of_a_tag_is_kept_while_its_uploads_fail(tmp_path: Path) -> None:
     bench = Bench(tmp_path, total_file_size=1_000_000, log_key="log", s3_key_format="/$INDEX")
     bench.s3.faults["PutObject"] = [error(500, "x"), NO_FAULT, error(500, "x")]
@@ -352,7 +364,7 @@ def test_a_disk_that_is_full_is_an_outcome(tmp_path: Path, monkeypatch: pytest.M
     bench = Bench(tmp_path)
 
     async def fail(sink: S3Sink) -> None:
-        def create(tag: str, first: int) -> Any:
+        def create(tag: str, first: int, *, hashed: bool) -> Any:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(sink.store, "create", create)

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyrolens.net.body import known_sha256, sha256
 from pyrolens.outputs import _s3_store
 from pyrolens.outputs._s3_store import QUARANTINE, Folder, Store, Stored, StoreInUseError
 
@@ -49,6 +51,19 @@ def test_a_file_comes_back_as_it_was(folder: Path) -> None:
     again.remove()
     store.close()
     assert files(folder) == []
+
+
+def test_what_is_uploaded_as_it_is_is_hashed_as_it_comes(folder: Path) -> None:
+    store, _ = opened(folder)
+    file = store.create("web", 7, hashed=True)
+    file.append(b"one\n", 1)
+    file.append(b"two\n", 1)
+    assert known_sha256(file.body()) == hashlib.sha256(b"one\ntwo\n").hexdigest()
+    store.close()
+    Folder.known.clear()
+    _, (again,) = opened(folder)
+    assert known_sha256(again.body()) is None
+    assert sha256(again.body()) == hashlib.sha256(b"one\ntwo\n").hexdigest()
 
 
 @pytest.mark.parametrize("lost", range(1, 70))

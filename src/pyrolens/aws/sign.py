@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from pyrolens.net.body import Body, checksum
+from pyrolens.net.body import Body, sha256
 
 
 class Credentials(NamedTuple):
@@ -73,7 +73,7 @@ def sign(
     stamp = time.strftime("%Y%m%dT%H%M%SZ", moment)
     day = stamp[:8]
     out = [*headers, ("x-amz-date", stamp)]
-    digest = checksum(body, hashlib.sha256()).hexdigest()
+    digest = sha256(body)
     if service == "s3":
         out.append(("x-amz-content-sha256", digest))
     if credentials.token:

@@ -13,7 +13,7 @@ from pyrolens.aws.credentials import Cache
 from pyrolens.aws.sign import Credentials, Header, sign, without_secrets
 from pyrolens.aws.xml import xml_value
 from pyrolens.net import Client, NetError, Response
-from pyrolens.net.body import Body
+from pyrolens.net.body import Body, known_sha256
 from pyrolens.plugin import Log
 
 TOLERATED = 240.0
@@ -118,7 +118,8 @@ class Signer:
         while True:
             credentials = await self.credentials.get()
             what = (credentials, self.service, self.region, method, target, list(headers), body, self.clock())
-            signed = sign(*what) if len(body) < LARGE else await asyncio.to_thread(sign, *what)
+            soon = len(body) < LARGE or known_sha256(body) is not None
+            signed = sign(*what) if soon else await asyncio.to_thread(sign, *what)
             lines = [*(h for h in signed if h[0] != "Content-Length"), *unsigned]
             try:
                 answer = await http.request(method, target, lines, body, timeout=seconds)

@@ -13,8 +13,9 @@ PIECE = 256 * 1024
 class FileBody:
     """The beginning of a file; what becomes of its name meanwhile does not matter."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        """Raises: OSError."""
+    def __init__(self, path: Path, size: int, sha256: str | None = None) -> None:
+        """sha256: in hex, where it is known already. Raises: OSError."""
+        self.sha256 = sha256
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._size = size
         weakref.finalize(self, os.close, self._descriptor)
@@ -43,6 +44,17 @@ def pieces(body: Body) -> Iterator[bytes | memoryview]:
     view = memoryview(body)
     for start in range(0, len(view), PIECE):
         yield view[start : start + PIECE]
+
+
+def sha256(body: Body) -> str:
+    """In hex."""
+    known = known_sha256(body)
+    return checksum(body, hashlib.sha256()).hexdigest() if known is None else known
+
+
+def known_sha256(body: Body) -> str | None:
+    """None: all of it has to be read."""
+    return body.sha256 if isinstance(body, FileBody) else None
 
 
 def checksum(body: Body, made: "hashlib._Hash") -> "hashlib._Hash":

@@ -143,7 +143,8 @@ class S3Sink:
         self._full = False
         lane = self._lane(tag)
         try:
-            file = lane.open or self.store.create(tag, first // SECOND or int(time.time()))
+            start = first // SECOND or int(time.time())
+            file = lane.open or self.store.create(tag, start, hashed=self.pack is None)
             file.append(data, chunk.records)
         except OSError as why:
             return Outcome.again(chunk, f"cannot be stored in {self.store.path}: {why.strerror or why}")
@@ -332,9 +333,11 @@ class S3Sink:
             self._sent(lane, file)
             return None
         whole = file.whole or file.old or len(body) >= rules.object_size or len(body) <= PART
-        if rules.one_put or (upload is None and whole):
-            return await self._put(lane, file, body)
-        return await self._part(lane, file, body)
+        one = rules.one_put or (upload is None and whole)
+        failed = await (self._put if one else self._part)(lane, file, body)
+        if failed:
+            file.sha = None  # whatever is on the disk now is what is sent next time
+        return failed
 
     def _key(self, file: Stored, *, parts: bool = False) -> str:
         """Chosen once: an upload whose answer was lost is made again under the same key, and doubles nothing."""

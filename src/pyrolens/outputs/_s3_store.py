@@ -6,6 +6,7 @@ An append counts once its line is in the journal, so what a crash left of an unf
 several parts has a journal of its own, which says what of it S3 has."""
 
 import fcntl
+import hashlib
 import json
 import mmap
 import os
@@ -108,6 +109,8 @@ class Stored:
     """Its time was over, so it begins no upload in parts."""
     pieces: list[tuple[int, int]] = field(default_factory=list)
     """Of an old one: end and checksum of each append."""
+    sha: "hashlib._Hash | None" = None
+    """Of all that was appended, if anybody asks for it: what is still in the processor's cache is not read again."""
 
     def append(self, data: bytes, records: int) -> None:
         """Once this returns the data are safe from the end of the process. Raises: OSError; nothing is stored then."""
@@ -115,6 +118,8 @@ class Stored:
         self.journal.write(end=self.size + len(data), sum=xxh3_64_intdigest(data), records=records)
         self.size += len(data)
         self.records += records
+        if self.sha:
+            self.sha.update(data)
 
     def flush(self) -> None:
         """Let the disk confirm all that was appended; one that is uploaded by now has nothing to confirm.
@@ -134,7 +139,7 @@ class Stored:
 
     def body(self) -> FileBody:
         """All of it, read when it is sent. Raises: OSError."""
-        return FileBody(self.path, self.size)
+        return FileBody(self.path, self.size, self.sha.hexdigest() if self.sha else None)
 
     def data(self) -> bytes:
         """All of it; a large one is mapped, not read."""
@@ -251,13 +256,13 @@ class Store:
             self.is_open = False
             self.folder.close()
 
-    def create(self, tag: str, first: int) -> Stored:
-        """Raises: OSError."""
+    def create(self, tag: str, first: int, *, hashed: bool = False) -> Stored:
+        """hashed: its bytes are uploaded as they are. Raises: OSError."""
         path = self._path()
         journal = Journal(path.with_name(path.name + JOURNAL))
         created = time.time()
         journal.write(output=self.output, tag=tag, first=first, created=created)
-        return Stored(path, journal, tag, first, created)
+        return Stored(path, journal, tag, first, created, sha=hashlib.sha256() if hashed else None)
 
     def begin(self, file: Stored, key: str, id_: str) -> Upload:
         """Raises: OSError."""
