@@ -56,7 +56,15 @@ def test_an_input_that_is_new(tmp_path: Path) -> None:
     assert found.rows == (Row("input udp.0  tag u", (Step("+", "file /a", "", "always"),)),)
 
 
+def test_what_is_not_shown_counts_all_the_same(tmp_path: Path) -> None:
+    rule = "Regex log " + "a" * 300
+    found = of(tmp_path, IN + filter_("grep", rule) + file("a"), IN + filter_("grep", rule + "b") + file("a"))
+    assert [part.sign for part in found.parts] == ["~"]
+
+
 def test_no_secret_is_told(tmp_path: Path) -> None:
     http = output("http", "Host logs.example.com", "HTTP_User me", "HTTP_Passwd {}")
     found = of(tmp_path, IN + http.format("hunter2"), IN + http.format("hunter3"))
     assert "hunter" not in repr(found)
+    lines = (("-", "HTTP_Passwd ***"), ("+", "HTTP_Passwd *** (another value)"))
+    assert found.parts == (Part("~", "output", "http.0", lines),)

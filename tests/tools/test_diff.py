@@ -94,6 +94,7 @@ def test_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     [
         (["a.conf", "bad.conf"], "there is no output 'stdot'"),
         (["a.conf", "none.conf"], "cannot read none.conf: No such file or directory"),
+        (["a.conf", "a.conf", "--sample", "log"], "no input makes a record of these lines"),
         (["a.conf", "a.conf", "--sample", "none"], "cannot read none: No such file or directory"),
         (["a.conf", "a.conf", "--tag", "x"], "which lines? Give a file of them with --sample"),
         (["a.conf", "a.conf", "--sample", "log", "--container", "web"], "is no task definition"),

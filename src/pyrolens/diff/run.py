@@ -9,7 +9,7 @@ from pyrolens.diff.fates import Reached, destination, fates, rehearsal_of
 from pyrolens.diff.sample import Sampled, items
 from pyrolens.options import spec_of
 from pyrolens.plugin import Output
-from pyrolens.problems import ConfigError
+from pyrolens.problems import ConfigError, Problem
 from pyrolens.rehearsal.rehearsal import Rehearsal
 from pyrolens.rehearsal.subject import Subject
 
@@ -22,6 +22,9 @@ def run(one: Subject, other: Subject, sample: Sequence[Sampled], options: Option
     with ExitStack() as opened:
         rehearsals = [opened.enter_context(rehearsal_of(subject)) for subject in (one, other)]
         each = [items(subject, sample) for subject in (one, other)]
+        if sample and not any(item.fed for side in each for item in side):
+            hint = "look at one of them with `pyrolens explain`"
+            raise ConfigError([Problem("bad-sample", "no input makes a record of these lines", None, hint)])
         found = [fates(s, r, i) for s, r, i in zip((one, other), rehearsals, each, strict=True)]
         sends = sending(one, other, *rehearsals)
         names = naming(destination(o) for subject in (one, other) for o in subject.config.outputs)

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pyrolens.config import Built
 from pyrolens.diff.compare import Names, naming
 from pyrolens.diff.fates import Destination, destination
 from pyrolens.explain.matrix import Matrix, Source, Way, matrix
-from pyrolens.graph.places import does
+from pyrolens.graph.places import entries_of
 from pyrolens.rehearsal.subject import Subject
 
 Sign = Literal["+", "-", "~"]
@@ -129,6 +129,15 @@ def _steps(old: dict[End, set[str]], new: dict[End, set[str]], names: Names) -> 
 # -- sections ----------------------------------------------------------------------------------------------------------
 
 
+class Line(NamedTuple):
+    """One option of a section."""
+
+    shown: str
+    """Without secrets, and not too long."""
+    whole: str
+    """What is compared."""
+
+
 def parts(one: Subject, other: Subject) -> Iterator[Part]:
     """Of inputs, filters and outputs, in the order of the config."""
     pairs: tuple[tuple[str, Sequence[Built[Any]], Sequence[Built[Any]]], ...] = (
@@ -149,29 +158,35 @@ def _parts(kind: str, ours: Sequence[Built[Any]], theirs: Sequence[Built[Any]]) 
         for n in gone:
             match = next((m for m in new if theirs[m].plugin.name == ours[n].plugin.name), None)
             if match is None:
-                yield Part("-", kind, ours[n].label, tuple(("-", line) for line in before[n]))
+                yield Part("-", kind, ours[n].label, tuple(("-", line.shown) for line in before[n]))
             else:
                 new.remove(match)
                 yield Part("~", kind, theirs[match].label, tuple(_lines(before[n], after[match])))
         for m in new:
-            yield Part("+", kind, theirs[m].label, tuple(("+", line) for line in after[m]))
+            yield Part("+", kind, theirs[m].label, tuple(("+", line.shown) for line in after[m]))
 
 
-def said(built: Built[Any]) -> tuple[str, ...]:
-    """All that a section says, its processors included; never a secret."""
+def said(built: Built[Any]) -> tuple[Line, ...]:
+    """All that a section says, its processors included."""
     section = built.section
-    match = [f"{e.key} {e.value}" for e in section.entries if e.key.lower() in SHOWN] if section else []
-    conditions = [f"{e.key} {e.value}" for e in section.entries if e.key.lower() in ROUTED] if section else []
-    inner = [f"processor {p.plugin.name} {line}" for p in built.processors for line in said(p) or ("",)]
-    return (f"Name {built.plugin.name}", *match, *conditions, *does(built, None), *inner)
+    own = [e for keys in (SHOWN, ROUTED) for e in (section.entries if section else ()) if e.key.lower() in keys]
+    lines = [f"Name {built.plugin.name}", *(f"{e.key} {e.value}" for e in own)]
+    inner = [(f"processor {p.plugin.name}", line) for p in built.processors for line in said(p) or (Line("", ""),)]
+    return (
+        *(Line(line, line) for line in lines),
+        *(Line(*each) for each in entries_of(built)),
+        *(Line(f"{name} {line.shown}", f"{name} {line.whole}") for name, line in inner),
+    )
 
 
 SHOWN = {"match", "match_regex", "tag", "alias", "mem_buf_limit"}
 ROUTED = {"condition", "routes"}
 
 
-def _lines(before: Sequence[str], after: Sequence[str]) -> Iterable[tuple[Sign, str]]:
+def _lines(before: Sequence[Line], after: Sequence[Line]) -> Iterable[tuple[Sign, str]]:
     for how, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if how != "equal":
-            yield from (("-", line) for line in before[a:b])
-            yield from (("+", line) for line in after[c:d])
+            gone = [line.shown for line in before[a:b]]
+            yield from (("-", line) for line in gone)
+            # of a secret it is told that it is another one, and no more
+            yield from (("+", f"{x.shown} (another value)" if x.shown in gone else x.shown) for x in after[c:d])

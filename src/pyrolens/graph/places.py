@@ -143,6 +143,11 @@ def reads(built: Built[Any]) -> tuple[str, ...]:
 
 def does(built: Built[Any], most: int | None = MOST) -> tuple[str, ...]:
     """What the options of a plugin say, as they are written."""
+    return tuple(shown for shown, _ in entries_of(built)[:most])
+
+
+def entries_of(built: Built[Any]) -> list[tuple[str, str]]:
+    """(as it may be shown, as it is) of each option that tells what a plugin does. The second may be a secret."""
     plugin: Any = built.plugin
     inner = getattr(plugin, "inner", plugin)
     secrets = {n for s in spec_of(type(inner)) if s.kind.secret for n in s.names}
@@ -157,8 +162,10 @@ def does(built: Built[Any], most: int | None = MOST) -> tuple[str, ...]:
         if (not before and entry.key.lower() in QUIET) or entry.key.startswith("@"):
             continue
         shown = "***" if entry.key.lower() in secrets else without_secret(" ".join(_text(entry).split()))
-        out.append(without_secret(f"{before}{entry.key} {shown}")[:LONGEST])
-    return tuple(out[:most])
+        value = entry.value
+        whole = value.written if isinstance(value, Expanded) else str(value)
+        out.append((without_secret(f"{before}{entry.key} {shown}")[:LONGEST], f"{before}{entry.key} {whole}"))
+    return out
 
 
 def condition_text(spec: Any) -> str:
