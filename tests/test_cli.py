@@ -1,11 +1,16 @@
 """The command and its verbs."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from pyrolens import cli
+
+COLOR = str(Path(__file__).parents[1] / "examples/color-app/task-definition.json")
 
 
 def test_help_names_the_verbs_that_are_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,3 +58,24 @@ def test_nothing_is_imported_that_is_not_needed(statement: str, absent: set[str]
     code = f"{statement}; import sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not absent & set(done.stdout.split())
+
+
+def called(*args: str, env: Mapping[str, str], out: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pyrolens", *args]
+    return subprocess.run(
+        command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, **env}
+    )
+
+
+@pytest.mark.parametrize("verb", ["graph", "explain"])
+def test_a_terminal_that_has_no_arrows(verb: str) -> None:
+    done = called(verb, COLOR, env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "? " in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has it")
+def test_a_full_disk() -> None:
+    with open("/dev/full", "wb") as full:
+        done = called("graph", COLOR, "--format", "svg", env={}, out=full.fileno())
+    assert (done.returncode, done.stderr) == (2, "pyrolens graph: cannot write: No space left on device\n")

@@ -3,6 +3,8 @@
 Nothing is imported before it is known which verb it is.
 """
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +30,8 @@ VERBS = {
     "convert": ("pyrolens.tools.convert", "print a config in the other language: classic or YAML"),
     "plugins": ("pyrolens.tools.reference", "list the plugins and their options"),
 }
+FOR_PEOPLE = ("check", "explain", "test", "graph", "diff", "tap", "top")
+"""Verbs whose text is read, and is no config."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = nearest(verb, [v for v, (module, _) in VERBS.items() if exists(module)])
         print(f"pyrolens: there is no '{verb}'; {hint or 'see pyrolens --help'}", file=sys.stderr)
         return 2
+    if verb in FOR_PEOPLE:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # what a terminal or a pipe cannot take, such as → in ASCII, is no reason to say nothing
+                stream.reconfigure(errors="replace")
     call: Callable[[Sequence[str]], int] = import_module(VERBS[verb][0]).main
     try:
         return call(rest)
@@ -56,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # who read us has gone, as `head` does; nothing more can be said on that stream
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"pyrolens {verb}: cannot write: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
 
 
 def exists(module: str) -> bool:

@@ -73,6 +73,15 @@ def test_colours_need_an_extra_and_nothing_else_does(monkeypatch: pytest.MonkeyP
     assert terminal.getvalue() == "text\n"
 
 
+def test_who_wants_no_colour_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    show([line(("text", "bold red"))])
+    assert terminal.getvalue() == "text\n"
+
+
 def test_plain_without_a_terminal_and_in_colour_in_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

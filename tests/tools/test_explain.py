@@ -287,6 +287,11 @@ def test_lines_of_which_the_input_makes_no_record(tmp_path: Path, capsys: pytest
     assert "unread-line" in told.err
 
 
+def test_standard_input_is_one_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain.main(["-", "--lines", "-"]) == 2
+    assert capsys.readouterr().err == "error[bad-option]: standard input cannot be more than one file\n"
+
+
 def test_no_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").touch()
     assert explain.main([config(tmp_path, STDIN), "--lines", str(tmp_path / "empty")]) == 2

@@ -1,5 +1,6 @@
 """Text with styles, and values of records as text of one line in which nothing steers the terminal."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -62,7 +63,7 @@ def _part(text: str, start: int, tail: int, longest: int) -> str:
 def show(lines: Iterable[Line], hide: Callable[[str], str] = str) -> None:
     """On standard output: in colour in a terminal, plain otherwise; without secrets, and so that no terminal obeys."""
     lines = ([span._replace(text=printable(hide(span.text))) for span in each] for each in lines)
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         try:
             from rich.console import Console
             from rich.text import Text

@@ -134,6 +134,8 @@ def explain_lines(
 def wanted_of(args: argparse.Namespace) -> Wanted | None:
     """None: nobody asks for a record. Raises: ConfigError."""
     lines = list(args.lines)
+    if [args.path, *args.lines_of].count("-") > 1:
+        raise ConfigError([Problem("bad-option", "standard input cannot be more than one file")])
     for file in args.lines_of:
         lines += lines_of(file)
     named = [args.container, args.tag, args.input, args.log_file]
