@@ -150,3 +150,18 @@ def test_many_rules_take_no_time() -> None:
 
 def test_there_is_a_rule_for_it() -> None:
     assert RULES["CF117"].severity == "error"
+
+
+def joining(match: str, tag: str, more: str = "", joins: str = "*") -> str:
+    multiline = "[FILTER]\n    Name multiline\n    multiline.key_content log\n    multiline.parser java\n"
+    return rules((match, f"$log . {tag} false")) + f"{multiline}    Match {joins}\n{more}"
+
+
+def test_a_multiline_filter_lets_enter_again_what_a_rule_has_made() -> None:
+    assert told(joining("*", "b.$TAG"))
+    assert told(joining("a*", "again", joins="a*"))
+    assert not told(joining("app", "b.$TAG"))
+    assert not told(joining("*", "b.$TAG", joins="app"))
+    assert not told(joining("*", "b.$TAG", "    Buffer Off\n"))
+    assert not told(joining("*", "b.$TAG", "    mode partial_message\n"))
+    assert not told(joining("other", "other"))

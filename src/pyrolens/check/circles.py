@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, cast
 from pyrolens.check.context import Context, name, text
 from pyrolens.check.rule import Finding
 from pyrolens.check.samples import common, distinct, filled, samples
-from pyrolens.check.tags import new_tags, overlap
+from pyrolens.check.tags import new_tags, overlap, within
 from pyrolens.delivery.receipt import Receipt
 from pyrolens.language.document import Entry, Section
-from pyrolens.options import TRUE, spec_of, split_tokens
+from pyrolens.options import FALSE, TRUE, spec_of, split_tokens
 from pyrolens.pipeline.pipeline import Pipeline
 from pyrolens.pipeline.step import Step
 from pyrolens.plugin import Env, FilterEnv, Parse, builtin_parser, find
@@ -64,6 +64,7 @@ def circles(context: Context) -> Iterator[Finding]:
     if context.config is not None and context.config.flows is not None:
         return
     rules = list(_rules(context))
+    yield from _by_multiline(context, rules)
     if not _may_go_round(rules):
         return
     bench = Bench(context)
@@ -83,6 +84,26 @@ def circles(context: Context) -> Iterator[Finding]:
             message = f"records go round in a circle of {len(entries)} rules: {shown}, and again"
             hint = f"so does {_shown(record)} with the tag '{tag}'; let one of them make a tag that none of them takes"
             yield Finding(message, first.value_place, hint)
+
+
+def _by_multiline(context: Context, rules: Sequence[Rule]) -> Iterator[Finding]:
+    """A rule alone does not see what it has made, but does so when a multiline filter has had it in between, which
+    lets all that it has joined enter again. Told where each tag that the rule makes is one that both take."""
+    for rule in rules:
+        made = _makes(rule)
+        comes = any(tag != "*" and overlap(tag, rule.match) for tag in context.tags)
+        if not comes or not within(made, rule.match) or "${" in str(rule.entry.value):
+            continue
+        for section in context.plugins("filter", "multiline"):
+            match, mode = text(section, "match"), text(section, "mode").lower()
+            buffers = text(section, "buffer").lower() not in FALSE and mode != "partial_message"
+            if buffers and match and not text(section, "match_regex") and within(made, match):
+                message = (
+                    f"records go round: what this rule makes, '{made}', the multiline at {{also}} lets enter again"
+                )
+                hint = "let the rule make a tag that its own Match does not take"
+                yield Finding(message, rule.entry.value_place, hint, section.place)
+                break
 
 
 def _shown(record: dict[str, Any]) -> str:

@@ -264,8 +264,9 @@ RULES = [
         "rewrite_tag filters in a circle",
         "One filter makes a tag that another takes, and that one leads back to the first. In Fluent Bit such records"
         " never reach an output, and cost CPU for ever; here they leave the circle after one turn, under a tag that"
-        " nobody meant. A filter does not see what it has just made itself, so a circle has two filters or more. It is"
-        " told with a record for which the router's own pipeline goes round; where the sets of tags allow no circle,"
+        " nobody meant. A filter does not see what it has just made itself, so a circle has two filters or more, of"
+        " which one may be a multiline, whose records enter again, too, and then go on here as well. It is told"
+        " with a record for which the router's own pipeline goes round; where the sets of tags allow no circle,"
         " there is none.",
         "Let the last filter of the chain make a tag that none of them takes.",
         bad="[INPUT]\n    Name dummy\n    Tag a\n"
