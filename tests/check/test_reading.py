@@ -30,6 +30,14 @@ def test_the_line_that_people_wrote_is_shown(capsys: pytest.CaptureFixture[str])
     ]
 
 
+def test_a_pattern_that_takes_its_own_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, **{"main.conf": "@INCLUDE *.conf\n"})[:3] == [
+        f"main.conf:1:1: error[CF108]: {Path.cwd()}/main.conf is read twice",
+        "    @INCLUDE *.conf",
+        "    ^^^^^^^^^^^^^^^",
+    ]
+
+
 def test_where_a_pattern_counts_from(capsys: pytest.CaptureFixture[str]) -> None:
     files = {"main.conf": "@INCLUDE no/*.conf\n[SERVICE]\n    Parsers_File p.conf\n", "p.conf": ""}
     assert told(capsys, **files)[:4] == [

@@ -102,9 +102,8 @@ class Image:
         into.mkdir()
         for number, name in enumerate(map(Path, files)):
             if name.is_file():
-                read = self.read_instead(name)
                 copy = into / f"{number:04}-{name.name}"
-                write_private(copy, read.read_text(encoding="utf-8", errors="surrogateescape"))
+                copy.symlink_to(self.read_instead(name))
                 self._also[copy] = name
         return str(into / "*")
 
