@@ -106,7 +106,7 @@ def test_ways_to_write_the_same(text: str) -> None:
         ("[INPUT]\n    Tag\tx\n", 2, 5, "Tag\tx has no value"),
         ("[INPUT]\n    Tag=x\n", 2, 5, "Tag=x has no value"),
         ("    Name a\n", 1, 5, "Name stands before any section"),
-        ("\ufeff[INPUT]\n    Name a\n", 1, 2, "[INPUT] has no value"),
+        ("\ufeff[INPUT]\n    Name a\n", 1, 1, "a byte order mark is in front of the first section"),
         ("@SET\n", 1, 1, "@SET needs a value"),
         ("@INCLUDE \n", 1, 1, "@INCLUDE needs a value"),
     ],

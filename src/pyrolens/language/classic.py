@@ -15,6 +15,7 @@ from pyrolens.problems import Place, Problems, nearest, without_secret
 BLANKS = " \t"
 SHOWN = 200
 """Characters of a line that are shown with a problem."""
+NO_MARK = "remove the byte order mark at the start of the file"
 SPACE = " \t\n\v\f\r"
 COMMENT = re.compile(r"[ \t]#(?:[ \t]|$)")
 
@@ -39,6 +40,9 @@ class _Reader:
 
     def read(self, text: str) -> None:
         for self.number, self.line in enumerate(lines_of(text), 1):
+            if self.number == 1 and self.line.startswith("\ufeff["):
+                self.wrong("a byte order mark is in front of the first section", self.place(0, 1), NO_MARK)
+                self.line = self.line[1:]
             if self.line and self.line[0] != "#":
                 self._statement()
 
@@ -221,7 +225,7 @@ class _Reader:
 
     def _value_hint(self, text: str) -> str:
         if text.startswith("\ufeff"):
-            return "remove the byte order mark at the start of the file"
+            return NO_MARK
         if text.startswith("["):
             return "a section must not be indented"
         if "\t" in text.strip():
