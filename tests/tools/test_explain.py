@@ -292,6 +292,12 @@ def test_standard_input_is_one_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "error[bad-option]: standard input cannot be more than one file\n"
 
 
+def test_a_file_of_json_is_no_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "task.json").touch()
+    assert explain.main([str(tmp_path / "task.json")]) == 2
+    assert "is no JSON" in capsys.readouterr().err
+
+
 def test_no_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").touch()
     assert explain.main([config(tmp_path, STDIN), "--lines", str(tmp_path / "empty")]) == 2

@@ -90,8 +90,9 @@ def open_subject(
     folder = tempfile.TemporaryDirectory(prefix="pyrolens-")
     try:
         reader = Reader(asked, files, environ=environ or {}, run=task)
-        # who names a file says that it is a config
-        kind = kind_of(path, text) or ("task" if path == "-" and text.lstrip().startswith("{") else "config")
+        # who names a file says that it is one of both, even if nothing is in it
+        task_like = path.endswith((".json", ".tf")) or (path == "-" and text.lstrip().startswith("{"))
+        kind = kind_of(path, text) or ("task" if task_like else "config")
         found = reader.read(path, text, kind, Path(folder.name).resolve())
         return subject_of(path, found, reader, folder)
     except BaseException:
