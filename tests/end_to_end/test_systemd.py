@@ -108,7 +108,7 @@ RELOADED = """\
 
 def written(folder: Path, name: str) -> list[Any]:
     path = folder / name
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
 
 
 def counted(router: Router, text: str, number: int) -> bool:

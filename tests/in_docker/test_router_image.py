@@ -86,7 +86,8 @@ class Router:
     def arrived(self, tag: str) -> list[str]:
         """What the container with that tag has printed."""
         file = self.folder / "out" / tag
-        return [json.loads(line)["log"] for line in file.read_text().splitlines()] if file.exists() else []
+        whole = file.read_text().split("\n")[:-1] if file.exists() else []  # the last line may still be written
+        return [json.loads(line)["log"] for line in whole]
 
 
 def logging(address: str, tag: str, **options: str) -> list[str]:

@@ -317,7 +317,7 @@ def test_a_lua_script_is_loaded_again_and_begins_anew(tmp_path: Path) -> None:
         script.write_text("x = = 1\n")
         status, answer = await it.ask("POST")
         assert (status, answer["status"]) == (400, -3)
-        assert "s.lua:1: error[bad-script]: filter lua: the script does not compile" in answer["problems"][0]
+        assert "s.lua:1:5: error[bad-script]: filter lua: the script does not compile" in answer["problems"][0]
         script.write_text(text % "new")
         assert await it.ask("POST") == (200, {"reload": "done", "status": 0})
         peer.write(message("app", {"a": 1}))

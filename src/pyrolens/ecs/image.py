@@ -99,7 +99,7 @@ class Image:
             return pattern
         # a folder for them, with their order in their names
         into = self.into / f"{len(self._made)}-files"
-        into.mkdir()
+        into.mkdir(0o700)
         for number, name in enumerate(map(Path, files)):
             if name.is_file():
                 copy = into / f"{number:04}-{name.name}"
