@@ -27,6 +27,9 @@ def sleeper(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     name = f"sleeper-{os.getpid()}"
     shutil.copy(shutil.which("sleep") or "sleep", tmp_path / name)
     process = subprocess.Popen([str(tmp_path / name), "600"])
+    # it runs a moment before the kernel says under which name
+    while name.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+        pass
     yield process
     process.kill()
     process.wait()
