@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
@@ -73,6 +73,7 @@ def test_a_double_has_sixteen_digits(ns: int, expected: str) -> None:
 
 
 @given(st.lists(st.integers(min_value=0, max_value=4_000_000_000_000000000), min_size=1, max_size=4))
+@example([9_373_350_586])
 def test_the_fast_date_is_the_exact_one(times: list[int]) -> None:
     """16 digits of the double of seconds, as %.16g writes it."""
     near = [times[0] + 86_399 * 10**9, times[0] + 1, *times]

@@ -33,8 +33,11 @@ def second_text(form: str, second: int) -> str:
 
 
 def double(ns: int) -> float:
-    """Seconds with 16 digits, which is what %.16g leaves of them."""
-    return float(f"{ns / SECOND:.16g}")
+    """Seconds with 16 digits, which is what %.16g leaves of them.
+
+    Source: flb_time_to_double, which adds the rest as a double to the whole seconds; shortly after 1970 that shows."""
+    seconds, rest = divmod(ns, SECOND)
+    return float(f"{seconds + rest / 1e9:.16g}")
 
 
 def doubles(times: list[int]) -> list[float]:
