@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -334,3 +335,21 @@ def test_a_manifest_of_copilot(capsys: pytest.CaptureFixture[str]) -> None:
     assert check(capsys) == (0, "nothing is wrong\n")
     Path("manifest.yml").write_text(COPILOT % "log_kye: log")
     assert "manifest.yml:12:5: error[CF104]" in check(capsys, "manifest.yml")[1]
+
+
+@pytest.mark.parametrize(
+    ("match", "wrong"),
+    [("*-firelens-*", False), ("color-firelens-*", False), ("*-firelense-*", True), ("colour-firelens-*", True)],
+)
+def test_a_tag_that_no_container_has(
+    match: str, wrong: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where loggers may send any tag, and where the filter itself would make others of it."""
+    shutil.copytree(ROOT / "examples" / "color-app", tmp_path, dirs_exist_ok=True)
+    extra = tmp_path / "extra.conf"
+    extra.write_text(extra.read_text().replace("*-firelens-*", match))
+    _, out = check(capsys, "task-definition.json")
+    found = [line for line in out.splitlines() if "CF112" in line]
+    places = [line.partition(": ")[0] for line in found]
+    assert places == (["extra.conf:12:13", "extra.conf:19:11"] if wrong else [])
+    assert all(f"no record has a tag like '{match}'" in line for line in found)

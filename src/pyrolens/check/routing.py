@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from pyrolens.check.circles import circles
-from pyrolens.check.context import ANY, Context, name, text
+from pyrolens.check.context import ANY, FOLLOWS, Context, name, text
 from pyrolens.check.rule import Finding, Rule
 from pyrolens.check.tags import overlap, within
 from pyrolens.check.tasks.example import task
@@ -15,8 +15,8 @@ from pyrolens.options import spec_of
 
 
 def no_tag(context: Context) -> Iterator[Finding]:
-    """A Match that no tag satisfies. An application with a logger of its own may send any tag over TCP, but none that
-    looks like a container's."""
+    """A Match that no tag satisfies. An application with a logger of its own may send any tag over TCP, and a rule may
+    make one of a field, but none that looks like a container's."""
     for section in [*context.plugins("filter"), *context.plugins("output")]:
         match = section.last("match")
         if match is None or text(section, "match_regex") or "$" in (written := str(match.value)):
@@ -25,8 +25,8 @@ def no_tag(context: Context) -> Iterator[Finding]:
             continue
         tags = context.tags
         if context.task and "-firelens" in written and all(r.makes != ANY for r in context.rewrites):
-            tags = [t for t in tags if t != ANY]
-        if not tags or any(overlap(tag, written) for tag in tags):
+            tags = [t for t in tags if "-firelens" in t]
+        if not tags or any(overlap(tag if OF_TASK.search(written) else _of_one_task(tag), written) for tag in tags):
             continue
         internal = context.task and overlap("firelens-healthcheck", written)
         if not internal:
@@ -34,6 +34,16 @@ def no_tag(context: Context) -> Iterator[Finding]:
             hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(tags[:6])}"
             who = f"{section.kind} {name(section)}"
             yield Finding(f"{who} sees nothing: no record has a tag like '{written}'", match.value_place, hint)
+
+
+OF_TASK = re.compile(r"-firelens-[0-9a-f*-]*$")
+"""A Match that may name the id of a task."""
+
+
+def _of_one_task(tag: str) -> str:
+    """The tags of a container with an id in place of any text, which might hold the very name that is misspelt."""
+    prefix = tag.removesuffix(FOLLOWS)
+    return prefix + "0" * 32 if prefix.endswith("-firelens-") else tag
 
 
 def no_output(context: Context) -> Iterator[Finding]:
