@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -311,3 +312,14 @@ def test_a_time_that_is_none(time: str, wrong: str, capsys: pytest.CaptureFixtur
     told = capsys.readouterr().err
     assert f"argument --at: '{time}'" in told
     assert wrong in told
+
+
+def test_a_misspelt_match_is_told_however_many_others_do_not_see_the_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "examples" / "color-app", tmp_path, dirs_exist_ok=True)
+    extra = tmp_path / "extra.conf"
+    extra.write_text(extra.read_text().replace("*-firelens-*", "*-firelense-*"))
+    said = run(capsys, str(tmp_path / "task-definition.json"), "GET / 500")
+    assert said.count("Match *-firelense-* does not take the tag") == 2
+    assert said.count("did you mean '*-firelens-*'?") == 2

@@ -67,10 +67,13 @@ def near_tag(tag: str, manner: Manner) -> str:
 def near_match(match: str, tag: str, manner: Manner) -> str:
     """What somebody may have meant whose Match takes no tag that there is, and nearly this one; "" if nothing is
     near."""
-    if any(overlap(match, known) for known in manner.tags if known != tag):
+    # a tag that a rule makes of fields may hold any text, but none that looks like a container's
+    of_container = "-firelens" in match
+    if any(overlap(match, known) for known in manner.tags if known != tag and of_container <= ("-firelens" in known)):
         return ""
     wanted = match_of(tag, manner.subject)
-    begins = [f"{wanted[: n + 1]}*" for n, char in enumerate(wanted[:-1]) if char in ".-"]
+    begins = ["*-firelens-*"] if "-firelens-" in wanted else []
+    begins += [f"{wanted[: n + 1]}*" for n, char in enumerate(wanted[:-1]) if char in ".-"]
     options = {option.lower(): option for option in [*begins, wanted]}
     close = get_close_matches(match.lower(), options, n=1, cutoff=0.8)
     return options[close[0]] if close else ""

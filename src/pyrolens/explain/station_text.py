@@ -40,17 +40,23 @@ LEAST_IN_A_ROW = 4
 
 
 def skipped_lines(stations: Sequence[Station], manner: Manner) -> Iterator[Line]:
-    """Of those that do not see it."""
-    if len(stations) >= LEAST_IN_A_ROW and not manner.everything:
-        names = ", ".join(dict.fromkeys(station.label for station in stations))
-        yield line(("· ", "dim"), (f"{len(stations)} do not see it: {names}", "dim"))
-        return
-    for station in stations:
-        built = manner.built.get(station.label)
-        match = getattr(built.plugin, "match", None) if built else None
-        near = near_match(match, station.tag, manner) if match and MISSES in station.why else ""
-        hint = f"  did you mean '{near}'?" if near else ""
-        yield line(("· ", "dim"), (f"{station.label}  {manner.brief(station.why)}", "dim"), (hint, "yellow"))
+    """Of those that do not see it. One whose Match may be misspelt is always told by itself."""
+    near = [_meant(station, manner) for station in stations]
+    many = [station for station, hint in zip(stations, near, strict=True) if not hint]
+    folded = len(many) >= LEAST_IN_A_ROW and not manner.everything
+    for station, hint in zip(stations, near, strict=True):
+        if hint or not folded:
+            yield line(("· ", "dim"), (f"{station.label}  {manner.brief(station.why)}", "dim"), (hint, "yellow"))
+    if folded:
+        names = ", ".join(dict.fromkeys(station.label for station in many))
+        yield line(("· ", "dim"), (f"{len(many)} do not see it: {names}", "dim"))
+
+
+def _meant(station: Station, manner: Manner) -> str:
+    built = manner.built.get(station.label)
+    match = getattr(built.plugin, "match", None) if built else None
+    near = near_match(match, station.tag, manner) if match and MISSES in station.why else ""
+    return f"  did you mean '{near}'?" if near else ""
 
 
 def station_lines(station: Station, made: Sequence[str], manner: Manner) -> Iterator[Line]:
