@@ -114,3 +114,21 @@ def test_a_stop_reads_what_came_within_a_moment() -> None:
 def test_a_moment_is_short_beside_the_flush() -> None:
     assert _rest.Rest(5.0).longest == _rest.LONGEST
     assert _rest.Rest(0.2).longest == pytest.approx(0.02)
+
+
+def test_moments_double_while_little_comes_and_are_halved_when_more_does() -> None:
+    async def check() -> None:
+        async with running() as router:
+            with connected(router) as peer:
+                await drip(router, peer, 1)
+                (connection,) = router.source.server.connections
+                rest, loop = _rest.Rest(1.0), asyncio.get_running_loop()
+                moments = []
+                for size in (1, 1, 1, _rest.LITTLE, _rest.LITTLE, _rest.LITTLE, 1, _rest.MUCH):
+                    rest.after(size, connection.transport, loop)
+                    moments.append(rest.moment / _rest.SHORTEST)
+                    rest.end()
+                connection.transport.resume_reading()
+                assert moments == [1, 2, 4, 2, 1, 0, 1, 0]
+
+    run(check())
